@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+# One Makefile. `make help` lists what it can do; the object lists stand in the order of the path.
+
+O ?= build
+PY3 ?= /usr/bin/python3
+PREFIX ?= /usr/local
+DESTDIR ?=
+KCONFIG_CONFIG ?= .config
+export KCONFIG_CONFIG
+V ?= 0
+Q := $(if $(filter 0,$(V)),@,)
+say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' $(1) $(2))
+
+VERSION := 0.1.0
+SOURCE := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+
+# ---- goals that need no configuration -------------------------------------------------------------
+NOCONF := help deps deps-check run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
+GOALS := $(or $(MAKECMDGOALS),all)
+
+.PHONY: all
+all: programs
+
+ifneq ($(filter-out $(NOCONF),$(GOALS)),)
+include $(O)/auto.conf
+endif
+
+KCONFIG_FILES := Kconfig $(wildcard */Kconfig)
+
+$(KCONFIG_CONFIG):
+	$(call say,CONFIG,default)
+	$(Q)$(PY3) -m alldefconfig Kconfig >/dev/null
+
+# genconfig leaves unchanged files untouched: without the touch this rule would run at every make.
+$(O)/auto.conf $(O)/autoconf.h &: $(KCONFIG_CONFIG) $(KCONFIG_FILES) scripts/kconfig-strict.py
+	@mkdir -p $(O)
+	$(Q)$(PY3) scripts/kconfig-strict.py Kconfig $(KCONFIG_CONFIG) $(O)/auto.conf $(O)/autoconf.h
+
+menuconfig olddefconfig allnoconfig allyesconfig alldefconfig:
+	$(Q)$(PY3) -m $@ Kconfig
+savedefconfig:
+	$(Q)$(PY3) -m savedefconfig --kconfig Kconfig --out configs/saved_defconfig
+%_defconfig:
+	$(Q)cp configs/$@ $(KCONFIG_CONFIG)
+	$(Q)$(PY3) scripts/kconfig-strict.py Kconfig $(KCONFIG_CONFIG)
+
+# ---- objects ---------------------------------------------------------------------------------------
+# Which program needs which folder follows the layers: platform < proto < policy < sensor;
+# policy < evidence < collector, analyst (scripts/check-layers holds the includes to it).
+# NAME-y: always, or when its option is on (the Kconfig files say which that are).
+base-y := $(addprefix platform/,err text addr log clock file json settings crypto) \
+	  $(addprefix proto/,fields flowrec flowrec_text wire chain flowproof.pb-c) \
+	  $(addprefix policy/,policy_parse policy_match policy_quarantine)
+sandbox-y := $(addprefix platform/,sandbox sandbox_selftest)
+sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
+sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
+
+sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options confine identity capture decode_link decode_ip flow window \
+	    record alert pipeline session memory)
+sensor-$(CONFIG_LIVE) += platform/ifaddr
+sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
+sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
+sensor-$(CONFIG_LOOP) += platform/loop sensor/session_loop
+sensor-$(CONFIG_STREAM) += platform/tls proto/batch_write sensor/spool sensor/uplink sensor/session_stream
+
+ledger-y := proto/batch_read $(addprefix evidence/,ledger_segment ledger_write ledger_read replay findings)
+collector-y := $(base-y) $(sandbox-y) $(ledger-y) platform/loop platform/tls $(addprefix collector/,main confine ingest console)
+analyst-y := $(base-y) $(ledger-y) platform/crypto_cert proto/flowrec_json $(addprefix analyst/,main query records summary findings pki)
+
+objects = $(addprefix $(O)/,$(addsuffix .o,$(1)))
+sensor-objs    := $(call objects,$(sensor-y))
+collector-objs := $(call objects,$(collector-y))
+analyst-objs   := $(call objects,$(analyst-y))
+
+programs-$(CONFIG_SENSOR) := flowproof-sensor
+programs-$(CONFIG_COLLECTOR) += flowproof-collector
+programs-$(CONFIG_ANALYST) += flowproof
+
+# ---- flags -----------------------------------------------------------------------------------------
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla -Wstrict-prototypes \
+	-Wmissing-prototypes -Wcast-qual -Wcast-align -Wwrite-strings -Wformat=2 -Wswitch-enum \
+	-Wimplicit-fallthrough -Wnull-dereference -Wframe-larger-than=4096
+HARDEN := -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+ifndef SANITIZE
+HARDEN += -D_FORTIFY_SOURCE=2
+endif
+ifdef SANITIZE
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+CPPFLAGS += -I. -I$(O)/gen -include $(O)/autoconf.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFLOWPROOF_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) $(WERROR)
+ALL_LDFLAGS = -pie -Wl,--as-needed -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(SANFLAGS) $(LDFLAGS)
+LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
+LIBS_proto := -lprotobuf-c
+LIBS_sensor := -lpcap
+LIBS = $(LIBS_sensor) $(LIBS_proto) $(LIBS_platform)
+
+# ---- rules -----------------------------------------------------------------------------------------
+.PHONY: programs
+programs: $(programs-y:%=$(O)/%)
+
+link = $(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^)
+$(O)/flowproof-sensor: $(sensor-objs)
+	$(call say,LINK,$@)
+	$(link) -Wl,-Map=$@.map $(LIBS_sensor) $(LIBS_proto) $(LIBS_platform)
+$(O)/flowproof-collector: $(collector-objs)
+	$(call say,LINK,$@)
+	$(link) $(LIBS_proto) $(LIBS_platform)
+$(O)/flowproof: $(analyst-objs)
+	$(call say,LINK,$@)
+	$(link) $(LIBS_proto) $(LIBS_platform)
+
+$(O)/%.o: %.c $(O)/autoconf.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# protoc-c's code is not held to our warnings.
+$(O)/gen/proto/flowproof.pb-c.c $(O)/gen/proto/flowproof.pb-c.h &: proto/flowproof.proto
+	@mkdir -p $(O)/gen
+	$(call say,PROTOC,$<)
+	$(Q)protoc-c --c_out=$(O)/gen $<
+$(O)/proto/flowproof.pb-c.o: $(O)/gen/proto/flowproof.pb-c.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -I$(O)/gen -std=c11 -w $(HARDEN) $(SANFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(patsubst %.c,$(O)/%.o,$(wildcard proto/*.c)): | $(O)/gen/proto/flowproof.pb-c.h
+
+# The version string names the source; only one object depends on it.
+$(O)/platform/version.o: FORCE
+.PHONY: FORCE
+FORCE:
+
+# ---- tests -----------------------------------------------------------------------------------------
+include tests/unit/unit.mk
+# Tests may keep their tables on the stack.
+$(O)/tests/%.o: WARN += -Wframe-larger-than=65536
+unit-tests := $(foreach t,$(unit),$(O)/tests/unit/$(t))
+define unit-rule
+$(O)/tests/unit/$(1): $(O)/tests/unit/$(1).o $(foreach o,$(unit-$(1)),$(O)/$(o).o)
+	$$(call say,LINK,$$@)
+	$$(link) $$(LIBS) -lcmocka
+endef
+$(foreach t,$(unit),$(eval $(call unit-rule,$(t))))
+
+.PHONY: tests
+tests: programs $(unit-tests)
+
+# ---- size --------------------------------------------------------------------------------------------
+.PHONY: size
+size: $(O)/flowproof-sensor
+	$(Q)$(PY3) scripts/budget.py $(O) $(KCONFIG_CONFIG) $(STATIC)
+
+# ---- benchmark and fuzzing: never part of the tests ---------------------------------------------------
+.PHONY: bench fuzz
+bench-programs := $(O)/tests/bench/make_capture $(O)/tests/bench/bare_loop
+$(bench-programs): $(O)/%: $(O)/%.o
+	$(call say,LINK,$@)
+	$(link) $(LIBS_sensor)
+bench: programs $(bench-programs)
+	$(Q)$(PY3) tests/bench/run.py $(O)
+
+SECONDS ?= 60
+fuzz-batch := proto/batch_write.c proto/batch_read.c proto/chain.c platform/crypto.c platform/err.c
+fuzz-wire := proto/wire.c $(fuzz-batch) platform/text.c
+fuzz: $(O)/autoconf.h $(O)/gen/proto/flowproof.pb-c.h
+	$(Q)mkdir -p $(O)/fuzz
+	$(Q)for t in "batch $(fuzz-batch)" "wire $(fuzz-wire)"; do \
+		set -- $$t; name=$$1; shift; \
+		clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+			-o $(O)/fuzz/$$name tests/fuzz/fuzz_$$name.c $$* $(O)/gen/proto/flowproof.pb-c.c $(LIBS) || exit 1; \
+		mkdir -p $(O)/fuzz/corpus-$$name; \
+		$(O)/fuzz/$$name -max_total_time=$(SECONDS) -print_final_stats=1 $(O)/fuzz/corpus-$$name tests/fuzz/seeds/$$name || exit 1; \
+	done
+
+# deps first: on a new machine nothing else is there yet. The recursion lets make read the configuration after it.
+.PHONY: test test-sanitize run deps deps-check check format install clean distclean help
+deps:
+	@sh scripts/deps.sh build test
+deps-check:
+	@sh scripts/deps.sh build test check
+test: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)$(PY3) tests/run.py $(O)
+test-sanitize: deps
+	$(Q)$(MAKE) --no-print-directory O=$(O)/sanitize SANITIZE=1 tests
+	$(Q)$(PY3) tests/run.py $(O)/sanitize
+run: deps
+	$(Q)$(MAKE) --no-print-directory programs
+	@O=$(O) sh scripts/run.sh
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+format:
+	$(Q)clang-format -i $(C_FILES)
+check: deps-check
+	@O=$(O) MAKE="$(MAKE)" sh scripts/check.sh
+
+install: programs
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/flowproof
+	$(Q)install -m 755 $(filter-out $(O)/flowproof,$(programs-y:%=$(O)/%)) $(DESTDIR)$(PREFIX)/sbin
+	$(Q)$(if $(CONFIG_ANALYST),install -m 755 $(O)/flowproof $(DESTDIR)$(PREFIX)/bin)
+	$(Q)for s in 1 5 8; do install -m 644 docs/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s || exit 1; done
+	$(Q)install -m 644 configs/*.conf configs/*.policy $(DESTDIR)$(PREFIX)/share/doc/flowproof
+
+clean:
+	$(Q)rm -rf $(O)
+distclean: clean
+	$(Q)rm -rf $(KCONFIG_CONFIG) $(KCONFIG_CONFIG).old run
+
+help:
+	@sed -n 's/^#> \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+#> make run             install what is missing, build, and watch this machine: throw-away keys, a collector on
+#>                      loopback, a sensor on the default interface. RUN_SECONDS=N ends it; else Ctrl-C. (root)
+#> make test            install what is missing, build, run every test (root: the network tests need namespaces)
+#> make                 build the programs into build/ (O=DIR for another folder, V=1 shows the commands)
+#> make deps            install the packages that building and testing need; without root, print the command
+#> make check           format, layers, warnings as errors with gcc and clang, cppcheck, manual pages
+#> make test-sanitize   the tests again with address and undefined-behaviour sanitizers
+#> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
+#> make bench           CPU of the sensor beside a bare libpcap loop
+#> make fuzz            fuzz batches and frames with clang's libFuzzer, SECONDS=60 each
+#> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig
+#> make format          apply clang-format
+#> make install         DESTDIR= PREFIX=/usr/local
+#> make clean, distclean
+
+-include $(shell find $(O) -name '*.d' -not -path '$(O)/sanitize/*' 2>/dev/null)

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * `flowproof pki init` makes a CA and the collector's certificate, `flowproof pki issue` a
+ * sensor's.
+ *
+ * Nothing is ever overwritten. A certificate begins a day before now, since clocks of restored
+ * machines differ.
+ */
+#include "analyst/pki.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+#include "platform/crypto.h"
+#include "platform/err.h"
+#include "platform/file.h"
+#include "platform/settings.h"
+#include "platform/tls.h"
+
+enum { PKI_PATH = 768, PKI_DAY_S = 86400, PKI_CA_DAYS = 3650 };
+
+struct pki_options {
+	char *dir;
+	char *valid_from;
+	uint64_t days;
+	bool help;
+};
+
+/* The last row is for `issue` alone. */
+static const struct setting pki_table[] = {
+	{.name = "dir",
+	 .letter = 'd',
+	 .kind = SETTING_TEXT,
+	 .offset = offsetof(struct pki_options, dir),
+	 .arg = "DIR",
+	 .help = "The folder of the CA; init makes it."},
+	{.name = "days",
+	 .kind = SETTING_NUMBER,
+	 .offset = offsetof(struct pki_options, days),
+	 .arg = "N",
+	 .preset = "825",
+	 .min = 1,
+	 .max = 36500,
+	 .help = "How long the certificate of the collector or sensor is valid. The CA's is for "
+		 "3650 days, "
+		 "or N if that is more."},
+	{.name = "help",
+	 .letter = 'h',
+	 .kind = SETTING_ACTION,
+	 .offset = offsetof(struct pki_options, help),
+	 .help = "Show this."},
+	{.name = "valid-from",
+	 .kind = SETTING_TEXT,
+	 .offset = offsetof(struct pki_options, valid_from),
+	 .arg = "TIME",
+	 .help = "The day the certificate begins: Unix seconds, 2026-01-31 or "
+		 "2026-01-31T12:34:56Z. "
+		 "Default: a day ago."},
+};
+
+enum {
+	PKI_ISSUE_ROWS = sizeof(pki_table) / sizeof(pki_table[0]),
+	PKI_INIT_ROWS = PKI_ISSUE_ROWS - 1
+};
+
+static const char pki_usage[] =
+	"usage: flowproof pki init -d DIR [--days N]\n"
+	"       flowproof pki issue -d DIR ID [--days N] [--valid-from TIME]\n"
+	"\n"
+	"init   makes DIR/ca.crt, ca.key, collector.crt and collector.key\n"
+	"issue  makes DIR/ID.crt and ID.key for the sensor named ID\n"
+	"\n";
+
+static int pki_path(char out[static PKI_PATH], const char *dir, const char *name,
+		    const char *suffix, struct err *err)
+{
+	int n = snprintf(out, PKI_PATH, "%s/%s.%s", dir, name, suffix);
+
+	if (n < 0 || n >= PKI_PATH)
+		return err_set(err, ERR_USAGE, "--dir: the folder's path is too long");
+	return 0;
+}
+
+/* One key and certificate in DIR, `file`.key and `file`.crt; signed by DIR's CA unless it is that.
+ */
+static int pki_make(const char *dir, const char *file, const char *name, enum crypto_use use,
+		    uint64_t from_s, uint64_t to_s, struct err *err)
+{
+	char cert[PKI_PATH], key[PKI_PATH], ca_cert[PKI_PATH] = "", ca_key[PKI_PATH] = "";
+	const bool ca = use == CRYPTO_CA;
+	const struct crypto_cert_request request = {.name = name,
+						    .use = use,
+						    .issuer_cert = ca ? NULL : ca_cert,
+						    .issuer_key = ca ? NULL : ca_key,
+						    .not_before_s = from_s,
+						    .not_after_s = to_s,
+						    .cert_file = cert,
+						    .key_file = key};
+	int rc = pki_path(cert, dir, file, "crt", err);
+
+	if (rc == 0)
+		rc = pki_path(key, dir, file, "key", err);
+	if (rc == 0)
+		rc = pki_path(ca_cert, dir, "ca", "crt", err);
+	if (rc == 0)
+		rc = pki_path(ca_key, dir, "ca", "key", err);
+	return rc != 0 ? rc : crypto_cert_make(&request, err);
+}
+
+/* A CA without its collector certificate is of no use, and would stand in the way of the next
+ * attempt. */
+static void pki_remove_ca(const char *dir)
+{
+	char path[PKI_PATH];
+
+	if (pki_path(path, dir, "ca", "crt", NULL) == 0)
+		(void)unlink(path);
+	if (pki_path(path, dir, "ca", "key", NULL) == 0)
+		(void)unlink(path);
+}
+
+static int pki_init(const struct pki_options *o, struct err *err)
+{
+	const uint64_t now = clock_wall_ns() / NS_PER_S, from = now - PKI_DAY_S;
+	const uint64_t ca_days = o->days > PKI_CA_DAYS ? o->days : PKI_CA_DAYS;
+	int rc = file_make_dir(o->dir, err);
+
+	if (rc == 0)
+		rc = pki_make(o->dir, "ca", "flowproof CA", CRYPTO_CA, from,
+			      now + ca_days * PKI_DAY_S, err);
+	if (rc != 0)
+		return rc;
+	rc = pki_make(o->dir, "collector", TLS_COLLECTOR_NAME, CRYPTO_SERVER, from,
+		      now + o->days * PKI_DAY_S, err);
+	if (rc != 0) {
+		pki_remove_ca(o->dir);
+		return rc;
+	}
+	printf("written: %s/ca.crt         for the collector and every sensor\n"
+	       "written: %s/ca.key         makes certificates: keep ca.key off the machines that "
+	       "are watched\n"
+	       "written: %s/collector.crt  for the collector\n"
+	       "written: %s/collector.key  for the collector, secret\n"
+	       "next:    flowproof pki issue -d %s ID      (ID: the name of a sensor)\n",
+	       o->dir, o->dir, o->dir, o->dir, o->dir);
+	return 0;
+}
+
+static int pki_issue(const struct pki_options *o, const char *id, struct err *err)
+{
+	const uint64_t now = clock_wall_ns() / NS_PER_S;
+	uint64_t from = now - PKI_DAY_S, to = now + o->days * PKI_DAY_S;
+	int rc;
+
+	if (!crypto_name_ok(id))
+		return err_set(
+			err, ERR_USAGE,
+			"'%s' cannot be a sensor's ID: 1 to 63 letters, digits, '.', '_' or '-', "
+			"the first not '.' or '-'",
+			id);
+	if (strcmp(id, TLS_COLLECTOR_NAME) == 0 || strcmp(id, "ca") == 0 ||
+	    strcmp(id, "collector") == 0)
+		return err_set(err, ERR_USAGE, "'%s' cannot be a sensor's ID: it names the %s", id,
+			       strcmp(id, "ca") == 0 ? "CA" : "collector");
+	if (o->valid_from) {
+		rc = clock_parse(o->valid_from, &from, err);
+		if (rc != 0)
+			return rc;
+		to = from + o->days * PKI_DAY_S;
+	}
+	rc = pki_make(o->dir, id, id, CRYPTO_CLIENT, from, to, err);
+	if (rc != 0)
+		return rc;
+	printf("written: %s/%s.crt\n"
+	       "written: %s/%s.key\n"
+	       "next:    bring three files to the sensor: ca.crt, %s.crt, %s.key\n",
+	       o->dir, id, o->dir, id, id, id);
+	return 0;
+}
+
+/* Options may stand before and after ID: the first word that is no option is taken out, the rest is
+ * read again. */
+static int pki_read(struct pki_options *o, size_t rows, int argc, char **argv, char **ret_id,
+		    struct err *err)
+{
+	int rest, rc = settings_read(pki_table, rows, o, argc, argv, &rest, err);
+
+	*ret_id = NULL;
+	if (rc != 0 || rest >= argc)
+		return rc;
+	*ret_id = argv[rest];
+	memmove(&argv[rest], &argv[rest + 1], (size_t)(argc - rest) * sizeof(argv[0]));
+	settings_free(pki_table, rows, o);
+	*o = (struct pki_options){0};
+	rc = settings_read(pki_table, rows, o, argc - 1, argv, &rest, err);
+	if (rc == 0 && rest < argc - 1)
+		return err_set(err, ERR_USAGE, "'%s' is a word too many", argv[rest]);
+	return rc;
+}
+
+static int pki_run(struct pki_options *o, bool issue, size_t rows, int argc, char **argv,
+		   struct err *err)
+{
+	char *id;
+	int rc = pki_read(o, rows, argc, argv, &id, err);
+
+	if (rc != 0)
+		return rc;
+	if (o->help) {
+		fputs(pki_usage, stdout);
+		settings_help(pki_table, rows, stdout);
+		return 0;
+	}
+	if (!o->dir || !*o->dir)
+		return err_set(err, ERR_USAGE,
+			       "--dir is missing: -d DIR names the folder of the CA");
+	if (issue && !id)
+		return err_set(err, ERR_USAGE, "issue needs the ID of the sensor");
+	if (!issue && id)
+		return err_set(err, ERR_USAGE, "'%s' is a word too many: init takes options only",
+			       id);
+	return issue ? pki_issue(o, id, err) : pki_init(o, err);
+}
+
+int pki_main(int argc, char **argv)
+{
+	const char *action = argc > 1 ? argv[1] : "";
+	const bool issue = strcmp(action, "issue") == 0;
+	const size_t rows = issue ? PKI_ISSUE_ROWS : PKI_INIT_ROWS;
+	struct pki_options o = {0};
+	struct err err = {""};
+	int rc;
+
+	if (strcmp(action, "--help") == 0 || strcmp(action, "-h") == 0) {
+		fputs(pki_usage, stdout);
+		settings_help(pki_table, PKI_ISSUE_ROWS, stdout);
+		return 0;
+	}
+	if (!issue && strcmp(action, "init") != 0) {
+		if (*action)
+			fprintf(stderr, "flowproof pki: '%s' is neither init nor issue\n", action);
+		fputs(pki_usage, stderr);
+		return err_exit_status(ERR_USAGE);
+	}
+	rc = pki_run(&o, issue, rows, argc - 1, argv + 1, &err);
+	settings_free(pki_table, rows, &o);
+	if (rc == 0 && fflush(stdout) != 0)
+		rc = err_errno(&err, "cannot write to standard output");
+	if (rc != 0)
+		fprintf(stderr, "flowproof pki %s: %s\n", action, err.text);
+	return err_exit_status(rc);
+}

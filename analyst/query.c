@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the subcommands that read the ledger share.
+ */
+#include "analyst/query.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/log.h"
+
+enum { OUTPUT_BUFFER = 256 * 1024 };
+
+int query_prepare(struct query *query, int argc, char **argv, int rest, struct err *err)
+{
+	struct err why;
+
+	query->from_s = 0;
+	query->to_s = UINT64_MAX;
+	if (rest < argc)
+		return err_set(err, ERR_USAGE, "'%s' is not an option", argv[rest]);
+	if (!query->store)
+		return err_set(err, ERR_USAGE,
+			       "--store is missing: the folder the collector writes to");
+	if (query->from && clock_parse(query->from, &query->from_s, &why) < 0)
+		return err_set(err, ERR_USAGE, "--from: %s", why.text);
+	if (query->to && clock_parse(query->to, &query->to_s, &why) < 0)
+		return err_set(err, ERR_USAGE, "--to: %s", why.text);
+	if (query->from_s > query->to_s)
+		return err_set(err, ERR_USAGE, "--from lies after --to");
+	return 0;
+}
+
+void query_fini(struct query *query)
+{
+	for (size_t i = 0; i < query->n_kept; i++) {
+		free(query->damages[i].file);
+		free(query->damages[i].reason);
+	}
+	query->n_kept = 0;
+}
+
+bool query_wants(const struct query *query, uint64_t start, uint64_t end)
+{
+	return end >= query->from_s && start <= query->to_s;
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+	struct query *query;
+	const struct replay_ops *ops;
+	void *ctx;
+	bool is_empty;
+};
+
+static int walk_hello(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello)
+{
+	struct walk *walk = ctx;
+
+	walk->is_empty = false;
+	return walk->ops->hello ? walk->ops->hello(walk->ctx, entry, hello) : 0;
+}
+
+static int walk_batch(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		      struct batch *batch)
+{
+	struct walk *walk = ctx;
+	int rc = walk->ops->batch ? walk->ops->batch(walk->ctx, entry, hello, batch) : 0;
+
+	walk->is_empty = false;
+	if (rc == QUERY_OUTPUT_BROKEN)
+		walk->query->output_errno = errno;
+	return rc;
+}
+
+static int walk_fault(void *ctx, const struct ledger_entry *entry)
+{
+	struct walk *walk = ctx;
+	struct query *query = walk->query;
+	struct query_damage *damage = &query->damages[query->n_kept];
+
+	walk->is_empty = false;
+	if (entry->kind == LEDGER_TORN) {
+		log_info("ledger",
+			 "%s ends in an unfinished entry at byte %" PRIu64
+			 ": a collector is writing, or was killed",
+			 entry->file, entry->offset);
+	} else {
+		log_err("ledger", "%s is damaged at byte %" PRIu64 ": %s", entry->file,
+			entry->offset, entry->reason);
+		query->n_damages++;
+		if (query->n_kept < QUERY_DAMAGES_MAX) {
+			damage->file = strdup(entry->file);
+			damage->reason = strdup(entry->reason);
+			damage->offset = entry->offset;
+			damage->bytes = entry->len;
+			query->n_kept++;
+			if (!damage->file || !damage->reason)
+				return -ENOMEM;
+		}
+	}
+	return walk->ops->fault ? walk->ops->fault(walk->ctx, entry) : 0;
+}
+
+int query_run(struct query *query, const struct replay_ops *ops, void *ctx, struct err *err)
+{
+	static const struct replay_ops walk_ops = {walk_hello, walk_batch, walk_fault};
+	struct walk walk = {.query = query, .ops = ops, .ctx = ctx, .is_empty = true};
+	int rc = replay_run(query->store, query->sensor, &walk_ops, &walk, err);
+
+	if (rc == 0 && walk.is_empty && query->sensor)
+		log_warn("ledger", "%s has nothing of the sensor '%s'", query->store,
+			 query->sensor);
+	return rc;
+}
+
+/* ---- output ---- */
+
+void query_output_begin(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
+}
+
+int query_end(const struct query *query, const char *name, int rc, const struct err *err)
+{
+	int status = 0;
+
+	if (rc < 0) {
+		fprintf(stderr, "flowproof %s: %s\n", name, err->text);
+		status = err_exit_status(rc);
+	}
+	errno = query->output_errno;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+		fprintf(stderr, "flowproof %s: standard output: %s\n", name, strerror(errno));
+		status = 3;
+	}
+	if (query->n_damages > 0) {
+		fprintf(stderr, "flowproof %s: the ledger is damaged in %" PRIu64 " places\n", name,
+			query->n_damages);
+		status = 3;
+	}
+	return status;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the subcommands that read the ledger share: their options, the walk through it, the telling
+ * of damage, and how a program ends whose reader may have gone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "evidence/replay.h"
+#include "platform/err.h"
+#include "platform/settings.h"
+
+enum { QUERY_DAMAGES_MAX = 1000 };
+
+struct query_damage {
+	char *file, *reason;
+	uint64_t offset, bytes;
+};
+
+struct query {
+	/* options */
+	char *store, *sensor, *from, *to;
+	bool json, help;
+	/* derived */
+	uint64_t from_s, to_s;
+	int output_errno;   /* why standard output could not be written */
+	uint64_t n_damages; /* all; the first QUERY_DAMAGES_MAX are kept */
+	size_t n_kept;
+	struct query_damage damages[QUERY_DAMAGES_MAX];
+};
+
+/* The rows of the options, for the table of a subcommand whose struct `type` has the query as
+ * `member`. */
+#define QUERY_SETTINGS(type, member)                                                               \
+	{.name = "store",                                                                          \
+	 .letter = 'd',                                                                            \
+	 .kind = SETTING_TEXT,                                                                     \
+	 .offset = offsetof(type, member.store),                                                   \
+	 .arg = "DIR",                                                                             \
+	 .help = "The collector's store."},                                                        \
+		{.name = "sensor",                                                                 \
+		 .kind = SETTING_TEXT,                                                             \
+		 .offset = offsetof(type, member.sensor),                                          \
+		 .arg = "ID",                                                                      \
+		 .help = "Only this sensor."},                                                     \
+		{.name = "from",                                                                   \
+		 .kind = SETTING_TEXT,                                                             \
+		 .offset = offsetof(type, member.from),                                            \
+		 .arg = "TIME",                                                                    \
+		 .help = "Only what reaches into the time from here on: Unix seconds or "          \
+			 "2026-01-31T12:34Z (UTC)."},                                              \
+		{.name = "to",                                                                     \
+		 .kind = SETTING_TEXT,                                                             \
+		 .offset = offsetof(type, member.to),                                              \
+		 .arg = "TIME",                                                                    \
+		 .help = "Only what reaches into the time up to here, inclusive."},                \
+		{.name = "json",                                                                   \
+		 .kind = SETTING_FLAG,                                                             \
+		 .offset = offsetof(type, member.json),                                            \
+		 .help = "JSON, one object a line."},                                              \
+	{                                                                                          \
+		.name = "help", .letter = 'h', .kind = SETTING_ACTION,                             \
+		.offset = offsetof(type, member.help), .help = "Print this."                       \
+	}
+
+/* Checks the options and derives the span. `rest` is what settings_read() gave. */
+int query_prepare(struct query *query, int argc, char **argv, int rest, struct err *err);
+void query_fini(struct query *query);
+
+/* Does [start, end] overlap the span asked for? Unix seconds, ends included. */
+bool query_wants(const struct query *query, uint64_t start, uint64_t end);
+
+enum {
+	QUERY_OUTPUT_BROKEN = 1
+}; /* returned by an op to end the walk: standard output cannot be written */
+
+/* Goes through the ledger; damage is told on standard error and kept. 0, QUERY_OUTPUT_BROKEN, or
+ * negative. */
+int query_run(struct query *query, const struct replay_ops *ops, void *ctx, struct err *err);
+
+/* Ends a subcommand: tells the error, flushes standard output. Returns the exit status: 3 if the
+ * ledger is damaged, 0 if only the reader of our output went away. `rc` is that of the steps so
+ * far. */
+int query_end(const struct query *query, const char *name, int rc, const struct err *err);
+
+/* Makes standard output large and a reader that goes away an error of a write. */
+void query_output_begin(void);

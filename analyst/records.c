@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flowproof records.
+ */
+#include "analyst/records.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/query.h"
+#include "analyst/summary.h"
+#include "proto/flowrec.h"
+
+struct options {
+	struct query query;
+	char *fields;
+	bool no_header, summary;
+};
+
+static const struct setting table[] = {
+	QUERY_SETTINGS(struct options, query),
+	{.name = "fields",
+	 .letter = 'F',
+	 .kind = SETTING_TEXT,
+	 .offset = offsetof(struct options, fields),
+	 .arg = "\"NAME NAME ...\"",
+	 .help = "The fields to print, in order. Default: the 14 of version 2."},
+	{.name = "no-header",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, no_header),
+	 .help = "Leave out the line of field names."},
+	{.name = "summary",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, summary),
+	 .help = "Instead of records print what there is of each sensor, with the packet "
+		 "equation."},
+};
+
+enum { SETTINGS = sizeof table / sizeof table[0] };
+
+struct printer {
+	const struct query *query;
+	struct flowrec_format format;
+	bool has_header; /* it was printed, or is not wanted */
+	char line[FLOWREC_JSON_MAX];
+};
+
+_Static_assert((int)FLOWREC_JSON_MAX >= (int)FLOWREC_LINE_MAX, "one buffer serves both");
+
+/* Not before the store was opened. */
+static void print_header(struct printer *p)
+{
+	size_t n;
+
+	if (p->has_header)
+		return;
+	p->has_header = true;
+	n = flowrec_print_header(p->line, &p->format);
+	(void)fwrite(p->line, 1, n, stdout);
+}
+
+static int print_batch(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		       struct batch *batch)
+{
+	struct flowrec_identity unknown = {.sensor = entry->sensor};
+	struct printer *p = ctx;
+	struct flowrec rec;
+	size_t n;
+
+	print_header(p);
+	while (batch_next(batch, &rec)) {
+		const struct flowrec_identity *identity = hello && rec.iface < WIRE_INTERFACES_MAX
+								  ? &hello->interfaces[rec.iface]
+								  : &unknown;
+
+		if (!query_wants(p->query, rec.start, rec.end))
+			continue;
+		n = p->query->json ? flowrec_print_json(p->line, &p->format, &rec, identity)
+				   : flowrec_print(p->line, &p->format, &rec, identity);
+		if (fwrite(p->line, 1, n, stdout) != n)
+			return QUERY_OUTPUT_BROKEN;
+	}
+	return 0;
+}
+
+static int print_records(struct options *o, struct err *err)
+{
+	static const struct replay_ops ops = {.batch = print_batch};
+	struct printer *p = calloc(1, sizeof *p);
+	int rc = 0;
+
+	if (!p)
+		return err_set(err, -ENOMEM, "no memory to print records");
+	p->query = &o->query;
+	flowrec_format_default(&p->format);
+	if (o->fields)
+		rc = flowrec_format_parse(&p->format, o->fields, err);
+	p->has_header = o->query.json || o->no_header;
+	if (rc == 0)
+		rc = query_run(&o->query, &ops, p, err);
+	if (rc == 0)
+		print_header(p);
+	free(p);
+	return rc;
+}
+
+static void print_help(void)
+{
+	printf("usage: flowproof records -d STORE [options]\n\n"
+	       "Prints the records of the ledger, sensor after sensor, each in the order they "
+	       "came.\n\n");
+	settings_help(table, SETTINGS, stdout);
+}
+
+int records_main(int argc, char **argv)
+{
+	struct options *o = calloc(1, sizeof *o);
+	struct err err = {"no memory"};
+	int rest, rc, status;
+
+	if (!o)
+		return 3;
+	query_output_begin();
+	rc = settings_read(table, SETTINGS, o, argc, argv, &rest, &err);
+	if (rc == 0 && o->query.help) {
+		print_help();
+	} else if (rc == 0) {
+		rc = query_prepare(&o->query, argc, argv, rest, &err);
+		if (rc == 0 && o->summary && o->fields)
+			rc = err_set(&err, ERR_USAGE, "--fields has no meaning with --summary");
+		if (rc == 0)
+			rc = o->summary ? summary_print(&o->query, &err) : print_records(o, &err);
+	}
+	status = query_end(&o->query, "records", rc, &err);
+	query_fini(&o->query);
+	settings_free(table, SETTINGS, o);
+	free(o);
+	return status;
+}

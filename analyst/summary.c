@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The summary. All sums are made from the records, alerts and accounts that the ledger holds;
+ * beside the sensor's own count of packets (`recorded`) stands the count of those stored, so that a
+ * difference shows.
+ */
+#include "analyst/summary.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/crypto.h"
+#include "platform/json.h"
+
+struct interface_sum {
+	char name[FLOWREC_ID_MAX + 1];
+	uint64_t stored; /* packets */
+	bool has_account;
+	struct batch_account account; /* the latest */
+};
+
+struct stream_sum {
+	char sensor[WIRE_SENSOR_ID_MAX];
+	uint8_t id[WIRE_STREAM_ID];
+	bool is_known; /* a hello was read */
+	bool is_replay, goodbye;
+	uint64_t hellos, batches, alerts;
+	uint64_t records, nodata, skipped, packets, bytes;
+	uint64_t first, last;                  /* Unix seconds, of the records */
+	uint64_t received_ns, received_end_ns; /* by the collector's clock */
+	uint64_t gaps, gap_batches, gap_records, gap_packets;
+	struct interface_sum interfaces[WIRE_INTERFACES_MAX];
+};
+
+struct summary {
+	struct query *query;
+	size_t n, cap;
+	struct stream_sum *streams;
+};
+
+/* The stream's sums, made if need be; NULL without memory. */
+static struct stream_sum *stream_of(struct summary *s, const struct ledger_entry *entry)
+{
+	struct stream_sum *stream;
+
+	/* From the latest back, and never into another sensor's. */
+	for (size_t i = s->n; i-- > 0 && strcmp(s->streams[i].sensor, entry->sensor) == 0;) {
+		if (memcmp(s->streams[i].id, entry->stream, WIRE_STREAM_ID) == 0)
+			return &s->streams[i];
+	}
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 16;
+		struct stream_sum *more = reallocarray(s->streams, cap, sizeof *more);
+
+		if (!more)
+			return NULL;
+		s->streams = more;
+		s->cap = cap;
+	}
+	stream = &s->streams[s->n++];
+	memset(stream, 0, sizeof *stream);
+	stream->first = UINT64_MAX;
+	stream->received_ns = entry->received_ns;
+	memcpy(stream->id, entry->stream, WIRE_STREAM_ID);
+	(void)snprintf(stream->sensor, sizeof stream->sensor, "%s", entry->sensor);
+	return stream;
+}
+
+static int add_hello(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello)
+{
+	struct stream_sum *stream = stream_of(ctx, entry);
+
+	if (!stream)
+		return -ENOMEM;
+	stream->is_known = true;
+	stream->is_replay = hello->is_replay;
+	stream->hellos++;
+	stream->received_end_ns = entry->received_ns;
+	for (size_t i = 0; i < hello->n_interfaces; i++) {
+		const char *name = hello->interfaces[i].interface;
+
+		(void)snprintf(stream->interfaces[i].name, sizeof stream->interfaces[i].name, "%s",
+			       name ? name : "");
+	}
+	return 0;
+}
+
+static void add_record(struct stream_sum *stream, const struct query *query,
+		       const struct flowrec *rec)
+{
+	if (rec->status == FLOWREC_OK && rec->iface < WIRE_INTERFACES_MAX)
+		stream->interfaces[rec->iface].stored += rec->packets;
+	if (!query_wants(query, rec->start, rec->end))
+		return;
+	stream->records++;
+	stream->nodata += rec->status == FLOWREC_NODATA;
+	stream->skipped += rec->status == FLOWREC_SKIPDATA;
+	stream->packets += rec->packets;
+	stream->bytes += rec->bytes;
+	if (rec->start < stream->first)
+		stream->first = rec->start;
+	if (rec->end > stream->last)
+		stream->last = rec->end;
+}
+
+static int add_batch(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		     struct batch *batch)
+{
+	struct summary *s = ctx;
+	struct stream_sum *stream = stream_of(s, entry);
+	const struct batch_head *head = batch_head(batch);
+	const struct batch_account *accounts;
+	struct flowrec rec;
+	size_t n;
+
+	(void)hello;
+	if (!stream)
+		return -ENOMEM;
+	stream->batches++;
+	stream->received_end_ns = entry->received_ns;
+	stream->goodbye = head->goodbye;
+	if (head->has_gap) {
+		stream->gaps++;
+		stream->gap_batches += head->gap.last - head->gap.first + 1;
+		stream->gap_records += head->gap.records;
+		stream->gap_packets += head->gap.packets;
+	}
+	while (batch_next(batch, &rec))
+		add_record(stream, s->query, &rec);
+	(void)batch_alert_list(batch, &n);
+	stream->alerts += n;
+	accounts = batch_account_list(batch, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (accounts[i].iface >= WIRE_INTERFACES_MAX)
+			continue;
+		stream->interfaces[accounts[i].iface].account = accounts[i];
+		stream->interfaces[accounts[i].iface].has_account = true;
+	}
+	return 0;
+}
+
+/* ---- text ---- */
+
+static const char *mode_of(const struct stream_sum *stream)
+{
+	if (!stream->is_known)
+		return "unknown";
+	return stream->is_replay ? "replay" : "live";
+}
+
+static const char *number_or_unknown(char out[static 24], bool is_known, uint64_t number)
+{
+	(void)snprintf(out, 24, is_known ? "%" PRIu64 : "unknown", number);
+	return out;
+}
+
+static void print_interface(const struct interface_sum *sum)
+{
+	const struct batch_account *a = &sum->account;
+	char kernel[24], nic[24], until[CLOCK_TEXT];
+
+	if (sum->has_account) {
+		printf("    %s: received %" PRIu64 " = recorded %" PRIu64 " + live %" PRIu64
+		       " + not IP %" PRIu64 " + malformed %" PRIu64 " + cut %" PRIu64
+		       "; residual %" PRId64 "\n",
+		       sum->name, a->received, a->recorded, a->live, a->not_ip, a->malformed,
+		       a->cut, batch_account_residual(a));
+		printf("      up to the window %s; dropped by the kernel %s, by the network card "
+		       "%s; "
+		       "stored here %" PRIu64 " packets\n",
+		       clock_text(until, a->window),
+		       number_or_unknown(kernel, a->kernel_known, a->kernel_dropped),
+		       number_or_unknown(nic, a->nic_known, a->nic_dropped), sum->stored);
+	} else if (*sum->name || sum->stored > 0) {
+		printf("    %s: no packet equation yet; stored here %" PRIu64 " packets\n",
+		       sum->name, sum->stored);
+	}
+}
+
+static void print_stream(const struct stream_sum *stream)
+{
+	char hex[2 * WIRE_STREAM_ID + 1], from[CLOCK_TEXT], to[CLOCK_TEXT];
+
+	printf("  stream %.8s  %s  received %s to %s\n",
+	       crypto_hex(hex, stream->id, WIRE_STREAM_ID), mode_of(stream),
+	       clock_text(from, stream->received_ns / NS_PER_S),
+	       clock_text(to, stream->received_end_ns / NS_PER_S));
+	printf("    batches %" PRIu64 "  records %" PRIu64 " (no data %" PRIu64 ", skipped %" PRIu64
+	       ")  packets %" PRIu64 "  bytes %" PRIu64 "  alerts %" PRIu64 "\n",
+	       stream->batches, stream->records, stream->nodata, stream->skipped, stream->packets,
+	       stream->bytes, stream->alerts);
+	if (stream->records > 0)
+		printf("    records span %s to %s\n", clock_text(from, stream->first),
+		       clock_text(to, stream->last));
+	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++)
+		print_interface(&stream->interfaces[i]);
+	if (stream->gaps > 0)
+		printf("    GAPS: %" PRIu64 ", in them %" PRIu64 " batches, %" PRIu64
+		       " records of %" PRIu64 " packets are lost\n",
+		       stream->gaps, stream->gap_batches, stream->gap_records, stream->gap_packets);
+	else
+		printf("    gaps: none\n");
+	printf("    end: %s\n",
+	       stream->goodbye ? "goodbye" : "no goodbye: it runs, or ended without one");
+}
+
+static void print_text(const struct summary *s)
+{
+	const char *sensor = "";
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (strcmp(sensor, s->streams[i].sensor) != 0)
+			printf("sensor %s\n", s->streams[i].sensor);
+		sensor = s->streams[i].sensor;
+		print_stream(&s->streams[i]);
+	}
+	if (s->n == 0)
+		printf("the ledger is empty\n");
+	for (size_t i = 0; i < s->query->n_kept; i++) {
+		const struct query_damage *d = &s->query->damages[i];
+
+		printf("DAMAGE %s byte %" PRIu64 ": %s\n", d->file, d->offset, d->reason);
+	}
+	if (s->query->n_damages > s->query->n_kept)
+		printf("DAMAGE in %" PRIu64 " further places\n",
+		       s->query->n_damages - s->query->n_kept);
+}
+
+/* ---- JSON ---- */
+
+static void put_number(const char *key, uint64_t number)
+{
+	printf(",\"%s\":%" PRIu64, key, number);
+}
+
+static void put_known(const char *key, bool is_known, uint64_t number)
+{
+	if (is_known)
+		put_number(key, number);
+	else
+		printf(",\"%s\":null", key);
+}
+
+static void put_interface(const struct interface_sum *sum)
+{
+	const struct batch_account *a = &sum->account;
+
+	printf("{\"interface\":");
+	json_print_string(stdout, sum->name);
+	put_number("stored", sum->stored);
+	if (sum->has_account) {
+		put_number("window", a->window);
+		put_number("received", a->received);
+		put_number("recorded", a->recorded);
+		put_number("live", a->live);
+		put_number("not_ip", a->not_ip);
+		put_number("malformed", a->malformed);
+		put_number("cut", a->cut);
+		printf(",\"residual\":%" PRId64, batch_account_residual(a));
+		put_known("kernel_dropped", a->kernel_known, a->kernel_dropped);
+		put_known("nic_dropped", a->nic_known, a->nic_dropped);
+	}
+	printf("}");
+}
+
+static void put_stream(const struct stream_sum *stream)
+{
+	char hex[2 * WIRE_STREAM_ID + 1];
+	const char *comma = "";
+
+	printf("{\"stream\":\"%s\",\"mode\":\"%s\"", crypto_hex(hex, stream->id, WIRE_STREAM_ID),
+	       mode_of(stream));
+	put_number("received_first", stream->received_ns / NS_PER_S);
+	put_number("received_last", stream->received_end_ns / NS_PER_S);
+	put_number("hellos", stream->hellos);
+	put_number("batches", stream->batches);
+	put_number("records", stream->records);
+	put_number("nodata", stream->nodata);
+	put_number("skipdata", stream->skipped);
+	put_number("packets", stream->packets);
+	put_number("bytes", stream->bytes);
+	put_number("alerts", stream->alerts);
+	put_known("first", stream->records > 0, stream->first);
+	put_known("last", stream->records > 0, stream->last);
+	put_number("gaps", stream->gaps);
+	put_number("gap_batches", stream->gap_batches);
+	put_number("gap_records", stream->gap_records);
+	put_number("gap_packets", stream->gap_packets);
+	printf(",\"goodbye\":%s,\"interfaces\":[", stream->goodbye ? "true" : "false");
+	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++) {
+		const struct interface_sum *sum = &stream->interfaces[i];
+
+		if (!*sum->name && !sum->has_account && sum->stored == 0)
+			continue;
+		printf("%s", comma);
+		comma = ",";
+		put_interface(sum);
+	}
+	printf("]}");
+}
+
+static void print_json(const struct summary *s)
+{
+	printf("{\"sensors\":[");
+	for (size_t i = 0; i < s->n; i++) {
+		if (i > 0 && strcmp(s->streams[i - 1].sensor, s->streams[i].sensor) == 0) {
+			printf(",");
+		} else {
+			printf("%s{\"sensor\":", i > 0 ? "]}," : "");
+			json_print_string(stdout, s->streams[i].sensor);
+			printf(",\"streams\":[");
+		}
+		put_stream(&s->streams[i]);
+	}
+	printf("%s],\"damages\":%" PRIu64 ",\"damage\":[", s->n > 0 ? "]}" : "",
+	       s->query->n_damages);
+	for (size_t i = 0; i < s->query->n_kept; i++) {
+		const struct query_damage *d = &s->query->damages[i];
+
+		printf("%s{\"file\":", i > 0 ? "," : "");
+		json_print_string(stdout, d->file);
+		put_number("offset", d->offset);
+		put_number("bytes", d->bytes);
+		printf(",\"reason\":");
+		json_print_string(stdout, d->reason);
+		printf("}");
+	}
+	printf("]}\n");
+}
+
+int summary_print(struct query *query, struct err *err)
+{
+	static const struct replay_ops ops = {.hello = add_hello, .batch = add_batch};
+	struct summary s = {.query = query};
+	int rc = query_run(query, &ops, &s, err);
+
+	if (rc == 0) {
+		if (query->json)
+			print_json(&s);
+		else
+			print_text(&s);
+	}
+	free(s.streams);
+	return rc;
+}

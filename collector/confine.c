@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * confine: the collector's list of system calls, beside those of every program. It takes
+ * connections, never makes any; it opens, makes and cuts files in its store, never removes any.
+ */
+#include "collector/confine.h"
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define ALWAYS(name)                                                                               \
+	{                                                                                          \
+		SYS_##name, SANDBOX_ALWAYS, 0, 0                                                   \
+	}
+
+static const struct sandbox_call calls[] = {
+	/* connections */
+	ALWAYS(accept4),
+	ALWAYS(accept),
+	ALWAYS(recvfrom),
+	ALWAYS(sendto),
+	ALWAYS(recvmsg),
+	ALWAYS(sendmsg),
+#ifdef SYS_recv
+	ALWAYS(send),
+	ALWAYS(recv),
+#endif
+	ALWAYS(getsockopt),
+	ALWAYS(setsockopt),
+	ALWAYS(getsockname),
+	ALWAYS(getpeername),
+	ALWAYS(shutdown),
+	/* the ledger: the older calls are musl's on x86-64 and 32-bit ARM */
+	ALWAYS(fdatasync),
+	ALWAYS(fsync),
+	ALWAYS(ftruncate),
+#ifdef SYS_ftruncate64
+	ALWAYS(ftruncate64),
+#endif
+	ALWAYS(openat),
+#ifdef SYS_open
+	ALWAYS(open),
+#endif
+	ALWAYS(mkdirat),
+#ifdef SYS_mkdir
+	ALWAYS(mkdir),
+#endif
+	ALWAYS(getdents64),
+#ifdef SYS_newfstatat
+	ALWAYS(newfstatat),
+#endif
+#ifdef SYS_fstatat64
+	ALWAYS(fstatat64),
+#endif
+#ifdef SYS_stat
+	ALWAYS(stat),
+#endif
+#ifdef SYS_stat64
+	ALWAYS(stat64),
+#endif
+#ifdef SYS_statx
+	ALWAYS(statx),
+#endif
+};
+
+void confine_describe(struct sandbox *ret, const char *store, uint32_t user)
+{
+	struct stat st;
+
+	if (user == 0 && store && stat(store, &st) == 0)
+		user = st.st_uid;
+	*ret = (struct sandbox){
+		.calls = calls,
+		.n_calls = sizeof calls / sizeof calls[0],
+		.folder = store,
+		.user = user ? user : SANDBOX_USER,
+	};
+}

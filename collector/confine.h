@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * confine: what the collector may still do once it listens and its store is open.
+ */
+#pragma once
+
+#include "platform/sandbox.h"
+
+/* `store`: NULL for a self-test without one. `user`: 0 for the store's owner, or SANDBOX_USER if
+ * that is root. */
+void confine_describe(struct sandbox *ret, const char *store, uint32_t user);

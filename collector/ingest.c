@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Ingest. A connection's life: TLS handshake, Hello, Welcome, batches and acknowledgements. One
+ * timer a connection watches that each comes in time. A batch is appended at once; the first one
+ * after a commit starts the commit timer, and when that fires all that was appended is synced
+ * together and acknowledged.
+ *
+ * A connection is never freed from within its own frame callback: it is marked, and ended when the
+ * reader has returned.
+ */
+#include "collector/ingest.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+#include "platform/log.h"
+
+static const char tag[] = "ingest";
+static const char no_memory[] = "the collector is out of memory";
+static const char no_disk[] = "the collector cannot write its ledger";
+
+enum {
+	OUTPUT_MAX = 64 * 1024, /* of a peer that does not read its acknowledgements */
+	STOP_MS = 1000,
+	STOP_STEP_MS = 10,
+	LOG_LINES_PER_S = 20, /* about peers that were refused */
+};
+
+struct conn {
+	struct ingest *ingest;
+	struct conn *next, *prev; /* the oldest first */
+	struct tls *tls;
+	struct loop_timer *timer;
+	char peer[ADDR_ENDPOINT_TEXT];
+	char name[TLS_NAME_MAX]; /* of the certificate; "" before the handshake is done */
+	struct wire_reader reader;
+	struct wire_hello *hello; /* NULL before it came */
+	struct ledger_sensor *sensor;
+	struct ingest_stream stream;
+	bool joined;
+	bool owed;     /* an acknowledgement after the next commit */
+	bool goodbye;  /* the sensor said so */
+	bool in_input; /* not to be freed now */
+	bool ended;    /* to be freed as soon as may be */
+};
+
+struct ingest {
+	struct ingest_config config;
+	struct loop_listener *listener;
+	struct loop_timer *commit_timer;
+	struct loop_timer *stop_timer;
+	bool commit_armed;
+	struct conn *oldest, *newest;
+	size_t n_conns;
+	/* rate of log lines */
+	uint64_t log_second;
+	unsigned log_lines;
+	uint64_t log_left_out;
+	/* stopping */
+	uint64_t stop_at_ns;
+	loop_fn *done;
+	void *done_ctx;
+};
+
+/* ---- refusing ---- */
+
+/* Anyone who reaches the port can cause these lines: so many a second, then a number. */
+static bool may_log(struct ingest *ingest)
+{
+	uint64_t second = clock_mono_ns() / NS_PER_S;
+
+	if (second != ingest->log_second) {
+		if (ingest->log_left_out > 0)
+			log_warn(tag, "%" PRIu64 " more refusals were not logged",
+				 ingest->log_left_out);
+		ingest->log_second = second;
+		ingest->log_lines = 0;
+		ingest->log_left_out = 0;
+	}
+	if (ingest->log_lines < LOG_LINES_PER_S) {
+		ingest->log_lines++;
+		return true;
+	}
+	ingest->log_left_out++;
+	return false;
+}
+
+static void send_frame(struct conn *conn, enum wire_type type, const uint8_t *message, ssize_t len)
+{
+	uint8_t frame[WIRE_HEAD + WIRE_SMALL_MAX];
+
+	assert(len >= 0 && len <= WIRE_SMALL_MAX);
+	wire_head(frame, type, (size_t)len);
+	memcpy(frame + WIRE_HEAD, message, (size_t)len);
+	/* A broken connection tells by `closed`. */
+	(void)tls_write(conn->tls, frame, WIRE_HEAD + (size_t)len);
+}
+
+/* Unlinks and frees. `why` goes to the sink. */
+static void conn_free(struct conn *conn, const char *why)
+{
+	struct ingest *ingest = conn->ingest;
+
+	if (conn->joined)
+		ingest->config.sink->left(ingest->config.sink_ctx, &conn->stream, conn->goodbye,
+					  why);
+	*(conn->prev ? &conn->prev->next : &ingest->oldest) = conn->next;
+	*(conn->next ? &conn->next->prev : &ingest->newest) = conn->prev;
+	ingest->n_conns--;
+	loop_timer_free(conn->timer);
+	wire_reader_fini(&conn->reader);
+	wire_hello_free(conn->hello);
+	if (conn->ended)
+		tls_close(conn->tls); /* what was written goes out first */
+	else
+		tls_free(conn->tls);
+	free(conn);
+}
+
+/* Ends a connection from our side; the peer is told why if it can hear. */
+static void conn_refuse(struct conn *conn, const char *why)
+{
+	uint8_t message[WIRE_SMALL_MAX];
+	char reason[256];
+	ssize_t len;
+
+	if (conn->ended)
+		return;
+	if (may_log(conn->ingest))
+		log_warn(tag, "refused %s%s%s: %s", conn->peer, *conn->name ? " " : "", conn->name,
+			 why);
+	if (*conn->name && tls_pending(conn->tls) <= OUTPUT_MAX) {
+		(void)snprintf(reason, sizeof reason, "%s", why);
+		len = wire_refusal_encode(message, sizeof message, reason);
+		if (len >= 0)
+			send_frame(conn, WIRE_REFUSAL, message, len);
+	}
+	conn->ended = true;
+	if (!conn->in_input)
+		conn_free(conn, why);
+}
+
+/* ---- commit and acknowledge ---- */
+
+static void acknowledge(struct conn *conn)
+{
+	uint8_t message[WIRE_SMALL_MAX];
+	uint64_t durable = ledger_stream_durable(conn->sensor, conn->hello->stream);
+	ssize_t len = wire_ack_encode(message, sizeof message, durable);
+
+	conn->owed = false;
+	if (len < 0)
+		return;
+	send_frame(conn, WIRE_ACK, message, len);
+	if (tls_pending(conn->tls) > OUTPUT_MAX)
+		tls_pause(conn->tls, true);
+}
+
+static void commit(void *ctx)
+{
+	struct ingest *ingest = ctx;
+	struct conn *conn, *next;
+	struct err err;
+
+	ingest->commit_armed = false;
+	if (ledger_commit(ingest->config.ledger, &err) < 0)
+		log_err(tag, "%s", err.text);
+	for (conn = ingest->oldest; conn; conn = next) {
+		next = conn->next;
+		if (conn->ended || !conn->sensor)
+			continue;
+		if (ledger_sensor_failed(conn->sensor))
+			conn_refuse(conn, no_disk);
+		else if (conn->owed)
+			acknowledge(conn);
+	}
+}
+
+/* The connection is owed an acknowledgement. */
+static void owe(struct conn *conn)
+{
+	struct ingest *ingest = conn->ingest;
+
+	conn->owed = true;
+	if (!ingest->commit_armed) {
+		ingest->commit_armed = true;
+		loop_timer_set(ingest->commit_timer, ingest->config.commit_ms);
+	}
+}
+
+/* ---- frames ---- */
+
+/* One connection a sensor: the later one is the sensor's own idea of where it is. */
+static void replace_other(struct conn *conn)
+{
+	struct conn *other;
+	char why[128];
+
+	for (other = conn->ingest->oldest; other; other = other->next) {
+		if (other != conn && !other->ended && other->sensor == conn->sensor)
+			break;
+	}
+	if (!other)
+		return;
+	log_warn(tag, "%s connects from %s while connected from %s: the later connection is kept",
+		 conn->name, conn->peer, other->peer);
+	(void)snprintf(why, sizeof why, "replaced by a connection of the same sensor from %s",
+		       conn->peer);
+	conn_refuse(other, why);
+}
+
+/* Commits what is waiting, so that the welcome tells all that is here. NULL, or why the sensor is
+ * refused. */
+static const char *store_hello(struct conn *conn, const uint8_t *message, size_t len,
+			       uint64_t now_ns)
+{
+	struct ledger *ledger = conn->ingest->config.ledger;
+	struct ledger_sensor *sensor;
+	struct err err;
+	int rc;
+
+	rc = ledger_sensor_open(ledger, conn->hello->sensor, &sensor, &err);
+	if (rc == 0) {
+		conn->sensor = sensor;
+		replace_other(conn);
+		rc = ledger_append_hello(sensor, now_ns, conn->hello->stream, message, len, &err);
+	}
+	if (rc == 0) {
+		rc = ledger_commit(ledger, &err);
+		if (rc < 0 && !ledger_sensor_failed(
+				      sensor)) { /* another one failed: its own turn will tell */
+			log_err(tag, "%s", err.text);
+			rc = 0;
+		}
+	}
+	if (rc < 0) {
+		log_err(tag, "%s", err.text);
+		return no_disk;
+	}
+	return NULL;
+}
+
+static const char *take_hello(struct conn *conn, const uint8_t *message, size_t len,
+			      struct err *err)
+{
+	struct ingest *ingest = conn->ingest;
+	struct wire_welcome welcome = {.protocol = WIRE_PROTOCOL};
+	uint8_t out[WIRE_SMALL_MAX];
+	const char *why;
+	ssize_t n;
+	int rc;
+
+	rc = wire_hello_decode(&conn->hello, message, len, err);
+	if (rc == -ENOMEM)
+		return no_memory;
+	if (rc < 0)
+		return err->text;
+	if (strcmp(conn->hello->sensor, conn->name) != 0) {
+		(void)err_set(err, ERR_FORMAT,
+			      "it says to be '%s', its certificate is that of '%s'",
+			      conn->hello->sensor, conn->name);
+		return err->text;
+	}
+	welcome.clock_ns = clock_wall_ns();
+	why = store_hello(conn, message, len, welcome.clock_ns);
+	if (why)
+		return why;
+	welcome.durable = ledger_stream_durable(conn->sensor, conn->hello->stream);
+	n = wire_welcome_encode(out, sizeof out, &welcome);
+	if (n < 0)
+		return "the welcome cannot be encoded";
+	send_frame(conn, WIRE_WELCOME, out, n);
+	conn->stream.hello = conn->hello;
+	conn->stream.peer = conn->peer;
+	conn->stream.of_sink = ingest->config.sink->joined(ingest->config.sink_ctx, &conn->stream);
+	conn->joined = true;
+	loop_timer_set(conn->timer, ingest->config.idle_ms);
+	return NULL;
+}
+
+static void add_up(struct ingest_totals *totals, const struct flowrec *rec)
+{
+	bool is_window = rec->status != FLOWREC_OK;
+	bool is_first =
+		totals->records == 0 && (!is_window || totals->nodata + totals->skipped == 0);
+
+	totals->records += !is_window;
+	totals->nodata += rec->status == FLOWREC_NODATA;
+	totals->skipped += rec->status == FLOWREC_SKIPDATA;
+	totals->packets += rec->packets;
+	totals->bytes += rec->bytes;
+	if (is_window && totals->records > 0)
+		return;
+	if (is_first || rec->start < totals->first)
+		totals->first = rec->start;
+	if (is_first || rec->end > totals->last)
+		totals->last = rec->end;
+}
+
+/* Sums the records up. False if something belongs to an interface that the hello did not name. */
+static bool sum_up(const struct wire_hello *hello, struct batch *batch, struct ingest_totals *ret)
+{
+	const struct batch_account *accounts;
+	const struct batch_alert *alerts;
+	struct flowrec rec;
+	bool ok = true;
+	size_t n;
+
+	*ret = (struct ingest_totals){.records = 0};
+	while (batch_next(batch, &rec)) {
+		ok = ok && rec.iface < hello->n_interfaces;
+		add_up(ret, &rec);
+	}
+	alerts = batch_alert_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		ok = ok && alerts[i].iface < hello->n_interfaces;
+	accounts = batch_account_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		ok = ok && accounts[i].iface < hello->n_interfaces;
+	return ok;
+}
+
+/* A batch that was decoded. NULL, or why the peer is refused. */
+static const char *store_batch(struct conn *conn, struct batch *batch, const uint8_t *message,
+			       size_t len, struct err *err)
+{
+	const struct ingest_config *config = &conn->ingest->config;
+	const struct batch_head *head = batch_head(batch);
+	struct ingest_totals totals;
+	struct batch_chain chain;
+	int rc;
+
+	ledger_stream_chain(conn->sensor, conn->hello->stream, &chain);
+	rc = batch_chain_check(&chain, head, err);
+	if (rc == ERR_EXISTS) { /* sent again after a lost acknowledgement */
+		owe(conn);
+		return NULL;
+	}
+	if (rc < 0)
+		return err->text;
+	if (!sum_up(conn->hello, batch, &totals))
+		return "a batch names an interface that the hello did not";
+	rc = ledger_append_batch(conn->sensor, clock_wall_ns(), conn->hello->stream, head->sequence,
+				 message, len, err);
+	if (rc < 0)
+		log_err(tag, "%s", err->text);
+	/* People are told of it all the same: an alert does not wait for the disk. */
+	config->sink->batch(config->sink_ctx, &conn->stream, batch, &totals);
+	if (rc < 0)
+		return no_disk;
+	if (head->goodbye)
+		conn->goodbye = true;
+	owe(conn);
+	return NULL;
+}
+
+static const char *take_batch(struct conn *conn, const uint8_t *message, size_t len,
+			      struct err *err)
+{
+	struct batch *batch;
+	const char *why;
+	int rc;
+
+	if (len > LEDGER_PAYLOAD_MAX)
+		return "a batch is too long";
+	if (ledger_sensor_failed(conn->sensor))
+		return no_disk;
+	rc = batch_open(&batch, message, len, err);
+	if (rc == -ENOMEM)
+		return no_memory;
+	if (rc < 0)
+		return err->text;
+	why = store_batch(conn, batch, message, len, err);
+	batch_free(batch);
+	loop_timer_set(conn->timer, conn->ingest->config.idle_ms);
+	return why;
+}
+
+static bool take_frame(void *ctx, enum wire_type type, const uint8_t *message, size_t len)
+{
+	struct conn *conn = ctx;
+	struct err err = {""};
+	const char *why;
+
+	if (type == WIRE_HELLO && !conn->hello)
+		why = take_hello(conn, message, len, &err);
+	else if (type == WIRE_BATCH && conn->joined)
+		why = take_batch(conn, message, len, &err);
+	else
+		why = conn->joined ? "a frame that a sensor does not send now"
+				   : "its first frame is not a hello";
+	if (why)
+		conn_refuse(conn, why);
+	return !conn->ended;
+}
+
+/* ---- connections ---- */
+
+static void on_ready(void *ctx, const struct tls_peer *peer)
+{
+	struct conn *conn = ctx;
+
+	(void)snprintf(conn->name, sizeof conn->name, "%s", peer->name);
+	loop_timer_set(conn->timer, conn->ingest->config.hello_ms);
+}
+
+static void on_input(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct conn *conn = ctx;
+	struct err err = {""};
+	int rc;
+
+	conn->in_input = true;
+	rc = wire_reader_feed(&conn->reader, bytes, len, take_frame, conn, &err);
+	if (rc < 0 && !conn->ended)
+		conn_refuse(conn, rc == -ENOMEM ? no_memory : err.text);
+	conn->in_input = false;
+	if (conn->ended)
+		conn_free(conn, "refused");
+}
+
+static void on_drained(void *ctx)
+{
+	struct conn *conn = ctx;
+
+	if (!conn->ingest->done)
+		tls_pause(conn->tls, false);
+}
+
+static void on_closed(void *ctx, const char *why)
+{
+	struct conn *conn = ctx;
+
+	if (!conn->joined && may_log(conn->ingest))
+		log_warn(tag, "refused %s%s%s: %s", conn->peer, *conn->name ? " " : "", conn->name,
+			 why);
+	conn_free(conn, why);
+}
+
+static const struct tls_ops tls_ops = {on_ready, on_input, on_drained, on_closed};
+
+static void on_timeout(void *ctx)
+{
+	struct conn *conn = ctx;
+
+	conn_refuse(conn, conn->joined ? "no batch came for too long" : "no hello came in time");
+}
+
+/* Makes room: a handshake that is under way gives way to a newcomer, so strangers cannot keep all
+ * places. */
+static bool make_room(struct ingest *ingest)
+{
+	struct conn *conn;
+
+	if (ingest->n_conns < ingest->config.max_connections)
+		return true;
+	for (conn = ingest->oldest; conn && *conn->name; conn = conn->next)
+		;
+	if (!conn)
+		return false;
+	conn_refuse(conn, "too many connections, and its handshake is not done");
+	return true;
+}
+
+static void on_accept(void *ctx, int fd, const struct endpoint *peer)
+{
+	struct ingest *ingest = ctx;
+	char text[ADDR_ENDPOINT_TEXT];
+	struct conn *conn = NULL;
+	struct err err;
+	int rc;
+
+	if (!make_room(ingest)) {
+		if (may_log(ingest))
+			log_warn(tag, "refused %s: %zu connections are the most allowed",
+				 endpoint_text(text, peer), ingest->config.max_connections);
+		(void)close(fd);
+		return;
+	}
+	conn = calloc(1, sizeof *conn);
+	if (!conn || loop_timer_new(&conn->timer, ingest->config.loop, on_timeout, conn) < 0) {
+		log_err(tag, "no memory for a connection");
+		free(conn);
+		(void)close(fd);
+		return;
+	}
+	conn->ingest = ingest;
+	(void)endpoint_text(conn->peer, peer);
+	rc = tls_accept(&conn->tls, ingest->config.loop, ingest->config.tls, fd,
+			ingest->config.hello_ms, &tls_ops, conn, &err);
+	if (rc < 0) {
+		log_err(tag, "%s", err.text);
+		loop_timer_free(conn->timer);
+		free(conn);
+		return;
+	}
+	conn->prev = ingest->newest;
+	*(conn->prev ? &conn->prev->next : &ingest->oldest) = conn;
+	ingest->newest = conn;
+	ingest->n_conns++;
+}
+
+/* ---- start and stop ---- */
+
+/* Waits until the peers have what was written to them. */
+static void stop_step(void *ctx)
+{
+	struct ingest *ingest = ctx;
+	bool pending = false;
+
+	for (const struct conn *conn = ingest->oldest; conn; conn = conn->next)
+		pending = pending || tls_pending(conn->tls) > 0;
+	if (pending && clock_mono_ns() < ingest->stop_at_ns)
+		loop_timer_set(ingest->stop_timer, STOP_STEP_MS);
+	else
+		ingest->done(ingest->done_ctx);
+}
+
+void ingest_stop(struct ingest *ingest, loop_fn *done, void *ctx)
+{
+	if (ingest->done)
+		return;
+	ingest->done = done;
+	ingest->done_ctx = ctx;
+	ingest->stop_at_ns = clock_mono_ns() + (uint64_t)STOP_MS * NS_PER_MS;
+	loop_listener_free(ingest->listener);
+	ingest->listener = NULL;
+	commit(ingest);
+	for (struct conn *conn = ingest->oldest; conn; conn = conn->next)
+		tls_pause(conn->tls, true);
+	loop_timer_set(ingest->stop_timer, STOP_STEP_MS);
+}
+
+int ingest_start(struct ingest **ret, const struct ingest_config *config, struct err *err)
+{
+	struct ingest *ingest = calloc(1, sizeof *ingest);
+	int rc;
+
+	if (!ingest)
+		return err_set(err, -ENOMEM, "no memory for the ingest");
+	ingest->config = *config;
+	rc = loop_timer_new(&ingest->commit_timer, config->loop, commit, ingest);
+	if (rc == 0)
+		rc = loop_timer_new(&ingest->stop_timer, config->loop, stop_step, ingest);
+	if (rc < 0)
+		(void)err_set(err, rc, "no memory for the ingest");
+	if (rc == 0)
+		rc = loop_listen(&ingest->listener, config->loop, &config->at, on_accept, ingest,
+				 err);
+	if (rc < 0)
+		ingest_free(ingest);
+	else
+		*ret = ingest;
+	return rc;
+}
+
+void ingest_address(const struct ingest *ingest, struct endpoint *ret)
+{
+	loop_listener_address(ingest->listener, ret);
+}
+
+void ingest_free(struct ingest *ingest)
+{
+	struct conn *conn, *next;
+
+	if (!ingest)
+		return;
+	for (conn = ingest->oldest; conn; conn = next) {
+		next = conn->next;
+		conn_free(conn, "the collector stops");
+	}
+	loop_listener_free(ingest->listener);
+	loop_timer_free(ingest->commit_timer);
+	loop_timer_free(ingest->stop_timer);
+	free(ingest);
+}

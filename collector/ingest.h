@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Ingest: takes the sensors' streams, checks them, appends them to the ledger, and acknowledges
+ * what is durable.
+ *
+ * What was taken is handed on through a sink. A peer that breaks a rule is refused with a log line;
+ * it harms no other.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "evidence/ledger.h"
+#include "platform/addr.h"
+#include "platform/err.h"
+#include "platform/loop.h"
+#include "platform/tls.h"
+#include "proto/batch.h"
+#include "proto/wire.h"
+
+/* A sensor that is connected. */
+struct ingest_stream {
+	const struct wire_hello *hello;
+	const char *peer; /* "192.0.2.1:50000" */
+	void *of_sink;    /* what `joined` returned */
+};
+
+/* The records of a batch, summed up. */
+struct ingest_totals {
+	uint64_t records;         /* with traffic */
+	uint64_t nodata, skipped; /* windows that say so */
+	uint64_t packets, bytes;
+	uint64_t first, last; /* Unix seconds: least start, greatest end of the records, else of the
+				 windows */
+};
+
+/* Told as things happen: a batch when it was appended, which is before it is durable. */
+struct ingest_sink {
+	void *(*joined)(void *ctx, const struct ingest_stream *stream);
+	void (*batch)(void *ctx, const struct ingest_stream *stream, const struct batch *batch,
+		      const struct ingest_totals *totals);
+	void (*left)(void *ctx, const struct ingest_stream *stream, bool goodbye, const char *why);
+};
+
+struct ingest_config {
+	struct loop *loop;
+	struct ledger *ledger;
+	const struct tls_config *tls;
+	struct endpoint at;
+	uint32_t commit_ms; /* at most this long a batch waits for others before all are synced */
+	size_t max_connections;
+	uint32_t hello_ms; /* for the handshake, and again for the hello */
+	uint32_t idle_ms;  /* without a batch */
+	const struct ingest_sink *sink;
+	void *sink_ctx;
+};
+
+enum { INGEST_HELLO_MS = 10000, INGEST_IDLE_MS = 60000 };
+
+struct ingest;
+
+/* Listens. Borrows what the config points to. */
+int ingest_start(struct ingest **ret, const struct ingest_config *config, struct err *err);
+/* The address listened at. */
+void ingest_address(const struct ingest *ingest, struct endpoint *ret);
+/* Takes no more, makes durable and acknowledges what was taken, and calls `done` when the peers
+ * have been told, or after a second. */
+void ingest_stop(struct ingest *ingest, loop_fn *done, void *ctx);
+/* NULL is fine. */
+void ingest_free(struct ingest *ingest);

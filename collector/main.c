@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flowproof-collector: takes the sensors' streams and keeps the ledger. See flowproof-collector(8).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "collector/confine.h"
+#include "collector/console.h"
+#include "collector/ingest.h"
+#include "evidence/ledger.h"
+#include "platform/log.h"
+#include "platform/loop.h"
+#include "platform/settings.h"
+#include "platform/tls.h"
+
+struct options {
+	char *store, *listen, *ca, *cert, *key, *config;
+	uint64_t commit_ms, user_id;
+	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
+};
+
+#define AT(member) offsetof(struct options, member)
+
+static const struct setting table[] = {
+	{.name = "store",
+	 .letter = 'd',
+	 .kind = SETTING_TEXT,
+	 .offset = AT(store),
+	 .arg = "DIR",
+	 .help = "Where the ledger is kept. Made if it is missing. Nothing else belongs there."},
+	{.name = "listen",
+	 .letter = 'l',
+	 .kind = SETTING_TEXT,
+	 .offset = AT(listen),
+	 .arg = "ADDR:PORT",
+	 .help = "Address and port to listen at, as 192.0.2.1:4740 or [::]:4740."},
+	{.name = "ca",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(ca),
+	 .arg = "FILE",
+	 .help = "Certificate of the CA that signs the sensors' certificates (PEM)."},
+	{.name = "cert",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(cert),
+	 .arg = "FILE",
+	 .help = "The collector's certificate, made by `flowproof pki init` (PEM)."},
+	{.name = "key",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(key),
+	 .arg = "FILE",
+	 .help = "Its private key (PEM)."},
+	{.name = "config",
+	 .letter = 'c',
+	 .kind = SETTING_FILE,
+	 .offset = AT(config),
+	 .arg = "FILE",
+	 .help = "Read settings from FILE. The command line wins over it."},
+	{.name = "commit-ms",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(commit_ms),
+	 .arg = "N",
+	 .preset = "20",
+	 .min = 1,
+	 .max = 1000,
+	 .help = "Milliseconds a batch may wait for others before all are synced to the disk at "
+		 "once and "
+		 "acknowledged."},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = SETTING_FLAG,
+	 .offset = AT(quiet),
+	 .help = "Print nothing on standard output. Alerts and warnings go to the log."},
+	{.name = "user-id",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(user_id),
+	 .arg = "N",
+	 .min = 1,
+	 .max = 4294967294,
+	 .help = "User to become after the start, by number. Default: the owner of the store, or "
+		 "65534 if that is root, and the store becomes that user's. Started without root: "
+		 "no effect."},
+	{.name = "lock-memory",
+	 .kind = SETTING_FLAG,
+	 .offset = AT(lock_memory),
+	 .help = "Keep all memory out of the swap space."},
+	{.name = "no-sandbox",
+	 .kind = SETTING_FLAG,
+	 .offset = AT(no_sandbox),
+	 .help = "Keep all rights after the start. For debugging."},
+	{.name = "sandbox-eperm",
+	 .kind = SETTING_FLAG,
+	 .offset = AT(sandbox_eperm),
+	 .help = "Let forbidden system calls fail instead of ending the collector. For debugging."},
+	{.name = "debug", .kind = SETTING_FLAG, .offset = AT(debug), .help = "Log more."},
+	{.name = "check",
+	 .kind = SETTING_ACTION,
+	 .offset = AT(check),
+	 .help = "Check settings, certificates and store, print the effective configuration, and "
+		 "end."},
+	{.name = "self-test",
+	 .kind = SETTING_ACTION,
+	 .offset = AT(self_test),
+	 .help = "Enter the sandbox, print what is in force by trying, and end. With --store, "
+		 "writing there is tried too; it leaves nothing behind."},
+	{.name = "help",
+	 .letter = 'h',
+	 .kind = SETTING_ACTION,
+	 .offset = AT(help),
+	 .help = "Print this."},
+	{.name = "version",
+	 .letter = 'V',
+	 .kind = SETTING_ACTION,
+	 .offset = AT(version),
+	 .help = "Print the version."},
+};
+
+enum { SETTINGS = sizeof table / sizeof table[0] };
+
+struct collector {
+	struct options options;
+	struct loop *loop;
+	struct tls_config *tls;
+	struct ledger *ledger;
+	struct console *console;
+	struct ingest *ingest;
+	struct loop_watch *signals[2];
+};
+
+static int need(const char *value, const char *name, struct err *err)
+{
+	return value && *value ? 0
+			       : err_set(err, ERR_USAGE,
+					 "--%s is missing: give it on the command line or in "
+					 "the configuration file",
+					 name);
+}
+
+static int read_options(struct options *o, int argc, char **argv, struct err *err)
+{
+	int rest, rc = settings_read(table, SETTINGS, o, argc, argv, &rest, err);
+
+	if (rc < 0 || o->help || o->version || o->self_test)
+		return rc;
+	if (rest < argc)
+		return err_set(err, ERR_USAGE, "'%s' is not an option", argv[rest]);
+	rc = need(o->store, "store", err);
+	if (rc == 0)
+		rc = need(o->listen, "listen", err);
+	if (rc == 0)
+		rc = need(o->ca, "ca", err);
+	if (rc == 0)
+		rc = need(o->cert, "cert", err);
+	if (rc == 0)
+		rc = need(o->key, "key", err);
+	return rc;
+}
+
+static void print_help(void)
+{
+	printf("usage: flowproof-collector -d STORE -l ADDR:PORT --ca FILE --cert FILE --key "
+	       "FILE\n\n"
+	       "Takes the streams of flowproof sensors over mutual TLS, keeps them in a ledger, "
+	       "and\n"
+	       "acknowledges what is on disk.\n\n");
+	settings_help(table, SETTINGS, stdout);
+}
+
+/* What --check does beyond reading the settings, and what a start does first. */
+static int prepare(struct collector *c, struct endpoint *ret_at, struct err *err)
+{
+	const struct options *o = &c->options;
+	struct err why;
+	int rc;
+
+	rc = endpoint_parse(o->listen, ret_at, &why);
+	if (rc < 0)
+		return err_set(err, ERR_USAGE, "--listen: %s", why.text);
+	rc = tls_config_new(&c->tls, TLS_SERVER, o->ca, o->cert, o->key, err);
+	if (rc < 0)
+		return rc;
+	if (strcmp(tls_config_name(c->tls), TLS_COLLECTOR_NAME) != 0)
+		log_warn("collector", "%s names '%s': sensors only talk to '%s'", o->cert,
+			 tls_config_name(c->tls), TLS_COLLECTOR_NAME);
+	return 0;
+}
+
+/* Could the store be written to, or made? Nothing is made. */
+static int check_store(const char *store, struct err *err)
+{
+	char *path = strdup(store);
+	char *slash;
+	int rc = 0;
+
+	if (!path)
+		return err_set(err, -ENOMEM, "no memory");
+	/* Up to the first folder that exists. */
+	while (access(path, F_OK) < 0 && errno == ENOENT && strcmp(path, ".") != 0) {
+		slash = strrchr(path, '/');
+		if (!slash)
+			(void)snprintf(path, strlen(path) + 1, ".");
+		else
+			slash[slash == path] = '\0';
+	}
+	if (access(path, R_OK | W_OK | X_OK) < 0)
+		rc = err_errno(err, "the store %s cannot be written to: %s", store, path);
+	free(path);
+	return rc;
+}
+
+static int check(struct collector *c, struct err *err)
+{
+	struct endpoint at;
+	int rc = prepare(c, &at, err);
+
+	if (rc == 0)
+		rc = check_store(c->options.store, err);
+	if (rc == 0)
+		settings_print(table, SETTINGS, &c->options, stdout);
+	return rc;
+}
+
+/* Each sensor takes two descriptors: its connection and its segment. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* without it fewer sensors fit: accept() tells */
+}
+
+static void stopped(void *ctx)
+{
+	struct collector *c = ctx;
+
+	loop_stop(c->loop);
+}
+
+static void on_signal(void *ctx)
+{
+	struct collector *c = ctx;
+
+	log_info("collector", "stopping");
+	ingest_stop(c->ingest, stopped, c);
+}
+
+static void describe_sandbox(const struct options *o, struct sandbox *ret)
+{
+	confine_describe(ret, o->store, (uint32_t)o->user_id);
+	ret->lock_memory = o->lock_memory;
+	ret->eperm = o->sandbox_eperm;
+}
+
+static int enter_sandbox(struct collector *c, struct err *err)
+{
+	struct sandbox want;
+	struct sandbox_state state;
+	char text[SANDBOX_TEXT];
+	int rc;
+
+	if (c->options.no_sandbox) {
+		log_warn("sandbox", "off (--no-sandbox): continuing with all the rights that the "
+				    "collector was started with");
+		return 0;
+	}
+	describe_sandbox(&c->options, &want);
+	rc = sandbox_enter(&want, &state, err);
+	if (rc < 0)
+		return rc;
+	if (state.new_root)
+		ledger_is_root(c->ledger);
+	if (state.seccomp)
+		log_info("sandbox", "%s", sandbox_text(text, &state));
+	else
+		log_warn("sandbox", "%s; continuing", sandbox_text(text, &state));
+	if (want.eperm)
+		log_warn("sandbox", "forbidden system calls fail instead of ending the collector "
+				    "(--sandbox-eperm)");
+	return 0;
+}
+
+static int start(struct collector *c, struct err *err)
+{
+	struct ingest_config config = {.commit_ms = (uint32_t)c->options.commit_ms,
+				       .max_connections = CONFIG_COLLECTOR_SENSORS,
+				       .hello_ms = INGEST_HELLO_MS,
+				       .idle_ms = INGEST_IDLE_MS,
+				       .sink = &console_sink};
+	char text[ADDR_ENDPOINT_TEXT];
+	struct endpoint at;
+	int rc;
+
+	rc = prepare(c, &config.at, err);
+	if (rc == 0)
+		rc = loop_new(&c->loop, err);
+	if (rc == 0)
+		rc = ledger_open(&c->ledger, c->options.store, err);
+	if (rc < 0)
+		return rc;
+	rc = console_new(&c->console, c->options.quiet ? -1 : STDOUT_FILENO);
+	if (rc == 0)
+		rc = loop_signal_new(&c->signals[0], c->loop, SIGTERM, on_signal, c);
+	if (rc == 0)
+		rc = loop_signal_new(&c->signals[1], c->loop, SIGINT, on_signal, c);
+	if (rc < 0)
+		return err_set(err, rc, "cannot start: %s", strerror(-rc));
+	config.loop = c->loop;
+	config.ledger = c->ledger;
+	config.tls = c->tls;
+	config.sink_ctx = c->console;
+	rc = ingest_start(&c->ingest, &config, err);
+	if (rc < 0)
+		return rc;
+	rc = enter_sandbox(c, err);
+	if (rc < 0)
+		return rc;
+	ingest_address(c->ingest, &at);
+	log_info("collector", "listening on %s", endpoint_text(text, &at));
+	return 0;
+}
+
+static int run(struct collector *c, struct err *err)
+{
+	int rc;
+
+	/* A reader of our output that went away, and a limit on the size of files, are errors of a
+	 * write. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	raise_file_limit();
+	rc = start(c, err);
+	if (rc < 0)
+		return rc;
+	rc = loop_run(c->loop);
+	return rc < 0 ? err_set(err, rc, "the event loop failed: %s", strerror(-rc)) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct collector c = {.loop = NULL};
+	struct err err = {""};
+	unsigned failed = 0;
+	int rc = read_options(&c.options, argc, argv, &err);
+
+	if (rc == 0 && c.options.help)
+		print_help();
+	else if (rc == 0 && c.options.version)
+		puts("flowproof-collector " FLOWPROOF_VERSION);
+	else if (rc == 0 && c.options.self_test) {
+		struct sandbox want;
+
+		describe_sandbox(&c.options, &want);
+		failed = sandbox_self_test(&want, stdout);
+	} else if (rc == 0) {
+		log_set_level(c.options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+		rc = c.options.check ? check(&c, &err) : run(&c, &err);
+	}
+	ingest_free(c.ingest);
+	console_free(c.console);
+	ledger_close(c.ledger);
+	loop_watch_free(c.signals[0]);
+	loop_watch_free(c.signals[1]);
+	tls_config_free(c.tls);
+	loop_free(c.loop);
+	settings_free(table, SETTINGS, &c.options);
+	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		rc = err_errno(&err, "standard output");
+	if (rc < 0)
+		fprintf(stderr, "flowproof-collector: %s\n", err.text);
+	return failed ? 1 : err_exit_status(rc);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The ledger: what the sensors sent, as received, in append-only segment files below one folder.
+ *
+ *     STORE/SENSOR-ID/00000001.fpl, 00000002.fpl, ...
+ *
+ * The format and why a crash is safe are at the head of ledger_write.c. One writer at a time (a
+ * lock on the folder, which leaves no file behind); any number of readers beside it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/err.h"
+#include "proto/batch.h"
+#include "proto/wire.h"
+
+enum {
+	LEDGER_PAYLOAD_MAX = 256 * 1024,       /* bytes of a hello or batch */
+	LEDGER_SEGMENT_MAX = 64 * 1024 * 1024, /* a segment file is not begun to be longer */
+	LEDGER_UNSYNCED_MAX = 4 * 1024 * 1024, /* a sensor's bytes that wait for ledger_commit() */
+	LEDGER_STREAMS_MAX = 64, /* streams of one sensor that can be resumed: the latest */
+	LEDGER_PATH_MAX = 1024,  /* bytes of any path below STORE with its NUL */
+};
+
+_Static_assert((int)LEDGER_PAYLOAD_MAX >= (int)BATCH_BYTES_MAX, "a batch must fit");
+_Static_assert((int)LEDGER_PAYLOAD_MAX >= (int)WIRE_HELLO_MAX, "a hello must fit");
+
+/* ---- writing ---- */
+
+struct ledger;
+struct ledger_sensor; /* belongs to its ledger; valid until ledger_close() */
+
+/* Creates STORE if it is missing and locks it. -EWOULDBLOCK with a sentence when another process
+ * writes to it. */
+int ledger_open(struct ledger **ret, const char *store, struct err *err);
+/* STORE has become the root folder of this process (chroot(2)): paths begin there from now on. */
+void ledger_is_root(struct ledger *ledger);
+/* Does not commit. NULL is fine. */
+void ledger_close(struct ledger *ledger);
+
+/* The sensor's place in the ledger, made if it is new. The first call for an id reads the last
+ * segment to learn where each stream stands; so does a call after a failure, which goes back to
+ * what was durable. */
+int ledger_sensor_open(struct ledger *ledger, const char *id, struct ledger_sensor **ret,
+		       struct err *err);
+
+/* Where a stream stands: the last batch appended. Sequence 0 for a stream never seen (or before
+ * LEDGER_STREAMS_MAX others). */
+void ledger_stream_chain(const struct ledger_sensor *sensor,
+			 const uint8_t stream[static WIRE_STREAM_ID], struct batch_chain *ret);
+/* The stream's highest sequence that is on disk. */
+uint64_t ledger_stream_durable(const struct ledger_sensor *sensor,
+			       const uint8_t stream[static WIRE_STREAM_ID]);
+
+/* Append, in the page cache at first: durable after the next ledger_commit(). The batch must follow
+ * its chain (the caller has asked batch_chain_check()). On failure the sensor has failed until
+ * ledger_sensor_open() is called again. */
+int ledger_append_hello(struct ledger_sensor *sensor, uint64_t received_ns,
+			const uint8_t stream[static WIRE_STREAM_ID], const uint8_t *bytes,
+			size_t len, struct err *err);
+int ledger_append_batch(struct ledger_sensor *sensor, uint64_t received_ns,
+			const uint8_t stream[static WIRE_STREAM_ID], uint64_t sequence,
+			const uint8_t *bytes, size_t len, struct err *err);
+
+/* Makes all that was appended durable. 0, or the first error; sensors that could not be synced have
+ * failed. */
+int ledger_commit(struct ledger *ledger, struct err *err);
+bool ledger_sensor_failed(const struct ledger_sensor *sensor);
+
+/* ---- reading ---- */
+
+struct ledger_reader;
+
+enum ledger_kind {
+	LEDGER_HELLO = 1,
+	LEDGER_BATCH = 2,
+	LEDGER_TORN,   /* the unfinished end of a sensor's last segment: a collector is writing, or
+			  was killed */
+	LEDGER_DAMAGE, /* bytes that were durable once are not what they were, or are missing */
+};
+
+/* Pointers are valid until the next call. */
+struct ledger_entry {
+	enum ledger_kind kind;
+	const char *sensor; /* name of the folder */
+	const char *file;   /* path of the segment */
+	uint64_t offset;    /* in the file */
+	/* hello and batch */
+	uint64_t received_ns; /* the collector's wall clock */
+	uint64_t sequence;    /* 0 of a hello */
+	const uint8_t *stream;
+	const uint8_t *payload; /* also of torn and damage: NULL */
+	size_t len;             /* of torn and damage: bytes that could not be used */
+	const uint8_t *digest; /* SHA-256 of the payload: what the next batch names as `previous` */
+	/* torn and damage */
+	const char *reason;
+};
+
+/* `sensor`: only this one, nothing if it is not there; NULL for all, in order of their ids. */
+int ledger_reader_open(struct ledger_reader **ret, const char *store, const char *sensor,
+		       struct err *err);
+void ledger_reader_free(struct ledger_reader *reader);
+
+/* 1 and the next entry, 0 at the end, or negative: a file cannot be read. Damage is an entry; what
+ * follows it is read on. */
+int ledger_next(struct ledger_reader *reader, struct ledger_entry *ret, struct err *err);

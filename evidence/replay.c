@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The ledger decoded. A sensor's streams do not mix: each change of stream begins with a hello, so
+ * one hello and a few chains are all that must be remembered.
+ */
+#include "evidence/replay.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { REPLAY_STREAMS = 32 };
+
+struct replay_stream {
+	uint8_t id[WIRE_STREAM_ID];
+	struct batch_chain chain;
+};
+
+struct replay {
+	const struct replay_ops *ops;
+	void *ctx;
+	char sensor[WIRE_SENSOR_ID_MAX];
+	struct wire_hello *hello;
+	bool lost; /* entries of this sensor were damaged: a stream not known may be in its middle
+		    */
+	size_t n_streams;
+	struct replay_stream streams[REPLAY_STREAMS];
+};
+
+/* Each sensor begins anew. */
+static void enter_sensor(struct replay *replay, const char *sensor)
+{
+	if (strcmp(replay->sensor, sensor) == 0)
+		return;
+	memset(replay->sensor, 0, sizeof replay->sensor);
+	memcpy(replay->sensor, sensor, strnlen(sensor, sizeof replay->sensor - 1));
+	wire_hello_free(replay->hello);
+	replay->hello = NULL;
+	replay->n_streams = 0;
+	replay->lost = false;
+}
+
+static int tell_fault(struct replay *replay, const struct ledger_entry *entry, const char *reason)
+{
+	struct ledger_entry fault = *entry;
+
+	if (reason) {
+		fault.kind = LEDGER_DAMAGE;
+		fault.reason = reason;
+		fault.payload = NULL;
+	}
+	if (fault.kind == LEDGER_DAMAGE) {
+		replay->lost = true;
+		replay->n_streams = 0;
+	}
+	return replay->ops->fault ? replay->ops->fault(replay->ctx, &fault) : 0;
+}
+
+static struct replay_stream *find_stream(struct replay *replay, const uint8_t *id)
+{
+	for (size_t i = replay->n_streams; i-- > 0;) {
+		if (memcmp(replay->streams[i].id, id, WIRE_STREAM_ID) == 0)
+			return &replay->streams[i];
+	}
+	return NULL;
+}
+
+/* A stream not seen before, in place of the first one if there is no room. */
+static struct replay_stream *add_stream(struct replay *replay, const uint8_t *id)
+{
+	struct replay_stream *stream;
+
+	if (replay->n_streams == REPLAY_STREAMS) {
+		memmove(&replay->streams[0], &replay->streams[1],
+			(REPLAY_STREAMS - 1) * sizeof replay->streams[0]);
+		replay->n_streams--;
+		replay->lost = true; /* the one that went may come back in its middle */
+	}
+	stream = &replay->streams[replay->n_streams++];
+	memcpy(stream->id, id, WIRE_STREAM_ID);
+	return stream;
+}
+
+/* Does the batch follow the one before? Takes it as the last either way. */
+static int check_chain(struct replay *replay, const struct ledger_entry *entry,
+		       const struct batch_head *head, struct err *err)
+{
+	struct replay_stream *stream = find_stream(replay, entry->stream);
+	struct batch_chain start = {.sequence = 0};
+	int rc = 0;
+
+	if (entry->sequence != head->sequence)
+		rc = err_set(err, ERR_FORMAT, "batch %llu is stored as %llu",
+			     (unsigned long long)head->sequence,
+			     (unsigned long long)entry->sequence);
+	if (rc == 0 && stream)
+		rc = batch_chain_check(&stream->chain, head, err);
+	if (rc == 0 && !stream && !replay->lost) {
+		batch_chain_start(start.digest, entry->stream);
+		rc = batch_chain_check(&start, head, err);
+	}
+	if (rc == ERR_EXISTS)
+		rc = err_set(err, ERR_FORMAT, "batch %llu of the stream stands here again",
+			     (unsigned long long)head->sequence);
+	if (!stream)
+		stream = add_stream(replay, entry->stream);
+	stream->chain.sequence = head->sequence;
+	memcpy(stream->chain.digest, entry->digest, SHA256_BYTES);
+	return rc;
+}
+
+static int take_hello(struct replay *replay, const struct ledger_entry *entry)
+{
+	struct wire_hello *hello;
+	struct err err;
+	int rc = wire_hello_decode(&hello, entry->payload, entry->len, &err);
+
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc == 0 && (strcmp(hello->sensor, entry->sensor) != 0 ||
+			memcmp(hello->stream, entry->stream, WIRE_STREAM_ID) != 0)) {
+		wire_hello_free(hello);
+		rc = err_set(&err, ERR_FORMAT, "the hello is that of another sensor or stream");
+	}
+	wire_hello_free(replay->hello);
+	replay->hello = rc == 0 ? hello : NULL;
+	if (rc < 0)
+		return tell_fault(replay, entry, err.text);
+	return replay->ops->hello ? replay->ops->hello(replay->ctx, entry, hello) : 0;
+}
+
+static int take_batch(struct replay *replay, const struct ledger_entry *entry)
+{
+	const struct wire_hello *hello = replay->hello;
+	struct batch *batch;
+	struct err err;
+	int rc = batch_open(&batch, entry->payload, entry->len, &err);
+
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc < 0)
+		return tell_fault(replay, entry, err.text);
+	rc = check_chain(replay, entry, batch_head(batch), &err);
+	if (rc < 0)
+		rc = tell_fault(replay, entry, err.text);
+	if (hello && memcmp(hello->stream, entry->stream, WIRE_STREAM_ID) != 0)
+		hello = NULL;
+	if (rc == 0 && replay->ops->batch)
+		rc = replay->ops->batch(replay->ctx, entry, hello, batch);
+	batch_free(batch);
+	return rc;
+}
+
+int replay_run(const char *store, const char *sensor, const struct replay_ops *ops, void *ctx,
+	       struct err *err)
+{
+	struct replay replay = {.ops = ops, .ctx = ctx};
+	struct ledger_reader *reader;
+	struct ledger_entry entry;
+	int rc;
+
+	rc = ledger_reader_open(&reader, store, sensor, err);
+	if (rc < 0)
+		return rc;
+	while ((rc = ledger_next(reader, &entry, err)) > 0) {
+		enter_sensor(&replay, entry.sensor);
+		if (entry.kind == LEDGER_HELLO)
+			rc = take_hello(&replay, &entry);
+		else if (entry.kind == LEDGER_BATCH)
+			rc = take_batch(&replay, &entry);
+		else
+			rc = tell_fault(&replay, &entry, NULL);
+		if (rc != 0)
+			break;
+	}
+	if (rc == -ENOMEM)
+		(void)err_set(err, rc, "no memory to read the ledger");
+	wire_hello_free(replay.hello);
+	ledger_reader_free(reader);
+	return rc;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The ledger decoded: each entry as a hello or a batch, each stream's chain checked, what is wrong
+ * told where it is.
+ */
+#pragma once
+
+#include "evidence/ledger.h"
+#include "platform/err.h"
+#include "proto/batch.h"
+#include "proto/wire.h"
+
+/* Any may be NULL. Each returns 0 to go on; any other value ends the run and is its result. */
+struct replay_ops {
+	int (*hello)(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello);
+	/* `hello` is the stream's latest; NULL if it was lost to damage. */
+	int (*batch)(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		     struct batch *batch);
+	/* Of kind LEDGER_TORN or LEDGER_DAMAGE. Bytes that decode badly or a batch that does not
+	 * follow are damage too. */
+	int (*fault)(void *ctx, const struct ledger_entry *entry);
+};
+
+/* Goes through STORE, or one sensor of it. 0; what an op returned; negative if STORE cannot be
+ * read. */
+int replay_run(const char *store, const char *sensor, const struct replay_ops *ops, void *ctx,
+	       struct err *err);

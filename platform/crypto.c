@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * SHA-256 (FIPS 180-4, by mbedTLS), random bytes (getrandom(2)), hex, and the rule for names in
+ * certificates.
+ */
+#include "platform/crypto.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <mbedtls/sha256.h>
+#include <mbedtls/version.h>
+
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+#	define sha256_starts mbedtls_sha256_starts_ret
+#	define sha256_update mbedtls_sha256_update_ret
+#	define sha256_finish mbedtls_sha256_finish_ret
+#else
+#	define sha256_starts mbedtls_sha256_starts
+#	define sha256_update mbedtls_sha256_update
+#	define sha256_finish mbedtls_sha256_finish
+#endif
+
+struct crypto_sha256 {
+	mbedtls_sha256_context ctx;
+};
+
+/* mbedTLS' digests fail only when a hardware engine does; a wrong digest must never go out. */
+static void must(int rc)
+{
+	if (rc != 0)
+		abort();
+}
+
+static void sha256_begin(struct crypto_sha256 *d)
+{
+	mbedtls_sha256_init(&d->ctx);
+	must(sha256_starts(&d->ctx, 0));
+}
+
+static void sha256_end(struct crypto_sha256 *d, uint8_t out[static SHA256_BYTES])
+{
+	must(sha256_finish(&d->ctx, out));
+	mbedtls_sha256_free(&d->ctx);
+}
+
+void crypto_sha256(uint8_t out[static SHA256_BYTES], const void *bytes, size_t len)
+{
+	struct crypto_sha256 d;
+
+	sha256_begin(&d);
+	crypto_sha256_add(&d, bytes, len);
+	sha256_end(&d, out);
+}
+
+struct crypto_sha256 *crypto_sha256_new(void)
+{
+	struct crypto_sha256 *d = malloc(sizeof(*d));
+
+	if (d)
+		sha256_begin(d);
+	return d;
+}
+
+void crypto_sha256_add(struct crypto_sha256 *ctx, const void *bytes, size_t len)
+{
+	if (len > 0)
+		must(sha256_update(&ctx->ctx, bytes, len));
+}
+
+void crypto_sha256_end(struct crypto_sha256 *ctx, uint8_t out[static SHA256_BYTES])
+{
+	sha256_end(ctx, out);
+	free(ctx);
+}
+
+const char *crypto_hex(char *out, const uint8_t *bytes, size_t len)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digit[bytes[i] >> 4];
+		out[2 * i + 1] = digit[bytes[i] & 15];
+	}
+	out[2 * len] = '\0';
+	return out;
+}
+
+void crypto_random(void *out, size_t len)
+{
+	uint8_t *p = out;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = getrandom(&p[done], len - done, 0);
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			abort(); /* keys and nonces from anything less would look like working */
+	}
+}
+
+bool crypto_name_ok(const char *name)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strspn(name, allowed);
+
+	return len >= 1 && len < CRYPTO_NAME_MAX && name[len] == '\0' && name[0] != '.' &&
+	       name[0] != '-';
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Durable files: what is said to be on disk is on disk.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "platform/err.h"
+
+/* Opens for appending, creates it with mode 0600 if absent (and syncs its folder then). Gives the
+ * descriptor and the present size. */
+int file_open_append(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
+
+/* Writes all bytes, going on after short writes and signals. 0 or -errno. */
+int file_write(int fd, const void *bytes, size_t len);
+
+/* Makes the written data durable (fdatasync). 0 or -errno. */
+int file_sync(int fd);
+
+/* Reads exactly `len` bytes at `offset`: 0; 1 when the file ends before; -errno. */
+int file_read_at(int fd, void *out, size_t len, uint64_t offset);
+
+/* Creates the folder (mode 0700) and the missing ones above it; fine if it exists. */
+int file_make_dir(const char *path, struct err *err);
+
+/* A new file with this content and mode, durable with its folder when 0 is returned. ERR_EXISTS if
+ * there is one. */
+int file_create(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+/* Reads a whole file of at most `max` bytes. Gives a NUL-terminated buffer to free() and its length
+ * without the NUL. */
+int file_read_all(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err);

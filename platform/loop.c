@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The event loop on libevent 2.1: event_base for timers, descriptors and signals, bufferevents for
+ * streams.
+ *
+ * Every callback into the owner is the last thing its trampoline does: the owner may have freed the
+ * object in it.
+ */
+#include "platform/loop.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "platform/log.h"
+
+enum {
+	LOOP_INPUT_MAX = 64 * 1024, /* unread input kept for a stream */
+	LOOP_ACCEPT_PAUSE_MS = 1000 /* after accept() found no free descriptor or memory */
+};
+
+struct loop {
+	struct event_base *base;
+	bool stop;
+};
+
+struct loop_timer {
+	struct event *event;
+	loop_fn *fn;
+	void *ctx;
+};
+
+struct loop_watch {
+	struct event *event;
+	loop_fn *fn;
+	void *ctx;
+};
+
+struct loop_listener {
+	struct event *readable;
+	struct loop_timer *again;
+	struct endpoint at;
+	int fd;
+	loop_accept_fn *accepted;
+	void *ctx;
+};
+
+struct loop_stream {
+	struct bufferevent *bev;
+	const struct loop_stream_ops *ops;
+	void *ctx;
+	bool connected;
+	bool paused;
+	bool closed;
+};
+
+/* ---- loop ---- */
+
+int loop_new(struct loop **ret, struct err *err)
+{
+	struct event_config *config = event_config_new();
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (config && loop && event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+		loop->base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	if (!loop || !loop->base) {
+		free(loop);
+		return err_set(err, -ENOMEM,
+			       "cannot make an event loop: out of memory or descriptors");
+	}
+	/* A peer that went away is an error of the write, not the end of the program. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	*ret = loop;
+	return 0;
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	/* A stream freed while a callback of it was put off lives on in libevent until that has had
+	 * its turn. */
+	(void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
+	event_base_free(loop->base);
+	free(loop);
+}
+
+int loop_run(struct loop *loop)
+{
+	int rc = 0;
+
+	while (!loop->stop && rc == 0) {
+		errno = 0;
+		if (event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+			rc = errno ? -errno : -EIO;
+	}
+	loop->stop = false;
+	return rc;
+}
+
+void loop_stop(struct loop *loop)
+{
+	/* The flag holds also when the loop does not run yet: libevent forgets a break asked for
+	 * before its start. */
+	loop->stop = true;
+	(void)event_base_loopbreak(loop->base);
+}
+
+/* ---- timers, descriptors, signals ---- */
+
+static void timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_timer *timer = arg;
+
+	(void)fd;
+	(void)what;
+	timer->fn(timer->ctx);
+}
+
+int loop_timer_new(struct loop_timer **ret, struct loop *loop, loop_fn *fn, void *ctx)
+{
+	struct loop_timer *timer = malloc(sizeof(*timer));
+
+	if (!timer)
+		return -ENOMEM;
+	*timer = (struct loop_timer){.fn = fn, .ctx = ctx};
+	timer->event = evtimer_new(loop->base, timer_fired, timer);
+	if (!timer->event) {
+		free(timer);
+		return -ENOMEM;
+	}
+	*ret = timer;
+	return 0;
+}
+
+void loop_timer_set(struct loop_timer *timer, uint32_t ms)
+{
+	const struct timeval tv = {.tv_sec = (time_t)(ms / 1000),
+				   .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	/* 0 ms: libevent polls before it looks at the timers, so descriptors ready now come first.
+	 */
+	(void)evtimer_add(timer->event, &tv);
+}
+
+void loop_timer_cancel(struct loop_timer *timer)
+{
+	(void)evtimer_del(timer->event);
+}
+
+void loop_timer_free(struct loop_timer *timer)
+{
+	if (!timer)
+		return;
+	event_free(timer->event);
+	free(timer);
+}
+
+static void watch_fired(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_watch *watch = arg;
+
+	(void)fd;
+	(void)what;
+	watch->fn(watch->ctx);
+}
+
+static int watch_new(struct loop_watch **ret, struct loop *loop, int fd, short what, loop_fn *fn,
+		     void *ctx)
+{
+	struct loop_watch *watch = malloc(sizeof(*watch));
+
+	if (!watch)
+		return -ENOMEM;
+	*watch = (struct loop_watch){.fn = fn, .ctx = ctx};
+	watch->event = event_new(loop->base, fd, (short)(what | EV_PERSIST), watch_fired, watch);
+	if (!watch->event || event_add(watch->event, NULL) != 0) {
+		loop_watch_free(watch);
+		return -ENOMEM;
+	}
+	*ret = watch;
+	return 0;
+}
+
+int loop_watch_new(struct loop_watch **ret, struct loop *loop, int fd, loop_fn *fn, void *ctx)
+{
+	return watch_new(ret, loop, fd, EV_READ, fn, ctx);
+}
+
+int loop_signal_new(struct loop_watch **ret, struct loop *loop, int signo, loop_fn *fn, void *ctx)
+{
+	return watch_new(ret, loop, signo, EV_SIGNAL, fn, ctx);
+}
+
+void loop_watch_free(struct loop_watch *watch)
+{
+	if (!watch)
+		return;
+	if (watch->event)
+		event_free(watch->event);
+	free(watch);
+}
+
+/* ---- socket addresses ---- */
+
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static socklen_t address_from_endpoint(union socket_address *sa, const struct endpoint *ep)
+{
+	memset(sa, 0, sizeof(*sa));
+	if (ep->family == 6) {
+		sa->v6.sin6_family = AF_INET6;
+		sa->v6.sin6_port = htons(ep->port);
+		memcpy(&sa->v6.sin6_addr, ep->addr.b, 16);
+		return sizeof(sa->v6);
+	}
+	sa->v4.sin_family = AF_INET;
+	sa->v4.sin_port = htons(ep->port);
+	memcpy(&sa->v4.sin_addr, ep->addr.b, 4);
+	return sizeof(sa->v4);
+}
+
+static struct endpoint endpoint_from_address(const union socket_address *sa)
+{
+	struct endpoint ep = {.family = 4};
+
+	if (sa->any.sa_family == AF_INET6) {
+		ep.family = 6;
+		ep.port = ntohs(sa->v6.sin6_port);
+		memcpy(ep.addr.b, &sa->v6.sin6_addr, 16);
+	} else {
+		ep.port = ntohs(sa->v4.sin_port);
+		memcpy(ep.addr.b, &sa->v4.sin_addr, 4);
+	}
+	return ep;
+}
+
+static int socket_open(const struct endpoint *ep)
+{
+	return socket(ep->family == 6 ? AF_INET6 : AF_INET,
+		      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static int socket_option(int fd, int level, int name)
+{
+	const int on = 1;
+
+	return setsockopt(fd, level, name, &on, sizeof(on));
+}
+
+/* ---- streams ---- */
+
+static void stream_readable(struct bufferevent *bev, void *arg)
+{
+	struct loop_stream *stream = arg;
+
+	/* A call put off by loop_stream_pause() may find that all was taken meanwhile. */
+	if (!stream->paused && evbuffer_get_length(bufferevent_get_input(bev)) > 0)
+		stream->ops->input(stream->ctx);
+}
+
+static void stream_drained(struct bufferevent *bev, void *arg)
+{
+	struct loop_stream *stream = arg;
+
+	(void)bev;
+	if (stream->ops->drained)
+		stream->ops->drained(stream->ctx);
+}
+
+static void stream_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct loop_stream *stream = arg;
+	int error = errno; /* libevent leaves the socket's error here */
+	const char *why;
+
+	if (what & BEV_EVENT_CONNECTED) {
+		stream->connected = true;
+		(void)bufferevent_set_timeouts(bev, NULL, NULL);
+		if (!stream->paused)
+			(void)bufferevent_enable(bev, EV_READ);
+		if (stream->ops->connected)
+			stream->ops->connected(stream->ctx);
+		return;
+	}
+	stream->closed = true;
+	bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
+	(void)bufferevent_disable(bev, EV_READ | EV_WRITE);
+	if (what & BEV_EVENT_EOF)
+		why = "closed by peer";
+	else if (what & BEV_EVENT_TIMEOUT)
+		why = "timed out";
+	else
+		why = strerror(error ? error : ECONNRESET);
+	stream->ops->closed(stream->ctx, why);
+}
+
+/* Takes `fd`, also on failure. */
+static struct loop_stream *stream_new(struct loop *loop, int fd, const struct loop_stream_ops *ops,
+				      void *ctx)
+{
+	struct loop_stream *stream = malloc(sizeof(*stream));
+	struct bufferevent *bev = bufferevent_socket_new(loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
+
+	if (!stream || !bev) {
+		free(stream);
+		if (bev)
+			bufferevent_free(bev);
+		else
+			close(fd);
+		return NULL;
+	}
+	*stream = (struct loop_stream){.bev = bev, .ops = ops, .ctx = ctx};
+	bufferevent_setwatermark(bev, EV_READ, 0, LOOP_INPUT_MAX);
+	bufferevent_setcb(bev, stream_readable, stream_drained, stream_event, stream);
+	/* Acknowledgements and heartbeats are small and must not wait for one another. */
+	(void)socket_option(fd, IPPROTO_TCP, TCP_NODELAY);
+	return stream;
+}
+
+int loop_connect(struct loop_stream **ret, struct loop *loop, const struct endpoint *peer,
+		 uint32_t timeout_ms, const struct loop_stream_ops *ops, void *ctx, struct err *err)
+{
+	const struct timeval tv = {.tv_sec = (time_t)(timeout_ms / 1000),
+				   .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
+	char text[ADDR_ENDPOINT_TEXT];
+	union socket_address sa;
+	socklen_t len = address_from_endpoint(&sa, peer);
+	struct loop_stream *stream;
+	int fd = socket_open(peer);
+	int rc;
+
+	if (fd < 0)
+		return err_errno(err, "cannot open a socket");
+	/* EINTR: the kernel goes on connecting, as with EINPROGRESS. */
+	if (connect(fd, &sa.any, len) != 0 && errno != EINPROGRESS && errno != EINTR) {
+		rc = err_errno(err, "cannot connect to %s", endpoint_text(text, peer));
+		close(fd);
+		return rc;
+	}
+	stream = stream_new(loop, fd, ops, ctx);
+	if (!stream)
+		return err_set(err, -ENOMEM, "out of memory for a connection");
+	if (bufferevent_set_timeouts(stream->bev, NULL, timeout_ms ? &tv : NULL) != 0 ||
+	    bufferevent_socket_connect(stream->bev, NULL, 0) != 0) {
+		loop_stream_free(stream);
+		return err_set(err, -ENOMEM, "out of memory for a connection");
+	}
+	*ret = stream;
+	return 0;
+}
+
+int loop_stream_adopt(struct loop_stream **ret, struct loop *loop, int fd,
+		      const struct loop_stream_ops *ops, void *ctx)
+{
+	struct loop_stream *stream = stream_new(loop, fd, ops, ctx);
+
+	if (!stream)
+		return -ENOMEM;
+	stream->connected = true;
+	/* Writing is enabled from the start; to enable it anew would tell `drained` for nothing
+	 * written. */
+	if (bufferevent_enable(stream->bev, EV_READ) != 0) {
+		loop_stream_free(stream);
+		return -ENOMEM;
+	}
+	*ret = stream;
+	return 0;
+}
+
+size_t loop_stream_read(struct loop_stream *stream, void *out, size_t cap)
+{
+	int n = evbuffer_remove(bufferevent_get_input(stream->bev), out, cap);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+int loop_stream_write(struct loop_stream *stream, const void *bytes, size_t len)
+{
+	if (stream->closed)
+		return -EPIPE;
+	return bufferevent_write(stream->bev, bytes, len) == 0 ? 0 : -ENOMEM;
+}
+
+size_t loop_stream_pending(const struct loop_stream *stream)
+{
+	return evbuffer_get_length(bufferevent_get_output(stream->bev));
+}
+
+void loop_stream_pause(struct loop_stream *stream, bool pause)
+{
+	stream->paused = pause;
+	if (stream->closed || !stream->connected)
+		return;
+	if (pause) {
+		(void)bufferevent_disable(stream->bev, EV_READ);
+		return;
+	}
+	(void)bufferevent_enable(stream->bev, EV_READ);
+	/* What came before the pause has had its callback; the owner waits for another one. */
+	if (evbuffer_get_length(bufferevent_get_input(stream->bev)) > 0)
+		bufferevent_trigger(stream->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+void loop_stream_free(struct loop_stream *stream)
+{
+	struct evbuffer *out;
+
+	if (!stream)
+		return;
+	/* A last word (a TLS alert, a farewell) still goes out if the kernel takes it without
+	 * waiting. */
+	out = bufferevent_get_output(stream->bev);
+	if (stream->connected && !stream->closed && evbuffer_get_length(out) > 0) {
+		(void)evbuffer_unfreeze(out, 1);
+		(void)evbuffer_write(out, bufferevent_getfd(stream->bev));
+	}
+	bufferevent_free(stream->bev);
+	free(stream);
+}
+
+/* ---- listeners ---- */
+
+static void listener_again(void *ctx)
+{
+	struct loop_listener *listener = ctx;
+
+	(void)event_add(listener->readable, NULL);
+}
+
+/* One connection a turn: the listener may be freed by the callback, and established streams get
+ * their share. */
+static void listener_readable(evutil_socket_t at, short what, void *arg)
+{
+	struct loop_listener *listener = arg;
+	union socket_address sa = {0};
+	socklen_t len = sizeof(sa);
+	struct endpoint peer;
+	int fd = accept4(at, &sa.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (fd >= 0) {
+		peer = endpoint_from_address(&sa);
+		listener->accepted(listener->ctx, fd, &peer);
+		return;
+	}
+	/* Else the connection waiting would wake the loop in every turn. */
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		log_warn("loop", "no connection taken for %d ms: %s", LOOP_ACCEPT_PAUSE_MS,
+			 strerror(errno));
+		(void)event_del(listener->readable);
+		loop_timer_set(listener->again, LOOP_ACCEPT_PAUSE_MS);
+	}
+}
+
+int loop_listen(struct loop_listener **ret, struct loop *loop, const struct endpoint *at,
+		loop_accept_fn *accepted, void *ctx, struct err *err)
+{
+	char text[ADDR_ENDPOINT_TEXT];
+	union socket_address sa;
+	socklen_t len = address_from_endpoint(&sa, at);
+	struct loop_listener *listener = malloc(sizeof(*listener));
+	int rc;
+
+	if (!listener)
+		return err_set(err, -ENOMEM, "out of memory for a listener");
+	*listener = (struct loop_listener){.fd = socket_open(at), .accepted = accepted, .ctx = ctx};
+	if (listener->fd < 0 || socket_option(listener->fd, SOL_SOCKET, SO_REUSEADDR) != 0 ||
+	    (at->family == 6 && socket_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0) ||
+	    bind(listener->fd, &sa.any, len) != 0 || listen(listener->fd, SOMAXCONN) != 0 ||
+	    getsockname(listener->fd, &sa.any, &len) != 0) {
+		rc = err_errno(err, "cannot listen at %s", endpoint_text(text, at));
+		goto out;
+	}
+	listener->at = endpoint_from_address(&sa);
+	listener->readable = event_new(loop->base, listener->fd, EV_READ | EV_PERSIST,
+				       listener_readable, listener);
+	if (!listener->readable || event_add(listener->readable, NULL) != 0 ||
+	    loop_timer_new(&listener->again, loop, listener_again, listener) != 0) {
+		rc = err_set(err, -ENOMEM, "out of memory for a listener");
+		goto out;
+	}
+	*ret = listener;
+	return 0;
+out:
+	loop_listener_free(listener);
+	return rc;
+}
+
+void loop_listener_address(const struct loop_listener *listener, struct endpoint *ret)
+{
+	*ret = listener->at;
+}
+
+void loop_listener_free(struct loop_listener *listener)
+{
+	if (!listener)
+		return;
+	loop_timer_free(listener->again);
+	if (listener->readable)
+		event_free(listener->readable);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	free(listener);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Settings of a program: one table serves the command line, the configuration file, --help and
+ * --check.
+ *
+ * Configuration file: one `name = value` a line, the names are the long options; a line whose first
+ * visible character is # is a comment; a value may stand in double quotes to keep spaces at its
+ * ends. A name that may be given several times is a list. The command line wins over the file (a
+ * list is replaced whole). What --check prints can be read again as a configuration file.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "platform/err.h"
+
+enum setting_kind {
+	SETTING_FLAG,   /* bool;         --name          or  name = yes|no */
+	SETTING_TEXT,   /* char *;       --name VALUE; NULL when not given and no default */
+	SETTING_NUMBER, /* uint64_t;     between min and max */
+	SETTING_LIST,   /* struct setting_list; may be repeated */
+	SETTING_FILE,   /* char *;       names the configuration file itself; not written by --check
+			 */
+	SETTING_ACTION, /* bool;         command line only (--check, --help); not in files, not
+			   written by --check */
+};
+
+enum { SETTING_LIST_MAX = 64 };
+
+struct setting_list {
+	size_t n;
+	char *v[SETTING_LIST_MAX];
+};
+
+struct setting {
+	const char *name; /* long option and key */
+	char letter;      /* short option, 0 for none */
+	enum setting_kind kind;
+	size_t offset;      /* of the member in the program's struct: offsetof() */
+	const char *arg;    /* shown in --help: "HOST:PORT" */
+	const char *preset; /* default as text; NULL for none */
+	uint64_t min, max;  /* SETTING_NUMBER */
+	const char *help;   /* one or two sentences */
+};
+
+/*
+ * Fills `values` (zeroed by the caller) from presets, the configuration file (if the table has a
+ * SETTING_FILE and it was given) and argv. Options end at the first word that is none or at "--";
+ * *ret_rest is its index in argv. Errors name the option, or file and line, and the remedy. On
+ * failure call settings_free() as well.
+ */
+int settings_read(const struct setting *table, size_t n, void *values, int argc, char **argv,
+		  int *ret_rest, struct err *err);
+
+/* Prints the effective configuration, a `name = value` line per setting that has a value. */
+void settings_print(const struct setting *table, size_t n, const void *values, FILE *out);
+
+/* The option part of --help, two columns, at most 100 wide. */
+void settings_help(const struct setting *table, size_t n, FILE *out);
+
+/* Frees the strings; `values` may be half filled. */
+void settings_free(const struct setting *table, size_t n, void *values);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * text: see text.h.
+ */
+#include "platform/text.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* The code point at *text, which moves past it; 0 at the end and for bytes that are not UTF-8 (RFC
+ * 3629). */
+static uint32_t next_char(const char **text)
+{
+	const uint8_t *s = (const uint8_t *)*text;
+	size_t more = s[0] < 0x80       ? 0
+		      : s[0] >> 5 == 6  ? 1
+		      : s[0] >> 4 == 14 ? 2
+		      : s[0] >> 3 == 30 ? 3
+					: 9;
+	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+	uint32_t c = more ? s[0] & (0x3fU >> more) : s[0];
+
+	if (more > 3)
+		return 0;
+	for (size_t i = 1; i <= more; i++) {
+		if (s[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*text += more + 1;
+	return c;
+}
+
+static bool is_clean(const char *text, size_t max, uint32_t least)
+{
+	if (strlen(text) > max)
+		return false;
+	while (*text) {
+		uint32_t c = next_char(&text);
+
+		if (c < least || (c >= 0x7f && c <= 0x9f))
+			return false;
+	}
+	return true;
+}
+
+bool text_is_plain(const char *text, size_t max)
+{
+	return is_clean(text, max, ' ');
+}
+
+bool text_is_word(const char *text, size_t max)
+{
+	return is_clean(text, max, '!');
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Texts from outside: which may be shown, logged or printed as a field of a record.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Well-formed UTF-8 (RFC 3629) of at most `max` bytes, without control characters (U+0000 to U+001F, U+007F to U+009F). */
+bool text_is_plain(const char *text, size_t max);
+
+/* As text_is_plain, and without blanks. "" is fine. */
+bool text_is_word(const char *text, size_t max);

@@ -1,0 +1,771 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Mutual TLS (RFC 5246, RFC 8422) by mbedTLS, its input and output being the buffers of a loop
+ * stream.
+ *
+ * Output never blocks (the stream queues it), so mbedTLS only ever waits for input: tls_pump() goes
+ * on with the handshake or decrypts until it does. A failure is told by a timer, after our alert is
+ * out: never from within a call of the owner's. The owner may free or close the connection in any
+ * callback; `gone` tells tls_pump() so.
+ */
+#include "platform/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <mbedtls/error.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ciphersuites.h>
+#include <mbedtls/version.h>
+#include <mbedtls/x509_crt.h>
+
+#include "platform/crypto.h"
+#include "platform/file.h"
+
+/* No accessor tells which alert came in, in 2.28 or 3.6. */
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+#	define TLS_IN_MSG(ssl) ((ssl)->in_msg)
+#	define TLS_ERR_VERSION MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
+#	define TLS_ERR_HELLO   MBEDTLS_ERR_SSL_BAD_HS_CLIENT_HELLO
+#	define TLS_ERR_CIPHER  MBEDTLS_ERR_SSL_NO_CIPHER_CHOSEN
+#else
+#	include <psa/crypto.h>
+#	define TLS_IN_MSG(ssl) ((ssl)->MBEDTLS_PRIVATE(in_msg))
+#	define TLS_ERR_VERSION MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
+#	define TLS_ERR_HELLO   MBEDTLS_ERR_SSL_DECODE_ERROR
+#	define TLS_ERR_CIPHER  MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE
+#endif
+
+enum {
+	TLS_FILE_MAX = 64 * 1024,
+	TLS_RECORD_MAX = 16 * 1024,
+	TLS_RECORDS_PER_TURN = 32, /* then the other connections have their turn */
+	TLS_LINGER_MS = 1000       /* for the peer to take our last words and close */
+};
+
+/* What the connections of a config share and change; single-threaded, so one buffer serves all. */
+struct tls_shared {
+	struct tls *closing; /* list: given up by their owners with tls_close() */
+	uint8_t plain[TLS_RECORD_MAX];
+};
+
+struct tls_config {
+	mbedtls_ssl_config ssl;
+	mbedtls_x509_crt ca;
+	mbedtls_x509_crt own;
+	mbedtls_pk_context key;
+	enum tls_role role;
+	char name[TLS_NAME_MAX];
+	struct tls_shared *shared;
+};
+
+enum tls_state {
+	TLS_CONNECTING,
+	TLS_HANDSHAKE,
+	TLS_READY,
+	TLS_FAILED, /* `why` is set, `closed` has to be told */
+	TLS_TOLD,   /* `closed` was told */
+	TLS_CLOSING /* the owner is gone; waits for the peer to close */
+};
+
+struct tls {
+	const struct tls_config *config;
+	const struct tls_ops *ops;
+	void *ctx;
+	struct loop_stream *stream;
+	struct loop_timer *turn;     /* goes on in the next turn of the loop */
+	struct loop_timer *deadline; /* of the handshake, later of the closing */
+	mbedtls_ssl_context ssl;
+	enum tls_state state;
+	bool paused;
+	bool cut;      /* the stream is closed; `why` says why; bytes may be left in it */
+	bool reading;  /* within mbedtls_ssl_read() */
+	bool answered; /* mbedTLS sent something then: the peer asked to renegotiate */
+	bool *gone;    /* of the callback that is running */
+	struct tls_peer peer;
+	char why[160];
+	struct tls *next_closing;
+};
+
+static const int tls_suites[] = {
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+	MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+	MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+	MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
+#endif
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	0};
+
+static int tls_random(void *ctx, unsigned char *out, size_t len)
+{
+	(void)ctx;
+	crypto_random(out, len);
+	return 0;
+}
+
+/* ---- certificates ---- */
+
+/* The one common name, if it is one that we would issue. */
+static bool cert_name(char out[static TLS_NAME_MAX], const mbedtls_x509_crt *crt)
+{
+	const mbedtls_x509_name *found = NULL;
+
+	for (const mbedtls_x509_name *n = &crt->subject; n; n = n->next) {
+		if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &n->oid) != 0)
+			continue;
+		if (found)
+			return false;
+		found = n;
+	}
+	if (!found || found->val.len >= TLS_NAME_MAX)
+		return false;
+	memcpy(out, found->val.p, found->val.len);
+	out[found->val.len] = '\0';
+	return strlen(out) == found->val.len && crypto_name_ok(out);
+}
+
+/* mbedTLS takes a certificate without extended key usage for any role. */
+static bool cert_has_role(const mbedtls_x509_crt *crt, enum tls_role role)
+{
+	const char *oid = role == TLS_SERVER ? MBEDTLS_OID_SERVER_AUTH : MBEDTLS_OID_CLIENT_AUTH;
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+	bool has = (crt->ext_types & MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) != 0;
+#else
+	bool has = mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) != 0;
+#endif
+
+	return has && mbedtls_x509_crt_check_extended_key_usage(crt, oid, strlen(oid)) == 0;
+}
+
+/* mbedTLS calls it for each certificate of the peer's chain; `flags` has what is wrong with that
+ * one. */
+static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	const uint32_t dates = MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE;
+	struct tls *tls = ctx;
+	bool client = tls->config->role == TLS_CLIENT;
+
+	if (client && (*flags & dates) != 0) {
+		tls->peer.dates_wrong = true;
+		*flags &= ~dates;
+	}
+	if (depth > 0)
+		return 0;
+	if (!cert_name(tls->peer.name, crt))
+		*flags |= MBEDTLS_X509_BADCERT_OTHER;
+	if (!cert_has_role(crt, client ? TLS_SERVER : TLS_CLIENT))
+		*flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+	return 0;
+}
+
+/* ---- configuration ---- */
+
+static int read_cert(mbedtls_x509_crt *crt, const char *file, struct err *err)
+{
+	char *pem;
+	size_t len;
+	int rc = file_read_all(file, TLS_FILE_MAX, &pem, &len, err);
+
+	if (rc != 0)
+		return rc;
+	rc = mbedtls_x509_crt_parse(crt, (const unsigned char *)pem, len + 1);
+	free(pem);
+	if (rc != 0)
+		return err_set(err, ERR_TLS, "%s: no certificate in PEM form in it", file);
+	return 0;
+}
+
+static int read_key(mbedtls_pk_context *key, const char *file, struct err *err)
+{
+	char *pem;
+	size_t len;
+	int rc = file_read_all(file, TLS_FILE_MAX, &pem, &len, err);
+
+	if (rc != 0)
+		return rc;
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+	rc = mbedtls_pk_parse_key(key, (const unsigned char *)pem, len + 1, NULL, 0);
+#else
+	rc = mbedtls_pk_parse_key(key, (const unsigned char *)pem, len + 1, NULL, 0, tls_random,
+				  NULL);
+#endif
+	mbedtls_platform_zeroize(pem, len);
+	free(pem);
+	if (rc != 0)
+		return err_set(err, ERR_TLS, "%s: no private key in PEM form in it", file);
+	return 0;
+}
+
+/* Mistakes that every peer would refuse are told here, where the files can be named. */
+static int check_own(struct tls_config *config, const char *ca_file, const char *cert_file,
+		     const char *key_file, struct err *err)
+{
+	const uint32_t dates = MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE;
+	uint32_t flags = 0;
+	int rc;
+
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+	rc = mbedtls_pk_check_pair(&config->own.pk, &config->key);
+#else
+	rc = mbedtls_pk_check_pair(&config->own.pk, &config->key, tls_random, NULL);
+#endif
+	if (rc != 0)
+		return err_set(err, ERR_TLS, "%s is not the key of %s", key_file, cert_file);
+	rc = mbedtls_x509_crt_verify(&config->own, &config->ca, NULL, NULL, &flags, NULL, NULL);
+	if (rc != 0 && (rc != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || (flags & ~dates) != 0))
+		return err_set(err, ERR_TLS, "%s was not signed by the CA in %s", cert_file,
+			       ca_file);
+	if (!cert_name(config->name, &config->own))
+		return err_set(err, ERR_TLS, "%s: no usable common name in it", cert_file);
+	if (!cert_has_role(&config->own, config->role))
+		return err_set(err, ERR_TLS, "%s is not a %s's certificate", cert_file,
+			       config->role == TLS_SERVER ? "collector" : "sensor");
+	return 0;
+}
+
+static int set_up(struct tls_config *config)
+{
+	mbedtls_ssl_config *ssl = &config->ssl;
+	int rc;
+
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+	if (psa_crypto_init() != PSA_SUCCESS)
+		return MBEDTLS_ERR_SSL_HW_ACCEL_FAILED;
+#endif
+	/* Suite B preset: P-256 and P-384, SHA-256 and SHA-384, ECDSA only, also in certificates.
+	 */
+	rc = mbedtls_ssl_config_defaults(
+		ssl, config->role == TLS_SERVER ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
+		MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_SUITEB);
+	if (rc != 0)
+		return rc;
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
+	mbedtls_ssl_conf_min_version(ssl, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+#else
+	mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
+#endif
+#if defined(MBEDTLS_SSL_RENEGOTIATION)
+	mbedtls_ssl_conf_renegotiation(ssl, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+#endif
+#if defined(MBEDTLS_SSL_SESSION_TICKETS)
+	if (config->role == TLS_CLIENT)
+		mbedtls_ssl_conf_session_tickets(ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+#endif
+	mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
+	mbedtls_ssl_conf_ciphersuites(ssl, tls_suites);
+	mbedtls_ssl_conf_rng(ssl, tls_random, NULL);
+	mbedtls_ssl_conf_ca_chain(ssl, &config->ca, NULL);
+	return mbedtls_ssl_conf_own_cert(ssl, &config->own, &config->key);
+}
+
+int tls_config_new(struct tls_config **ret, enum tls_role role, const char *ca_file,
+		   const char *cert_file, const char *key_file, struct err *err)
+{
+	struct tls_config *config = calloc(1, sizeof(*config));
+	int rc;
+
+	if (!config)
+		return err_set(err, -ENOMEM, "out of memory for TLS");
+	config->role = role;
+	mbedtls_ssl_config_init(&config->ssl);
+	mbedtls_x509_crt_init(&config->ca);
+	mbedtls_x509_crt_init(&config->own);
+	mbedtls_pk_init(&config->key);
+	config->shared = calloc(1, sizeof(*config->shared));
+	if (!config->shared) {
+		rc = err_set(err, -ENOMEM, "out of memory for TLS");
+		goto out;
+	}
+	rc = read_cert(&config->ca, ca_file, err);
+	if (rc == 0)
+		rc = read_cert(&config->own, cert_file, err);
+	if (rc == 0)
+		rc = read_key(&config->key, key_file, err);
+	if (rc == 0)
+		rc = check_own(config, ca_file, cert_file, key_file, err);
+	if (rc != 0)
+		goto out;
+	rc = set_up(config);
+	if (rc != 0) {
+		rc = err_set(err, ERR_TLS, "cannot set up TLS (mbedTLS -0x%04x)", (unsigned)-rc);
+		goto out;
+	}
+	*ret = config;
+	return 0;
+out:
+	tls_config_free(config);
+	return rc;
+}
+
+void tls_config_free(struct tls_config *config)
+{
+	if (!config)
+		return;
+	while (config->shared && config->shared->closing)
+		tls_free(config->shared->closing);
+	free(config->shared);
+	mbedtls_ssl_config_free(&config->ssl);
+	mbedtls_pk_free(&config->key);
+	mbedtls_x509_crt_free(&config->own);
+	mbedtls_x509_crt_free(&config->ca);
+	free(config);
+}
+
+const char *tls_config_name(const struct tls_config *config)
+{
+	return config->name;
+}
+
+/* ---- reasons ---- */
+
+/* The alerts that a peer with other certificates, dates or settings sends (RFC 5246, 7.2.2). */
+static const struct {
+	uint8_t code;
+	const char *text;
+} alert_texts[] = {
+	{MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE, "handshake failure"},
+	{MBEDTLS_SSL_ALERT_MSG_NO_CERT, "no certificate"},
+	{MBEDTLS_SSL_ALERT_MSG_BAD_CERT, "bad certificate"},
+	{MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT, "unsupported certificate (not for this role)"},
+	{MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED, "certificate revoked"},
+	{MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED, "certificate expired"},
+	{MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN, "certificate unknown"},
+	{MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA, "unknown CA"},
+	{MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED, "access denied"},
+	{MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR, "decrypt error"},
+	{MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION, "protocol version"},
+	{MBEDTLS_SSL_ALERT_MSG_INSUFFICIENT_SECURITY, "insufficient security"},
+	{MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR, "internal error"},
+};
+
+static void alert_text(char *out, size_t cap, uint8_t code)
+{
+	for (size_t i = 0; i < sizeof(alert_texts) / sizeof(alert_texts[0]); i++)
+		if (alert_texts[i].code == code) {
+			(void)snprintf(out, cap, "refused by peer: %s alert", alert_texts[i].text);
+			return;
+		}
+	(void)snprintf(out, cap, "refused by peer: alert %u", code);
+}
+
+/* The first fault of the list names the remedy best: a stranger's expired certificate is a
+ * stranger's. */
+static const char *verify_text(const struct tls *tls, uint32_t flags)
+{
+	const uint32_t role = MBEDTLS_X509_BADCERT_CN_MISMATCH | MBEDTLS_X509_BADCERT_KEY_USAGE |
+			      MBEDTLS_X509_BADCERT_EXT_KEY_USAGE |
+			      MBEDTLS_X509_BADCERT_NS_CERT_TYPE;
+	const uint32_t kind = MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK |
+			      MBEDTLS_X509_BADCERT_BAD_KEY;
+
+	if (flags & MBEDTLS_X509_BADCERT_MISSING)
+		return "no certificate presented";
+	if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
+		return "certificate not signed by our CA";
+	if (flags & MBEDTLS_X509_BADCERT_EXPIRED)
+		return "certificate expired";
+	if (flags & MBEDTLS_X509_BADCERT_FUTURE)
+		return "certificate not yet valid";
+	if (flags & role)
+		return tls->config->role == TLS_CLIENT
+			       ? "certificate is not for the collector's role"
+			       : "certificate is not for a sensor's role";
+	if (flags & kind)
+		return "certificate's key or signature is not ECDSA P-256 or P-384 with SHA-2";
+	if (flags & MBEDTLS_X509_BADCERT_OTHER)
+		return "certificate's common name is not usable as a name";
+	return "certificate refused";
+}
+
+static void error_text(char *out, size_t cap, const struct tls *tls, int rc)
+{
+	char detail[96] = "";
+	const char *text = NULL;
+
+	switch (rc) {
+	case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
+		text = verify_text(tls, mbedtls_ssl_get_verify_result(&tls->ssl));
+		break;
+	case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+		alert_text(out, cap, TLS_IN_MSG(&tls->ssl)[1]);
+		return;
+	case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: text = "no certificate presented"; break;
+	case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+	case MBEDTLS_ERR_SSL_CONN_EOF: text = "closed by peer"; break;
+	case TLS_ERR_CIPHER: text = "no cipher suite in common"; break;
+	case TLS_ERR_VERSION: text = "peer does not offer TLS 1.2 or later"; break;
+	case TLS_ERR_HELLO:
+	case MBEDTLS_ERR_SSL_BAD_INPUT_DATA: /* a record longer than any may be */
+	case MBEDTLS_ERR_SSL_INVALID_RECORD:
+		text = tls->state == TLS_HANDSHAKE ? "peer does not speak TLS"
+						   : "broken TLS record";
+		break;
+	case MBEDTLS_ERR_SSL_INVALID_MAC: text = "broken TLS record"; break;
+	case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE: text = "unexpected TLS message"; break;
+	default: break;
+	}
+	if (text) {
+		(void)snprintf(out, cap, "%s", text);
+		return;
+	}
+#if defined(MBEDTLS_ERROR_C)
+	mbedtls_strerror(rc, detail, sizeof(detail));
+#endif
+	(void)snprintf(out, cap, "TLS failure -0x%04x %s", (unsigned)-rc, detail);
+}
+
+/* ---- life of a connection ---- */
+
+static void tls_tell(struct tls *tls)
+{
+	loop_timer_cancel(tls->turn);
+	loop_timer_cancel(tls->deadline);
+	tls->state = TLS_TOLD;
+	tls->ops->closed(tls->ctx, tls->why);
+}
+
+/* `closed` is told in the next turn; the alert that mbedTLS may have queued goes out before. */
+static void tls_fail(struct tls *tls, const char *why)
+{
+	if (tls->state >= TLS_FAILED)
+		return;
+	tls->state = TLS_FAILED;
+	if (why != tls->why)
+		(void)snprintf(tls->why, sizeof(tls->why), "%s", why);
+	loop_timer_cancel(tls->deadline);
+	loop_timer_set(tls->turn, 0);
+}
+
+static void tls_fail_rc(struct tls *tls, int rc)
+{
+	char why[sizeof(tls->why)];
+
+	error_text(why, sizeof(why), tls, rc);
+	/* mbedTLS sends an alert itself for all that it finds wrong but this. */
+	if (rc == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE)
+		(void)mbedtls_ssl_send_alert_message(&tls->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+						     MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+	tls_fail(tls, why);
+}
+
+static void tls_now_ready(struct tls *tls)
+{
+	tls->state = TLS_READY;
+	loop_timer_cancel(tls->deadline);
+	(void)snprintf(tls->peer.protocol, sizeof(tls->peer.protocol), "%s",
+		       mbedtls_ssl_get_version(&tls->ssl));
+	if (tls->paused)
+		loop_stream_pause(tls->stream, true);
+	tls->ops->ready(tls->ctx, &tls->peer);
+}
+
+/* One record in, if a whole one is there: mbedTLS' answer. */
+static int tls_take(struct tls *tls)
+{
+	int rc;
+
+	tls->reading = true;
+	rc = mbedtls_ssl_read(&tls->ssl, tls->config->shared->plain, TLS_RECORD_MAX);
+	tls->reading = false;
+	if (rc == 0)
+		return MBEDTLS_ERR_SSL_CONN_EOF;
+	/* Nobody honest asks for it; each request is answered by an alert, into a queue without
+	 * bound. */
+	if (tls->answered && (rc > 0 || rc == MBEDTLS_ERR_SSL_WANT_READ))
+		return MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE;
+	return rc;
+}
+
+static void tls_pump(struct tls *tls)
+{
+	bool gone = false;
+	int rc = MBEDTLS_ERR_SSL_WANT_READ;
+
+	/* cppcheck-suppress autoVariables; taken back before this returns, or `tls` is no more */
+	tls->gone = &gone;
+	if (tls->state == TLS_HANDSHAKE) {
+		rc = mbedtls_ssl_handshake(&tls->ssl);
+		if (rc == 0)
+			tls_now_ready(tls);
+	}
+	for (int n = 0; !gone && tls->state == TLS_READY && !tls->paused; n++) {
+		if (n == TLS_RECORDS_PER_TURN) {
+			loop_timer_set(tls->turn, 0);
+			tls->gone = NULL;
+			return;
+		}
+		rc = tls_take(tls);
+		if (rc <= 0)
+			break;
+		tls->ops->input(tls->ctx, tls->config->shared->plain, (size_t)rc);
+	}
+	if (gone)
+		return;
+	tls->gone = NULL;
+	if (tls->state != TLS_HANDSHAKE && tls->state != TLS_READY)
+		return;
+	if (rc < 0 && rc != MBEDTLS_ERR_SSL_WANT_READ)
+		tls_fail_rc(tls, rc);
+	else if (tls->cut) /* all that had come is taken, or nobody wants it now: an owner who waits
+			      must hear of it */
+		tls_fail(tls, tls->why);
+}
+
+static void tls_turn(void *ctx)
+{
+	struct tls *tls = ctx;
+
+	if (tls->state == TLS_FAILED)
+		tls_tell(tls);
+	else
+		tls_pump(tls);
+}
+
+static void tls_deadline(void *ctx)
+{
+	struct tls *tls = ctx;
+
+	if (tls->state == TLS_CLOSING) {
+		tls_free(tls);
+		return;
+	}
+	(void)snprintf(tls->why, sizeof(tls->why), "%s timed out",
+		       tls->state == TLS_CONNECTING ? "connecting" : "TLS handshake");
+	tls_tell(tls);
+}
+
+static void tls_stream_connected(void *ctx)
+{
+	struct tls *tls = ctx;
+
+	/* Too late: the deadline has passed, and `closed` was told. */
+	if (tls->state != TLS_CONNECTING)
+		return;
+	tls->state = TLS_HANDSHAKE;
+	tls_pump(tls);
+}
+
+static void tls_stream_input(void *ctx)
+{
+	struct tls *tls = ctx;
+
+	if (tls->state == TLS_HANDSHAKE || tls->state == TLS_READY) {
+		tls_pump(tls);
+		return;
+	}
+	/* Taken and thrown away: closing a socket with unread input would reset it and lose our
+	 * last words. */
+	while (loop_stream_read(tls->stream, tls->config->shared->plain, TLS_RECORD_MAX) > 0)
+		;
+}
+
+static void tls_stream_drained(void *ctx)
+{
+	struct tls *tls = ctx;
+
+	if (tls->state == TLS_READY && tls->ops->drained)
+		tls->ops->drained(tls->ctx);
+}
+
+static void tls_stream_closed(void *ctx, const char *why)
+{
+	struct tls *tls = ctx;
+
+	tls->cut = true;
+	switch (tls->state) {
+	case TLS_CONNECTING:
+		(void)snprintf(tls->why, sizeof(tls->why), "cannot connect: %s", why);
+		tls_fail(tls, tls->why);
+		break;
+	case TLS_HANDSHAKE:
+		(void)snprintf(tls->why, sizeof(tls->why), "%s during the TLS handshake", why);
+		tls_pump(tls);
+		break;
+	case TLS_READY:
+		(void)snprintf(tls->why, sizeof(tls->why), "%s without a TLS goodbye", why);
+		tls_pump(tls);
+		break;
+	case TLS_CLOSING: tls_free(tls); break;
+	case TLS_FAILED:
+	case TLS_TOLD:
+	default: break;
+	}
+}
+
+static const struct loop_stream_ops tls_stream_ops = {
+	.connected = tls_stream_connected,
+	.input = tls_stream_input,
+	.drained = tls_stream_drained,
+	.closed = tls_stream_closed,
+};
+
+/* ---- mbedTLS' input and output ---- */
+
+static int tls_send(void *ctx, const unsigned char *bytes, size_t len)
+{
+	struct tls *tls = ctx;
+
+	if (tls->reading)
+		tls->answered = true;
+	if (loop_stream_write(tls->stream, bytes, len) != 0)
+		return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+	return (int)len;
+}
+
+static int tls_recv(void *ctx, unsigned char *out, size_t cap)
+{
+	struct tls *tls = ctx;
+	size_t n = loop_stream_read(tls->stream, out, cap);
+
+	return n > 0 ? (int)n : MBEDTLS_ERR_SSL_WANT_READ;
+}
+
+/* ---- the owner's calls ---- */
+
+static int tls_new(struct tls **ret, struct loop *loop, const struct tls_config *config,
+		   uint32_t timeout_ms, const struct tls_ops *ops, void *ctx)
+{
+	struct tls *tls = calloc(1, sizeof(*tls));
+	int rc;
+
+	if (!tls)
+		return -ENOMEM;
+	tls->config = config;
+	tls->ops = ops;
+	tls->ctx = ctx;
+	mbedtls_ssl_init(&tls->ssl);
+	rc = loop_timer_new(&tls->turn, loop, tls_turn, tls);
+	if (rc == 0)
+		rc = loop_timer_new(&tls->deadline, loop, tls_deadline, tls);
+	if (rc == 0)
+		rc = mbedtls_ssl_setup(&tls->ssl, &config->ssl);
+	if (rc == 0 && config->role == TLS_CLIENT)
+		rc = mbedtls_ssl_set_hostname(&tls->ssl, TLS_COLLECTOR_NAME);
+	if (rc != 0) {
+		tls_free(tls);
+		return -ENOMEM;
+	}
+	mbedtls_ssl_set_verify(&tls->ssl, tls_verify, tls);
+	mbedtls_ssl_set_bio(&tls->ssl, tls, tls_send, tls_recv, NULL);
+	loop_timer_set(tls->deadline, timeout_ms);
+	*ret = tls;
+	return 0;
+}
+
+int tls_connect(struct tls **ret, struct loop *loop, const struct tls_config *config,
+		const struct endpoint *peer, uint32_t timeout_ms, const struct tls_ops *ops,
+		void *ctx, struct err *err)
+{
+	struct tls *tls;
+	int rc = tls_new(&tls, loop, config, timeout_ms, ops, ctx);
+
+	if (rc != 0)
+		return err_set(err, rc, "out of memory for a TLS connection");
+	/* Our own deadline covers the connecting as well. */
+	rc = loop_connect(&tls->stream, loop, peer, 0, &tls_stream_ops, tls, err);
+	if (rc != 0) {
+		tls_free(tls);
+		return rc;
+	}
+	*ret = tls;
+	return 0;
+}
+
+int tls_accept(struct tls **ret, struct loop *loop, const struct tls_config *config, int fd,
+	       uint32_t timeout_ms, const struct tls_ops *ops, void *ctx, struct err *err)
+{
+	struct tls *tls;
+	int rc = tls_new(&tls, loop, config, timeout_ms, ops, ctx);
+
+	if (rc != 0) {
+		close(fd);
+		return err_set(err, rc, "out of memory for a TLS connection");
+	}
+	tls->state = TLS_HANDSHAKE;
+	rc = loop_stream_adopt(&tls->stream, loop, fd, &tls_stream_ops, tls);
+	if (rc != 0) {
+		tls_free(tls);
+		return err_set(err, rc, "out of memory for a TLS connection");
+	}
+	*ret = tls;
+	return 0;
+}
+
+int tls_write(struct tls *tls, const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+	size_t done = 0;
+	int rc;
+
+	if (tls->state != TLS_READY || tls->cut)
+		return ERR_TLS;
+	while (done < len) {
+		rc = mbedtls_ssl_write(&tls->ssl, &p[done], len - done);
+		if (rc <= 0) {
+			tls_fail_rc(tls, rc);
+			return ERR_TLS;
+		}
+		done += (size_t)rc;
+	}
+	return 0;
+}
+
+size_t tls_pending(const struct tls *tls)
+{
+	return loop_stream_pending(tls->stream);
+}
+
+void tls_pause(struct tls *tls, bool pause)
+{
+	tls->paused = pause;
+	if (tls->state != TLS_READY)
+		return;
+	loop_stream_pause(tls->stream, pause);
+	if (!pause)
+		loop_timer_set(tls->turn, 0);
+}
+
+void tls_close(struct tls *tls)
+{
+	if (!tls)
+		return;
+	if (tls->state != TLS_READY || tls->cut || mbedtls_ssl_close_notify(&tls->ssl) != 0) {
+		tls_free(tls);
+		return;
+	}
+	/* The peer closes when it has read all; till then its input is thrown away. */
+	tls->state = TLS_CLOSING;
+	tls->next_closing = tls->config->shared->closing;
+	tls->config->shared->closing = tls;
+	loop_timer_cancel(tls->turn);
+	loop_timer_set(tls->deadline, TLS_LINGER_MS);
+	loop_stream_pause(tls->stream, false);
+}
+
+void tls_free(struct tls *tls)
+{
+	struct tls **at;
+
+	if (!tls)
+		return;
+	if (tls->gone)
+		*tls->gone = true;
+	for (at = &tls->config->shared->closing; *at; at = &(*at)->next_closing)
+		if (*at == tls) {
+			*at = tls->next_closing;
+			break;
+		}
+	loop_stream_free(tls->stream);
+	loop_timer_free(tls->turn);
+	loop_timer_free(tls->deadline);
+	mbedtls_ssl_free(&tls->ssl);
+	free(tls);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Judges flows by a policy: the rules are tried in the order of the file, the first that matches
+ * decides. Asked once per new flow, so a plain walk is enough.
+ */
+#include "policy/policy.h"
+
+#include "platform/bytes.h"
+#include "policy/policy_rules.h"
+
+static bool in_list(const struct cidr *list, size_t n, const struct policy_query *q)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (cidr_has(&list[i], q->family, &q->remote))
+			return true;
+	}
+	return false;
+}
+
+static bool is_collector(const struct policy_context *context, const struct policy_query *q)
+{
+	for (size_t i = 0; i < context->n_collectors; i++) {
+		const struct endpoint *ep = &context->collectors[i];
+
+		if (ep->family == q->family &&
+		    memcmp(&ep->addr, &q->remote, sizeof q->remote) == 0 &&
+		    (!q->has_ports || ep->port == q->port))
+			return true;
+	}
+	return false;
+}
+
+/* What no router passes on: 224.0.0.0/24 (RFC 5771), 255.255.255.255 (RFC 919), ff02::/16 and
+ * fe80::/10 (RFC 4291). Not 169.254.0.0/16: cloud services live there. */
+static bool is_link(const struct policy_query *q)
+{
+	const uint8_t *b = q->remote.b;
+
+	if (q->family == 6)
+		return (b[0] == 0xff && b[1] == 0x02) || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+	return be32(b) >> 8 == 0xe00000 || be32(b) == 0xffffffff;
+}
+
+static bool place_matches(const struct policy_place *place, const struct policy_context *context,
+			  const struct policy_query *q)
+{
+	switch (place->kind) {
+	case POLICY_PLACE_CIDR: return cidr_has(&place->cidr, q->family, &q->remote);
+	case POLICY_PLACE_ANY: return true;
+	case POLICY_PLACE_SUBNET: return in_list(context->subnets, context->n_subnets, q);
+	case POLICY_PLACE_LOCAL: return in_list(context->local, context->n_local, q);
+	case POLICY_PLACE_COLLECTOR: return is_collector(context, q);
+	case POLICY_PLACE_RESOLVER: return in_list(context->resolvers, context->n_resolvers, q);
+	case POLICY_PLACE_LINK: return is_link(q);
+	}
+	return false;
+}
+
+static bool ports_match(const struct policy *policy, const struct policy_rule *rule,
+			const struct policy_query *q)
+{
+	if (rule->n_ports == 0 || !q->has_ports)
+		return true;
+	for (size_t i = 0; i < rule->n_ports; i++) {
+		const struct policy_ports *ports = &policy->ports[rule->ports + i];
+
+		if (ports->low <= q->port && q->port <= ports->high)
+			return true;
+	}
+	return false;
+}
+
+static bool rule_matches(const struct policy *policy, const struct policy_rule *rule,
+			 const struct policy_context *context, const struct policy_query *q)
+{
+	if (rule->out != q->initiator_local ||
+	    !(rule->protocols[q->protocol / 8] & 1U << q->protocol % 8) ||
+	    !ports_match(policy, rule, q))
+		return false;
+	for (size_t i = 0; i < rule->n_places; i++) {
+		if (place_matches(&policy->places[rule->places + i], context, q))
+			return true;
+	}
+	return false;
+}
+
+enum flowrec_verdict policy_judge(const struct policy *policy, const struct policy_context *context,
+				  const struct policy_query *query, uint16_t *ret_rule)
+{
+	*ret_rule = 0;
+	if (!query->initiator_local && !query->responder_local)
+		return FLOWREC_VERDICT_NONE;
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		if (!rule_matches(policy, &policy->rules[i], context, query))
+			continue;
+		*ret_rule = (uint16_t)(i + 1);
+		return policy->rules[i].watch ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
+	}
+	return query->initiator_local ? FLOWREC_UNEXPECTED_EGRESS : FLOWREC_UNEXPECTED_INBOUND;
+}

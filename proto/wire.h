@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Frames and the small messages: Hello, Welcome, Ack, Refusal. Batches are in batch.h, the schema
+ * in flowproof.proto.
+ *
+ *      0        4      5
+ *     +--------+------+-----------------+
+ *     | length | type | message         |    length: of type and message,
+ *     +--------+------+-----------------+    big-endian, 1..WIRE_FRAME_MAX
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "platform/crypto.h"
+#include "platform/err.h"
+#include "proto/flowrec.h"
+
+enum {
+	WIRE_PROTOCOL = 1,
+	WIRE_HEAD = 5,                /* bytes before the message */
+	WIRE_FRAME_MAX = 1024 * 1024, /* bytes of type and message */
+	WIRE_STREAM_ID = 16,
+	WIRE_INTERFACES_MAX = 16,
+	WIRE_RULES_MAX = 1024,
+	WIRE_HELLO_MAX = 256 * 1024, /* bytes of an encoded Hello */
+	WIRE_SMALL_MAX = 512,        /* bytes of an encoded Welcome, Ack or Refusal */
+	WIRE_SENSOR_ID_MAX =
+		64, /* bytes with NUL; letters, digits, '.', '_', '-'; not '.' or '-' first */
+};
+
+enum wire_type { WIRE_HELLO = 1, WIRE_WELCOME, WIRE_BATCH, WIRE_ACK, WIRE_REFUSAL };
+
+/* ---- frames ---- */
+
+/* Puts a frame's head before a message of `len` bytes. */
+void wire_head(uint8_t out[static WIRE_HEAD], enum wire_type type, size_t len);
+
+/* Cuts a byte stream into frames. Begins zeroed. Holds at most one frame; grows as its bytes
+ * arrive, at most to WIRE_FRAME_MAX, and holds nothing between frames. */
+struct wire_reader {
+	uint8_t *buffer;
+	size_t have, cap;
+	bool broken;
+};
+
+/* Called for each whole frame; the bytes are valid during the call. Return false to stop reading
+ * (the peer is refused). */
+typedef bool wire_frame_fn(void *ctx, enum wire_type type, const uint8_t *message, size_t len);
+
+/* Takes bytes in any portions. 0; ERR_FORMAT after a length of 0 or above WIRE_FRAME_MAX or an
+ * unknown type, or when `fn` returned false (`err` is then left as `fn` may have set it); -ENOMEM.
+ * Sticky: after a failure nothing more is read. */
+int wire_reader_feed(struct wire_reader *reader, const uint8_t *bytes, size_t len,
+		     wire_frame_fn *fn, void *ctx, struct err *err);
+void wire_reader_fini(struct wire_reader *reader);
+
+/* ---- messages ---- */
+
+/* Strings are borrowed from the caller when encoding; when decoded they belong to the hello and go
+ * with hello_free(). */
+struct wire_hello {
+	uint32_t protocol;
+	const char *sensor;
+	uint8_t stream[WIRE_STREAM_ID];
+	const char *boot_id;
+	const char *build;
+	uint8_t config[SHA256_BYTES];
+	uint8_t policy[SHA256_BYTES];
+	size_t n_interfaces;
+	struct flowrec_identity
+		interfaces[WIRE_INTERFACES_MAX]; /* .sensor and .rules are filled when decoding */
+	size_t n_rules;
+	const char *const *rules;
+	uint64_t clock_ns;
+	bool is_replay;
+	uint8_t replay[SHA256_BYTES];
+	uint32_t window_s;
+	bool dates_wrong;
+	void *storage; /* of a decoded hello */
+};
+
+/* Encoders write to `out` and return the length, or ERR_FULL. They allocate only what is freed
+ * before they return. */
+ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hello);
+/* ERR_FORMAT with the reason: another WIRE_PROTOCOL, wrong sizes, an id outside [A-Za-z0-9._-], a
+ * string with controls, bytes that are not UTF-8 or more than FLOWREC_ID_MAX bytes, a blank in a
+ * text of an interface or in a rule's name, window not 60 or 600. Unknown fields are passed over.
+ * All entries of `interfaces` get .sensor and .rules. -ENOMEM. */
+int wire_hello_decode(struct wire_hello **ret, const uint8_t *bytes, size_t len, struct err *err);
+void wire_hello_free(struct wire_hello *hello);
+
+struct wire_welcome {
+	uint32_t protocol;
+	uint64_t durable;
+	uint64_t clock_ns;
+};
+ssize_t wire_welcome_encode(uint8_t *out, size_t cap, const struct wire_welcome *welcome);
+int wire_welcome_decode(struct wire_welcome *ret, const uint8_t *bytes, size_t len);
+
+ssize_t wire_ack_encode(uint8_t *out, size_t cap, uint64_t durable);
+int wire_ack_decode(uint64_t *ret_durable, const uint8_t *bytes, size_t len);
+
+ssize_t wire_refusal_encode(uint8_t *out, size_t cap, const char *reason);
+/* The reason, made printable, into `out` (WIRE_SMALL_MAX bytes). */
+int wire_refusal_decode(char *out, const uint8_t *bytes, size_t len);
+
+/* True for an id that may name a sensor: it also names a folder and a certificate. */
+bool wire_sensor_id_ok(const char *id);

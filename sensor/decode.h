@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * decode: from a frame to what a flow record needs of it. Pure: no allocation, no log, no clock.
+ *
+ * The outermost IP header counts; tunnels are not entered. Every frame gets exactly one result:
+ * recorded as IP, not IP, or malformed, each with its reason. A frame may be cut at any byte and
+ * every byte may lie.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/addr.h"
+#include "platform/bytes.h"
+#include "sensor/capture.h"
+
+enum decode_result {
+	DECODE_IP, /* `struct decoded` is filled */
+
+	/* well-formed, but something else than IP */
+	DECODE_NOT_IP_ARP,
+	DECODE_NOT_IP_LLC,
+	DECODE_NOT_IP_PPP,  /* control protocols of PPP, PPPoE discovery */
+	DECODE_NOT_IP_MPLS, /* under the labels: a pseudo-wire */
+	DECODE_NOT_IP_IPV6, /* Kconfig left IPv6 out */
+	DECODE_NOT_IP_LINK, /* Kconfig left this link type out */
+	DECODE_NOT_IP_OTHER,
+
+	/* malformed */
+	DECODE_BAD_LINK,    /* link header or tag cut short */
+	DECODE_BAD_VERSION, /* IP version is not what the link layer said */
+	DECODE_BAD_SHORT,   /* fewer bytes than an IP header */
+	DECODE_BAD_HEADER,  /* IPv4 header length below 20 */
+	DECODE_BAD_LENGTH,  /* IPv4 total length below the header's */
+
+	DECODE_RESULTS
+};
+
+enum { DECODE_FIRST_NOT_IP = DECODE_NOT_IP_ARP, DECODE_FIRST_BAD = DECODE_BAD_LINK };
+
+struct decoded {
+	struct addr src, dst;
+	uint64_t bytes; /* IP total length; of offloaded frames that carry 0: wire length from the
+			   IP header on */
+	uint16_t srcport,
+		dstport; /* 0 where the protocol has none, in later fragments, and when cut off */
+	uint8_t family;  /* 4, 6 */
+	uint8_t protocol;
+	uint8_t tcp_flags;  /* as Flow Logs count them: FIN 1, SYN 2, RST 4, SYN-ACK 18 */
+	bool has_ports;     /* the ports were read */
+	bool has_icmp_type; /* icmp_type was read */
+	uint8_t icmp_type;
+};
+
+/* DLT_* numbers that decode_packet() accepts. */
+bool decode_knows_link(int link);
+
+/* `link`: DLT_* number of the frame. */
+enum decode_result decode_packet(int link, const struct packet *packet, struct decoded *ret);
+
+/* "arp", "cut link header", ... for the summary. */
+const char *decode_result_text(enum decode_result result);
+
+/* From decode_link.c to decode_ip.c: the cursor stands on the IP header, `wire` is the frame's
+ * length from there on. Version 0: as the header says. */
+enum decode_result decode_ip(struct rd *rd, unsigned version, uint32_t wire, struct decoded *ret);

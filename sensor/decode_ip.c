@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * decode, second half: IPv4 (RFC 791), transport ports.
+ *
+ *   IPv4 | version, header length 1 | TOS 1 | total length 2 | id 2 | flags, offset 2 |
+ *        | TTL 1 | protocol 1 | sum 2 | from 4 | to 4 | options
+ *   TCP  | ports 2 2 | sequence 4 | acknowledgement 4 | offset 1 | flags 1 | ...
+ *
+ * A header chain is followed within the captured bytes and the length that the IP header claims,
+ * whichever ends first.
+ */
+#include "sensor/decode_parts.h"
+
+#include "platform/config.h"
+
+enum {
+	TCP_FIN_SYN_RST = 0x07,
+	TCP_SYN_ACK = 0x12,
+	TCP_ACK = 0x10,
+};
+
+void decode_transport(struct rd *rd, struct decoded *out)
+{
+	const uint8_t *p;
+
+	switch (out->protocol) {
+	case IP_TCP:
+	case IP_UDP:
+	case IP_DCCP:
+	case IP_SCTP:
+	case IP_UDPLITE:
+		p = rd_peek(rd, 4);
+		if (!p)
+			return;
+		out->srcport = be16(p);
+		out->dstport = be16(p + 2);
+		out->has_ports = true;
+		if (out->protocol != IP_TCP)
+			return;
+		p = rd_peek(rd, 14);
+		if (!p)
+			return;
+		out->tcp_flags = p[13] & TCP_FIN_SYN_RST;
+		if ((p[13] & TCP_SYN_ACK) == TCP_SYN_ACK)
+			out->tcp_flags |= TCP_ACK;
+		return;
+	case IP_ICMP:
+	case IP_ICMPV6:
+		p = rd_peek(rd, 1);
+		if (!p)
+			return;
+		out->icmp_type = p[0];
+		out->has_icmp_type = true;
+		return;
+	default: return;
+	}
+}
+
+static enum decode_result ipv4(struct rd *rd, const uint8_t *h, uint32_t wire, struct decoded *out)
+{
+	unsigned header = (h[0] & 15U) * 4, total = be16(h + 2);
+
+	if (header < 20)
+		return DECODE_BAD_HEADER;
+	if (total && total < header)
+		return DECODE_BAD_LENGTH;
+	*out = (struct decoded){.family = 4, .protocol = h[9], .bytes = total ? total : wire};
+	memcpy(out->src.b, h + 12, 4);
+	memcpy(out->dst.b, h + 16, 4);
+	decode_bound(rd, h, out->bytes);
+	/* Only the first fragment holds the transport header. */
+	if (be16(h + 6) & 0x1fff || !rd_take(rd, header))
+		return DECODE_IP;
+	decode_transport(rd, out);
+	return DECODE_IP;
+}
+
+enum decode_result decode_ip(struct rd *rd, unsigned version, uint32_t wire, struct decoded *ret)
+{
+	const uint8_t *h = rd_peek(rd, 1);
+
+	if (!h)
+		return DECODE_BAD_SHORT;
+	if (version && h[0] >> 4 != version)
+		return DECODE_BAD_VERSION;
+	switch (h[0] >> 4) {
+	case 4: h = rd_peek(rd, 20); return h ? ipv4(rd, h, wire, ret) : DECODE_BAD_SHORT;
+	case 6:
+		if (!IS_ENABLED(CONFIG_IPV6))
+			return DECODE_NOT_IP_IPV6;
+		h = rd_peek(rd, 40);
+		return h ? decode_ipv6(rd, h, wire, ret) : DECODE_BAD_SHORT;
+	default: return DECODE_BAD_VERSION;
+	}
+}

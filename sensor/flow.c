@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flow: the table.
+ *
+ *   sets     | tags 2 x 8 | seen 2 x 8 | ...   a lookup touches these 32 bytes and then, almost
+ *   entries  | 80 x 8 | ...                    always, one entry
+ *   order    ring of (slot, direction) in the order of first packets; 2 x slots numbers, so 8
+ *            bytes a slot
+ *
+ * A direction is pushed on the ring when its first packet of a window comes, unless it is on it still.
+ * Closing a window remembers the ring's end; sweeping takes from the head up to there. What is popped
+ * may be empty (it was emitted since, as stale or evicted: it is skipped) or early (a packet of the next
+ * window came before this one was closed: it is pushed again).
+ */
+#include "sensor/flow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/hash.h"
+
+_Static_assert(sizeof(struct flow_key) == 38, "no padding: keys are compared as bytes");
+_Static_assert(sizeof(struct flow_entry) == 80, "an entry is 80 bytes: see FLOW_SLOT_BYTES");
+_Static_assert(sizeof(struct flow_entry) + 2 * sizeof(uint32_t) + 2 * sizeof(uint16_t) ==
+		       FLOW_SLOT_BYTES,
+	       "what a slot costs all told");
+
+enum {
+	TCP = 6,
+	ICMP = 1,
+	ICMPV6 = 58,
+	SYN = 2,
+	RST = 4,
+	SYN_ACK = 18,
+	/* A portless or UDP flow that was silent for so long begins anew (AWS security groups
+	   forget a UDP stream after it). */
+	REOPEN_S = 180,
+};
+
+/* What a lookup touches first, and a choice of whom to evict touches only. */
+struct set {
+	uint16_t tags[FLOW_WAYS]; /* 0: empty */
+	uint16_t seen[FLOW_WAYS]; /* low bits of the second of the last packet */
+};
+
+struct flow_table {
+	struct set *sets;
+	struct flow_entry *entries;
+	uint32_t *order; /* slot << 1 | direction */
+	size_t slots, set_mask, order_mask;
+	uint64_t head, tail,
+		boundary; /* positions on the ring; the index is position & order_mask */
+	uint32_t before;  /* windows below are closed */
+	unsigned window_s;
+	bool by_direction;
+	uint64_t key[2];
+	struct flow_sink sink;
+	uint64_t reasons[FLOW_REASONS];
+};
+
+static size_t rounded(size_t slots)
+{
+	size_t n = 16;
+
+	while (n < slots)
+		n *= 2;
+	return n;
+}
+
+int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
+		   const uint64_t key[static 2], bool by_direction, const struct flow_sink *sink)
+{
+	struct flow_table *t = calloc(1, sizeof *t);
+	size_t n = rounded(slots);
+
+	if (!t)
+		return -ENOMEM;
+	t->slots = n;
+	t->set_mask = n / FLOW_WAYS - 1;
+	t->order_mask = 2 * n - 1;
+	t->window_s = window_s;
+	t->by_direction = by_direction;
+	t->sink = *sink;
+	memcpy(t->key, key, sizeof t->key);
+	t->sets = calloc(n / FLOW_WAYS, sizeof *t->sets);
+	t->entries = calloc(n, sizeof *t->entries);
+	t->order = calloc(2 * n, sizeof *t->order);
+	if (!t->sets || !t->entries || !t->order) {
+		flow_table_free(t);
+		return -ENOMEM;
+	}
+	*ret = t;
+	return 0;
+}
+
+void flow_table_free(struct flow_table *t)
+{
+	if (!t)
+		return;
+	free(t->sets);
+	free(t->entries);
+	free(t->order);
+	free(t);
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* True when the source is side b. Any order will do as long as it is always the same one. */
+static bool is_swapped(const struct decoded *d)
+{
+	uint64_t src = load64(d->src.b), dst = load64(d->dst.b);
+
+	if (src != dst)
+		return src > dst;
+	src = load64(d->src.b + 8);
+	dst = load64(d->dst.b + 8);
+	if (src != dst)
+		return src > dst;
+	return d->srcport > d->dstport;
+}
+
+static uint64_t key_hash(const uint64_t secret[static 2], const struct flow_key *k)
+{
+	uint64_t tail = (uint64_t)k->port_a << 48 | (uint64_t)k->port_b << 32 |
+			(uint64_t)k->protocol << 16 | (uint64_t)k->iface << 8 | k->family;
+	uint64_t words[5];
+
+	if (k->family == 4) {
+		uint32_t a, b;
+
+		memcpy(&a, k->a.b, sizeof a);
+		memcpy(&b, k->b.b, sizeof b);
+		words[0] = (uint64_t)a << 32 | b;
+		words[1] = tail;
+		return hash_sip13(secret, words, 2);
+	}
+	memcpy(words, k->a.b, 16);
+	memcpy(words + 2, k->b.b, 16);
+	words[4] = tail;
+	return hash_sip13(secret, words, 5);
+}
+
+/* Both keys as words, without a branch: a call of memcmp() for 38 bytes costs more than the compare. */
+static bool key_equal(const struct flow_key *x, const struct flow_key *y)
+{
+	uint64_t p[4], q[4], last_p = 0, last_q = 0;
+
+	memcpy(p, x, sizeof p);
+	memcpy(q, y, sizeof q);
+	memcpy(&last_p, &x->port_a, sizeof *x - sizeof p);
+	memcpy(&last_q, &y->port_a, sizeof *y - sizeof q);
+	return !((p[0] ^ q[0]) | (p[1] ^ q[1]) | (p[2] ^ q[2]) | (p[3] ^ q[3]) | (last_p ^ last_q));
+}
+
+void flow_prepare(const struct flow_table *t, const struct decoded *d, uint8_t iface,
+		  uint32_t window, uint16_t offset, struct flow_packet *ret)
+{
+	bool swapped = is_swapped(d);
+	/* Indexed, not chosen: which side sends is a coin toss that no branch predictor wins. */
+	const struct addr *const addr[2] = {&d->src, &d->dst};
+	const uint16_t port[2] = {d->srcport, d->dstport};
+
+	ret->key = (struct flow_key){
+		.a = *addr[swapped],
+		.b = *addr[!swapped],
+		.port_a = port[swapped],
+		.port_b = port[!swapped],
+		.protocol = d->protocol,
+		.iface = iface & 15U,
+		.family = d->family & 15U,
+	};
+	ret->hash = key_hash(t->key, &ret->key);
+	ret->bytes = d->bytes;
+	ret->window = window;
+	ret->offset = offset;
+	ret->side = swapped;
+	ret->tcp_flags = d->tcp_flags;
+	ret->icmp_type = d->icmp_type;
+	ret->has_ports = d->has_ports;
+	ret->has_icmp_type = d->has_icmp_type;
+	__builtin_prefetch(t->sets + (ret->hash & t->set_mask));
+}
+
+/* Writes out what the directions in `dirs` (bits) hold, and empties them. */
+static void emit(struct flow_table *t, struct flow_entry *e, unsigned dirs, enum flow_reason reason)
+{
+	for (unsigned d = 0; d < 2; d++) {
+		if (!(dirs >> d & 1) || !e->dir[d].packets)
+			continue;
+		t->reasons[reason]++;
+		t->sink.emit(t->sink.ctx, e, d, reason);
+		e->dir[d].packets = 0;
+		e->dir[d].bytes = 0;
+		e->tcp_flags[d] = 0;
+	}
+}
+
+/* At most once for each slot and direction, so that the ring can never be full. */
+static void push(struct flow_table *t, size_t slot, unsigned dir)
+{
+	struct flow_entry *e = t->entries + slot;
+
+	if (e->queued >> dir & 1)
+		return;
+	e->queued |= (uint8_t)(1U << dir);
+	t->order[t->tail++ & t->order_mask] = (uint32_t)(slot << 1 | dir);
+}
+
+static bool is_icmp_answer(const struct flow_packet *p)
+{
+	if (!p->has_icmp_type)
+		return false;
+	if (p->key.protocol == ICMP)
+		switch (p->icmp_type) {
+		case 0:  /* echo reply */
+		case 3:  /* unreachable */
+		case 4:  /* source quench */
+		case 11: /* time exceeded */
+		case 12: /* parameter problem */
+		case 14: /* timestamp reply */
+		case 18: /* address mask reply */ return true;
+		default: return false;
+		}
+	/* ICMPv6: errors are below 128; echo reply 129, neighbour advertisement 136 */
+	return p->key.protocol == ICMPV6 &&
+	       (p->icmp_type < 128 || p->icmp_type == 129 || p->icmp_type == 136);
+}
+
+/*
+ * Who began a flow whose first packet this is. A SYN says it, a SYN-ACK, RST, ICMP answer or error
+ * says it of the other side. Of a TCP connection that was there before us the lower port is taken
+ * for the server's; of all else whoever is seen first.
+ */
+static enum flow_initiator initiator(const struct flow_packet *p)
+{
+	enum flow_initiator sender = p->side ? FLOW_INITIATOR_B : FLOW_INITIATOR_A;
+	enum flow_initiator receiver = p->side ? FLOW_INITIATOR_A : FLOW_INITIATOR_B;
+
+	if (p->key.protocol == TCP && p->has_ports) {
+		if ((p->tcp_flags & SYN_ACK) == SYN)
+			return sender;
+		if (p->tcp_flags & (SYN | RST))
+			return receiver;
+		if (p->key.port_a != p->key.port_b)
+			return p->key.port_a < p->key.port_b ? FLOW_INITIATOR_B : FLOW_INITIATOR_A;
+	}
+	return is_icmp_answer(p) ? receiver : sender;
+}
+
+/* What `seen` of a set holds after this packet. */
+static uint16_t seen_at(const struct flow_table *t, const struct flow_packet *p)
+{
+	return (uint16_t)(p->window * t->window_s + p->offset);
+}
+
+static uint16_t last_offset(const struct flow_entry *e)
+{
+	return e->dir[0].last > e->dir[1].last ? e->dir[0].last : e->dir[1].last;
+}
+
+/* The way for a new flow: an empty one, else the one seen longest ago. That is one whose window was emitted, if there is any. */
+static unsigned victim(const struct set *set, uint16_t now)
+{
+	unsigned best = 0, best_age = 0;
+
+	for (unsigned way = 0; way < FLOW_WAYS; way++) {
+		unsigned age = (uint16_t)(now - set->seen[way]);
+
+		if (!set->tags[way])
+			return way;
+		if (age > best_age) {
+			best_age = age;
+			best = way;
+		}
+	}
+	return best;
+}
+
+/* A known flow may begin anew: by a SYN from the other side on the same ports, or after a long
+ * silence. */
+static bool begins_anew(const struct flow_table *t, const struct flow_entry *e,
+			const struct flow_packet *p)
+{
+	uint64_t silent_s;
+
+	if (p->key.protocol == TCP)
+		return p->has_ports && (p->tcp_flags & SYN_ACK) == SYN &&
+		       e->initiator != initiator(p);
+	if (e->window >= p->window)
+		return false;
+	silent_s = (uint64_t)(p->window - e->window) * t->window_s + p->offset - last_offset(e);
+	return silent_s > REOPEN_S && e->initiator != initiator(p);
+}
+
+/* Bit 15 of each 16-bit lane of `four` that equals `tag`. Exact in every lane: no carry leaves one. */
+static uint64_t lanes_equal(uint64_t four, uint16_t tag)
+{
+	const uint64_t low = 0x7fff7fff7fff7fff;
+	uint64_t x = four ^ 0x0001000100010001 * (uint64_t)tag;
+
+	return ~(((x & low) + low) | x | low);
+}
+
+static unsigned lane_of(uint64_t bits)
+{
+	unsigned lane = (unsigned)__builtin_ctzll(bits) / 16;
+
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? lane : 3 - lane;
+}
+
+static uint16_t tag_of(uint64_t hash)
+{
+	return (uint16_t)(hash >> 48 | 1);
+}
+
+/* The slot of this key, SIZE_MAX if there is none. With `guess`, the first whose tag fits: the entry is not touched. */
+static size_t find(const struct flow_table *t, const struct flow_packet *p, bool guess)
+{
+	size_t set = p->hash & t->set_mask;
+	uint16_t tag = tag_of(p->hash);
+
+	for (unsigned half = 0; half < FLOW_WAYS; half += 4) {
+		uint64_t four;
+
+		memcpy(&four, t->sets[set].tags + half, sizeof four);
+		for (uint64_t hits = lanes_equal(four, tag); hits; hits &= hits - 1) {
+			size_t slot = set * FLOW_WAYS + half + lane_of(hits);
+
+			if (guess || key_equal(&t->entries[slot].key, &p->key))
+				return slot;
+		}
+	}
+	return SIZE_MAX;
+}
+
+void flow_locate(const struct flow_table *t, const struct flow_packet *p)
+{
+	size_t slot = find(t, p, true);
+	const char *entry;
+
+	if (slot == SIZE_MAX)
+		slot = (p->hash & t->set_mask) * FLOW_WAYS +
+		       victim(t->sets + (p->hash & t->set_mask), seen_at(t, p));
+	entry = (const char *)(t->entries + slot);
+	__builtin_prefetch(entry, 1);
+	__builtin_prefetch(entry + sizeof(struct flow_entry) - 1, 1);
+}
+
+/* The slot of a flow that is not in the table, after whoever was there is written out. */
+static size_t insert(struct flow_table *t, const struct flow_packet *p)
+{
+	size_t set = p->hash & t->set_mask;
+	unsigned way = victim(t->sets + set, seen_at(t, p));
+	size_t slot = set * FLOW_WAYS + way;
+
+	if (t->sets[set].tags[way])
+		emit(t, t->entries + slot, 3, FLOW_EVICTED);
+	t->sets[set].tags[way] = tag_of(p->hash);
+	t->entries[slot] = (struct flow_entry){
+		.key = p->key, .queued = t->entries[slot].queued, .window = p->window};
+	t->sink.opened(t->sink.ctx, t->entries + slot, p, initiator(p));
+	return slot;
+}
+
+void flow_update(struct flow_table *t, const struct flow_packet *p)
+{
+	size_t slot = find(t, p, false);
+	struct flow_entry *e;
+	struct flow_dir *d;
+
+	if (slot == SIZE_MAX) {
+		slot = insert(t, p);
+		e = t->entries + slot;
+	} else {
+		bool anew;
+
+		e = t->entries + slot;
+		anew = begins_anew(t, e, p);
+		if (e->window != p->window) {
+			emit(t, e, 3, FLOW_STALE);
+			e->window = p->window;
+		}
+		if (anew)
+			t->sink.opened(t->sink.ctx, e, p, initiator(p));
+	}
+	t->sets[slot / FLOW_WAYS].seen[slot % FLOW_WAYS] = seen_at(t, p);
+	d = &e->dir[p->side];
+	if (d->packets == UINT32_MAX || d->bytes + p->bytes < d->bytes)
+		emit(t, e, 1U << p->side, FLOW_OVERFLOW);
+	if (!d->packets) {
+		d->first = d->last = p->offset;
+		push(t, slot, p->side);
+	}
+	d->packets++;
+	d->bytes += p->bytes;
+	if (p->offset < d->first)
+		d->first = p->offset;
+	if (p->offset > d->last)
+		d->last = p->offset;
+	e->tcp_flags[p->side] |= p->tcp_flags;
+}
+
+void flow_close(struct flow_table *t, uint32_t before)
+{
+	t->before = before;
+	t->boundary = t->tail;
+}
+
+bool flow_sweep(struct flow_table *t, size_t max)
+{
+	for (; t->head < t->boundary && max; max--) {
+		uint32_t item = t->order[t->head++ & t->order_mask];
+		struct flow_entry *e = t->entries + (item >> 1);
+		unsigned dir = item & 1;
+
+		if (t->head + 4 < t->boundary)
+			__builtin_prefetch(t->entries +
+					   (t->order[(t->head + 4) & t->order_mask] >> 1));
+		e->queued &= (uint8_t) ~(1U << dir);
+		if (!e->dir[dir].packets)
+			continue;
+		if (e->window < t->before)
+			emit(t, e, t->by_direction ? 1U << dir : 3, FLOW_WINDOW_CLOSED);
+		else
+			push(t, item >> 1, dir);
+	}
+	return t->head >= t->boundary;
+}
+
+uint64_t flow_live_packets(const struct flow_table *t, uint8_t iface)
+{
+	uint64_t sum = 0;
+
+	for (size_t s = 0; s < t->slots; s++)
+		if (t->entries[s].key.iface == iface)
+			sum += (uint64_t)t->entries[s].dir[0].packets +
+			       t->entries[s].dir[1].packets;
+	return sum;
+}
+
+const uint64_t *flow_reasons(const struct flow_table *t)
+{
+	return t->reasons;
+}
+
+size_t flow_slots(const struct flow_table *t)
+{
+	return t->slots;
+}
+
+size_t flow_memory(size_t slots)
+{
+	return sizeof(struct flow_table) + rounded(slots) * FLOW_SLOT_BYTES;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flow: a set-associative table of fixed size, one entry for both directions of a 5-tuple on an
+ * interface.
+ *
+ * Memory is allocated once, FLOW_SLOT_BYTES a slot all told. The hash is keyed, so nobody can aim
+ * at one set. An entry counts one window at a time; an update from another window emits first what
+ * the entry holds. When a set is full, the entry seen longest ago is emitted and gives way: nothing
+ * is lost, and it is counted. Entries that were emitted stay, with their initiator and verdict,
+ * until another flow needs the slot.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/addr.h"
+#include "sensor/decode.h"
+
+enum { FLOW_WAYS = 8, FLOW_SLOT_BYTES = 92 };
+
+enum flow_initiator { FLOW_INITIATOR_UNKNOWN, FLOW_INITIATOR_A, FLOW_INITIATOR_B };
+
+/* Both ends in an order that does not depend on the direction: side 0 is `a`, side 1 is `b`. */
+struct flow_key {
+	struct addr a, b;
+	uint16_t port_a, port_b;
+	uint8_t protocol;
+	uint8_t iface : 4;
+	uint8_t family : 4; /* 4, 6 */
+};
+
+/* One direction in the entry's window. Direction d is sent by side d. */
+struct flow_dir {
+	uint64_t bytes;
+	uint32_t packets;
+	uint16_t first, last; /* seconds from the window's begin */
+};
+
+struct flow_entry {
+	struct flow_key key;
+	/* Of the flow, kept over windows; filled by `opened` of the sink. */
+	uint8_t initiator : 2; /* enum flow_initiator */
+	uint8_t verdict : 3;   /* enum flowrec_verdict */
+	uint8_t reject : 1;
+	uint8_t a_local : 1;
+	uint8_t b_local : 1;
+	uint8_t queued;  /* bit per direction: it is on the ring of first packets */
+	uint32_t window; /* number of the window: Unix seconds / window length */
+	uint16_t rule;
+	uint8_t tcp_flags[2];
+	struct flow_dir dir[2];
+};
+
+/* A decoded packet with its place in the table. */
+struct flow_packet {
+	struct flow_key key;
+	uint64_t hash;
+	uint64_t bytes;
+	uint32_t window;
+	uint32_t nsec;   /* of the stamp; filled by the caller */
+	uint16_t offset; /* seconds from the window's begin */
+	uint8_t side;    /* who sent it: 0 is a */
+	uint8_t tcp_flags;
+	uint8_t icmp_type;
+	bool has_ports, has_icmp_type;
+};
+
+enum flow_reason { FLOW_WINDOW_CLOSED, FLOW_STALE, FLOW_EVICTED, FLOW_OVERFLOW, FLOW_REASONS };
+
+struct flow_sink {
+	/* A flow begins, or begins anew with another initiator: judge it, and write initiator,
+	 * verdict, rule and locality into the entry. A flow that begins anew may hold packets of
+	 * this window already: its record will bear one verdict, so the sink keeps the graver one.
+	 */
+	void (*opened)(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
+		       enum flow_initiator initiator);
+	/* A record's worth of one direction (0 or 1). */
+	void (*emit)(void *ctx, const struct flow_entry *entry, unsigned dir,
+		     enum flow_reason reason);
+	void *ctx;
+};
+
+struct flow_table;
+
+/* `slots` is rounded up to a power of two, at least 16; windows are `window_s` seconds long. With
+ * `by_direction` a window's records come in the order of their first packets; without, the two
+ * directions of a flow come together. */
+int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
+		   const uint64_t key[static 2], bool by_direction, const struct flow_sink *sink);
+void flow_table_free(struct flow_table *table);
+
+/* Fills `ret` and asks the memory for the tags of the packet's set. Some packets later flow_locate() asks for the
+ * entry that they point at, and again some packets later flow_update() finds it in the cache: memory latency is the
+ * cost here, and it is hidden. Calling flow_locate() is not needed for correctness. */
+void flow_prepare(const struct flow_table *table, const struct decoded *decoded, uint8_t iface,
+		  uint32_t window, uint16_t offset, struct flow_packet *ret);
+void flow_locate(const struct flow_table *table, const struct flow_packet *packet);
+void flow_update(struct flow_table *table, const struct flow_packet *packet);
+
+/* Window `before` - 1 and all older ones are over: flow_sweep() will emit them. */
+void flow_close(struct flow_table *table, uint32_t before);
+/* Emits closed windows, looking at `max` entries at most. True when nothing is left to emit. */
+bool flow_sweep(struct flow_table *table, size_t max);
+
+/* Packets in entries of one interface that were not emitted yet, summed over the table. */
+uint64_t flow_live_packets(const struct flow_table *table, uint8_t iface);
+/* How many records were emitted for each reason (enum flow_reason). */
+const uint64_t *flow_reasons(const struct flow_table *table);
+/* Slots, after rounding. */
+size_t flow_slots(const struct flow_table *table);
+/* Bytes that a table of so many slots takes. */
+size_t flow_memory(size_t slots);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * identity: who this machine is: its addresses and networks, the kernel's boot id, and what the
+ * configuration says of it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/addr.h"
+#include "platform/err.h"
+#include "sensor/options.h"
+
+struct ifaddr;
+
+enum { IDENTITY_ADDRESSES_MAX = 64 };
+
+struct identity {
+	struct cidr local[IDENTITY_ADDRESSES_MAX]; /* addresses that are this machine */
+	size_t n_local;
+	struct cidr subnets[IDENTITY_ADDRESSES_MAX]; /* networks attached to it */
+	size_t n_subnets;
+	bool fixed; /* given by --local, or a file: not read from the kernel */
+	char boot_id[40];
+	struct ifaddr *source; /* where addresses are read again; NULL: nowhere */
+};
+
+/* From the options and, live, from the kernel. */
+int identity_init(struct identity *ret, const struct options *options, struct err *err);
+
+void identity_fini(struct identity *identity);
+
+/* Live: reads the interfaces' addresses again (DHCP may have come since). Opens nothing. */
+void identity_refresh(struct identity *identity);
+
+bool identity_is_local(const struct identity *identity, uint8_t family, const struct addr *addr);
+
+/* Whether an interface of this name exists and is up; else the error lists those that do. */
+int identity_check_interface(const char *name, struct err *err);

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * options: the table of settings, and what must hold between them.
+ */
+#include "sensor/options.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "platform/text.h"
+
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
+#define AT(member) offsetof(struct options, member)
+
+/* What Kconfig leaves out is no setting: whoever gives it is told so at once. */
+static const struct setting table[] = {
+	{"read", 'r', SETTING_TEXT, AT(read), "FILE|-", NULL, 0, 0,
+	 "Read a capture file (pcap, pcapng; - is standard input)."},
+#ifdef CONFIG_LIVE
+	{"interface", 'i', SETTING_LIST, AT(interfaces), "IF", NULL, 0, 0,
+	 "Capture live on this interface; may be repeated."},
+#endif
+	{"output", 'o', SETTING_TEXT, AT(output), "FILE|-", NULL, 0, 0,
+	 "Write Flow Logs text here. Default without a collector: standard output."},
+#ifdef CONFIG_STREAM
+	{"collector", 's', SETTING_LIST, AT(collectors), "HOST:PORT", NULL, 0, 0,
+	 "Stream to this collector (a numeric address: names are not resolved on a suspect "
+	 "machine); may be repeated, in order of "
+	 "preference."},
+#endif
+	{"fields", 'F', SETTING_TEXT, AT(fields), "FIELDS", NULL, 0, 0,
+	 "Fields of a line, in order; default: the 14 of version 2."},
+	{"window", 't', SETTING_NUMBER, AT(window), "60|600", "60", 60, 600,
+	 "Length of a window in seconds."},
+	{"policy", 'p', SETTING_TEXT, AT(policy), "FILE", NULL, 0, 0,
+	 "What is expected; default: the built-in quarantine policy, which expects next to "
+	 "nothing."},
+#ifdef CONFIG_FILTER
+	{"filter", 'f', SETTING_TEXT, AT(filter), "BPF", NULL, 0, 0,
+	 "Look only at what this filter lets through; the rest is unknown."},
+#endif
+	{"local", 0, SETTING_LIST, AT(local), "CIDR", NULL, 0, 0,
+	 "Addresses of this machine; may be repeated. Default: the interfaces' own; of a file: RFC "
+	 "1918 and ULA."},
+	{"resolver", 0, SETTING_LIST, AT(resolvers), "ADDRESS", NULL, 0, 0,
+	 "DNS resolver that the policy's word `resolver` means; may be repeated."},
+	{"id", 0, SETTING_TEXT, AT(id), "ID", NULL, 0, 0,
+	 "Name of this sensor; its certificate must bear it."},
+#ifdef CONFIG_STREAM
+	{"ca", 0, SETTING_TEXT, AT(ca), "FILE", NULL, 0, 0, "Certificate of the CA."},
+	{"cert", 0, SETTING_TEXT, AT(cert), "FILE", NULL, 0, 0, "This sensor's certificate."},
+	{"key", 0, SETTING_TEXT, AT(key), "FILE", NULL, 0, 0, "Its key."},
+#endif
+	{"account-id", 0, SETTING_TEXT, AT(account_id), "ID", NULL, 0, 0,
+	 "Value of the field account-id."},
+	{"interface-id", 0, SETTING_LIST, AT(interface_ids), "[IF=]ID", NULL, 0, 0,
+	 "Value of the field interface-id; with several interfaces one for each, as IF=ID."},
+	{"vpc-id", 0, SETTING_TEXT, AT(vpc_id), "ID", NULL, 0, 0, "Value of the field vpc-id."},
+	{"subnet-id", 0, SETTING_TEXT, AT(subnet_id), "ID", NULL, 0, 0,
+	 "Value of the field subnet-id."},
+	{"instance-id", 0, SETTING_TEXT, AT(instance_id), "ID", NULL, 0, 0,
+	 "Value of the field instance-id."},
+	{"region", 0, SETTING_TEXT, AT(region), "NAME", NULL, 0, 0, "Value of the field region."},
+	{"az-id", 0, SETTING_TEXT, AT(az_id), "ID", NULL, 0, 0, "Value of the field az-id."},
+	{"flow-slots", 0, SETTING_NUMBER, AT(flow_slots), "N", TEXT(CONFIG_FLOW_SLOTS), 16, 4194304,
+	 "Slots of the flow table, 92 bytes each."},
+#ifdef CONFIG_STREAM
+	{"spool-kib", 0, SETTING_NUMBER, AT(spool_kib), "N", TEXT(CONFIG_SPOOL_KIB), 64, 1048576,
+	 "Memory for batches that the collector has not acknowledged."},
+#endif
+#ifdef CONFIG_LIVE
+	{"ring-kib", 0, SETTING_NUMBER, AT(ring_kib), "N", TEXT(CONFIG_CAPTURE_RING_KIB), 256,
+	 1048576, "Kernel memory for captured packets, per interface."},
+#endif
+	{"user-id", 0, SETTING_NUMBER, AT(user_id), "N", "65534", 1, 4294967294,
+	 "User to become after the start, by number. Started without root: no effect."},
+	{"lock-memory", 0, SETTING_FLAG, AT(lock_memory), NULL, NULL, 0, 0,
+	 "Keep all memory out of the swap space."},
+	{"no-sandbox", 0, SETTING_FLAG, AT(no_sandbox), NULL, NULL, 0, 0,
+	 "Keep all rights after the start. For debugging."},
+	{"sandbox-eperm", 0, SETTING_FLAG, AT(sandbox_eperm), NULL, NULL, 0, 0,
+	 "Let forbidden system calls fail instead of ending the sensor. For debugging."},
+	{"config", 'c', SETTING_FILE, AT(config), "FILE", NULL, 0, 0,
+	 "Read settings from this file; the command line wins."},
+	{"debug", 0, SETTING_FLAG, AT(debug), NULL, NULL, 0, 0, "Log more."},
+	{"check", 0, SETTING_ACTION, AT(check), NULL, NULL, 0, 0,
+	 "Check the settings, print the effective ones, and end."},
+	{"self-test", 0, SETTING_ACTION, AT(self_test), NULL, NULL, 0, 0,
+	 "Enter the sandbox, print what is in force by trying, and end."},
+	{"help", 'h', SETTING_ACTION, AT(help), NULL, NULL, 0, 0, "Print this and end."},
+	{"version", 'V', SETTING_ACTION, AT(version), NULL, NULL, 0, 0,
+	 "Print the version and end."},
+};
+enum { N_SETTINGS = sizeof table / sizeof table[0] };
+
+/* What a savefile's local addresses are taken to be (RFC 1918, RFC 4193). */
+static const char *const file_local[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+					 "fc00::/7"};
+
+static int understand_lists(struct options *o, struct err *err)
+{
+	int rc = 0;
+
+	if (o->collectors.n > OPTIONS_COLLECTORS_MAX)
+		return err_set(err, ERR_USAGE, "--collector: at most %d can be given",
+			       OPTIONS_COLLECTORS_MAX);
+	if (o->resolvers.n > OPTIONS_RESOLVERS_MAX)
+		return err_set(err, ERR_USAGE, "--resolver: at most %d can be given",
+			       OPTIONS_RESOLVERS_MAX);
+	for (size_t i = 0; !rc && i < o->collectors.n; i++)
+		rc = endpoint_parse(o->collectors.v[i], &o->collector[i], err);
+	for (size_t i = 0; !rc && i < o->resolvers.n; i++)
+		rc = cidr_parse(o->resolvers.v[i], &o->resolver[i], err);
+	for (size_t i = 0; !rc && i < o->local.n; i++)
+		rc = cidr_parse(o->local.v[i], &o->local_cidr[o->n_local++], err);
+	if (!rc && o->read && o->local.n == 0)
+		for (size_t i = 0; !rc && i < sizeof file_local / sizeof file_local[0]; i++)
+			rc = cidr_parse(file_local[i], &o->local_cidr[o->n_local++], err);
+	return rc;
+}
+
+/* Texts that become fields of records, and interface names. */
+static int check_words(const struct options *o, struct err *err)
+{
+	const char *const words[] = {o->account_id,  o->vpc_id, o->subnet_id,
+				     o->instance_id, o->region, o->az_id};
+	const struct setting_list *const lists[] = {&o->interfaces, &o->interface_ids};
+	const char *bad = NULL;
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (words[i] && !text_is_word(words[i], FLOWREC_ID_MAX))
+			bad = words[i];
+	for (size_t l = 0; l < 2; l++)
+		for (size_t i = 0; i < lists[l]->n; i++)
+			if (!text_is_word(lists[l]->v[i], FLOWREC_ID_MAX))
+				bad = lists[l]->v[i];
+	if (bad)
+		return err_set(err, ERR_USAGE,
+			       "'%s' cannot be a field of a record: no blanks, at most %d bytes",
+			       bad, FLOWREC_ID_MAX);
+	return 0;
+}
+
+static int understand(struct options *o, struct err *err)
+{
+	int rc = check_words(o, err);
+
+	if (rc)
+		return rc;
+	if (o->read && o->interfaces.n)
+		return err_set(err, ERR_USAGE,
+			       "--read and --interface exclude each other: give one");
+	if (!o->read && o->interfaces.n == 0)
+		return err_set(err, ERR_USAGE,
+			       "nothing to look at: give --read FILE or --interface IF");
+	if (o->interfaces.n > WIRE_INTERFACES_MAX)
+		return err_set(err, ERR_USAGE, "--interface: at most %d can be given",
+			       WIRE_INTERFACES_MAX);
+	for (size_t i = 0; i < o->interfaces.n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(o->interfaces.v[i], o->interfaces.v[j]) == 0)
+				return err_set(err, ERR_USAGE, "--interface %s is given twice",
+					       o->interfaces.v[i]);
+	if (o->window != 60 && o->window != 600)
+		return err_set(err, ERR_USAGE, "--window %llu: windows are 60 or 600 seconds long",
+			       (unsigned long long)o->window);
+	rc = understand_lists(o, err);
+	if (rc)
+		return rc;
+	if (o->collectors.n && (!o->id || !o->ca || !o->cert || !o->key))
+		return err_set(err, ERR_USAGE, "--collector needs --id, --ca, --cert and --key");
+	if (o->id && !wire_sensor_id_ok(o->id))
+		return err_set(err, ERR_USAGE,
+			       "--id '%s': letters, digits, '.', '_' and '-', at most %d", o->id,
+			       WIRE_SENSOR_ID_MAX - 1);
+	if (o->fields) {
+		rc = flowrec_format_parse(&o->format, o->fields, err);
+		if (rc)
+			return rc;
+	} else {
+		flowrec_format_default(&o->format);
+	}
+	return 0;
+}
+
+int options_read(struct options *ret, int argc, char **argv, struct err *err)
+{
+	int rest, rc;
+
+	memset(ret, 0, sizeof *ret);
+	rc = settings_read(table, N_SETTINGS, ret, argc, argv, &rest, err);
+	if (rc || ret->help || ret->version || ret->self_test)
+		return rc;
+	if (rest < argc)
+		return err_set(err, ERR_USAGE, "'%s' is no option; --help lists them", argv[rest]);
+	return understand(ret, err);
+}
+
+void options_free(struct options *o)
+{
+	settings_free(table, N_SETTINGS, o);
+}
+
+void options_help(FILE *out)
+{
+	fputs("usage: flowproof-sensor -r FILE|- [-o FILE|-] [-s HOST:PORT ...] [option ...]\n"
+	      "       flowproof-sensor -i IF [-i IF ...] -s HOST:PORT --id ID --ca F --cert F "
+	      "--key F [option ...]\n\n"
+	      "Summarises packets into VPC Flow Logs records, flags what the policy does not\n"
+	      "expect, and streams both to a collector.\n\n",
+	      out);
+	settings_help(table, N_SETTINGS, out);
+	fputs("\nFields (version of Flow Logs that brought them; fp-* are flowproof's own):\n",
+	      out);
+	for (size_t i = 0; i < FLOWREC_FIELDS; i++)
+		fprintf(out, "  %-20s %c  %s\n", flowrec_fields[i].name,
+			flowrec_fields[i].version ? (char)('0' + flowrec_fields[i].version) : ' ',
+			flowrec_fields[i].help);
+	fputs("\nExit status: 0 fine, 2 usage or configuration, 3 failed (what was read until then "
+	      "is written).\n",
+	      out);
+}
+
+void options_print(const struct options *o, FILE *out)
+{
+	settings_print(table, N_SETTINGS, o, out);
+}
+
+const char *options_interface_id(const struct options *o, const char *interface)
+{
+	size_t len = strlen(interface);
+
+	for (size_t i = 0; i < o->interface_ids.n; i++) {
+		const char *v = o->interface_ids.v[i];
+
+		if (strncmp(v, interface, len) == 0 && v[len] == '=')
+			return v + len + 1;
+		if (!strchr(v, '='))
+			return v;
+	}
+	return NULL;
+}

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pipeline: see pipeline.h. Reads as the packets go: frame, decoded packet, flow, window, record,
+ * and out.
+ */
+#include "sensor/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/config.h"
+#include "platform/crypto.h"
+#include "platform/log.h"
+#include "sensor/alert.h"
+#include "sensor/decode.h"
+#include "sensor/flow.h"
+#include "sensor/record.h"
+#include "sensor/window.h"
+
+enum {
+	PENDING = 32, /* packets between their decoding and their update: their sets are on the way
+			 from memory */
+	SWEEP_PER_TURN = BATCH_WRITE_RECORDS, /* entries of a closed window looked at in one turn of
+						 the loop */
+};
+
+/* What came in on one interface and what became of it. */
+struct account {
+	uint64_t received;
+	uint64_t result[DECODE_RESULTS];
+	uint64_t recorded; /* summed from the records that went out */
+	uint64_t cut;      /* taken by libpcap, never handed to us; known when the run ends */
+	struct capture_stats kernel;
+};
+
+struct pipeline {
+	struct pipeline_config config;
+	bool live;
+	uint32_t window_s;
+	struct policy_context context; /* its lists lie in identity and options */
+	struct flow_table *flows;
+	struct alert_table *alerts;
+	struct window window;
+	struct account account[WIRE_INTERFACES_MAX];
+	struct flow_packet pending[PENDING];
+	size_t n_pending, pending_done; /* of them, how many the table has */
+	uint64_t now_ns;                /* of the call from outside that runs now */
+	bool turn_by_turn;              /* windows are swept a bounded part at a time */
+	bool sweeping;
+	bool ended;
+	bool output_failed;
+	uint64_t records, alerts_raised;
+	char line[FLOWREC_LINE_MAX];
+};
+
+static bool streams(const struct pipeline *p)
+{
+	return IS_ENABLED(CONFIG_STREAM) && p->config.spool;
+}
+
+/* ---- out: a record to the text and to the spool ---- */
+
+static void write_record(struct pipeline *p, const struct flowrec *rec)
+{
+	p->records++;
+	p->account[rec->iface].recorded += rec->packets;
+	if (streams(p))
+		spool_record(p->config.spool, rec, p->now_ns);
+	if (p->config.out) {
+		size_t len = flowrec_print(p->line, &p->config.options->format, rec,
+					   &p->config.texts[rec->iface]);
+
+		if (fwrite(p->line, 1, len, p->config.out) != len)
+			p->output_failed = true;
+	}
+}
+
+static void on_emit(void *ctx, const struct flow_entry *entry, unsigned dir,
+		    enum flow_reason reason)
+{
+	struct pipeline *p = ctx;
+	struct flowrec rec;
+
+	(void)reason; /* counted by the table */
+	record_from_flow(&rec, entry, dir, p->window_s);
+	write_record(p, &rec);
+}
+
+static void on_mark(void *ctx, uint16_t iface, uint8_t status, uint64_t start, uint64_t end)
+{
+	struct flowrec rec;
+
+	record_mark(&rec, iface, (enum flowrec_status)status, start, end);
+	write_record(ctx, &rec);
+}
+
+/* ---- account ---- */
+
+static uint64_t sum_results(const struct account *a, unsigned from, unsigned to)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = from; i < to; i++)
+		sum += a->result[i];
+	return sum;
+}
+
+/* The packet equation of an interface as it stands; window: Unix seconds of the one that just
+ * closed. */
+static void fill_account(const struct pipeline *p, uint16_t iface, uint64_t window,
+			 struct batch_account *ret)
+{
+	const struct account *a = &p->account[iface];
+	uint64_t live = flow_live_packets(p->flows, (uint8_t)iface);
+
+	for (size_t i = p->pending_done; i < p->n_pending; i++)
+		live += p->pending[i].key.iface == iface;
+	*ret = (struct batch_account){
+		.window = window,
+		.iface = iface,
+		.received = a->received + a->cut,
+		.recorded = a->recorded,
+		.live = live,
+		.not_ip = sum_results(a, DECODE_FIRST_NOT_IP, DECODE_FIRST_BAD),
+		.malformed = sum_results(a, DECODE_FIRST_BAD, DECODE_RESULTS),
+		.cut = a->cut,
+		.kernel_dropped = a->kernel.dropped,
+		.kernel_known = a->kernel.known,
+	};
+}
+
+static void send_accounts(struct pipeline *p, uint64_t window)
+{
+	for (uint16_t i = 0; streams(p) && i < p->config.n_captures; i++) {
+		struct batch_account account;
+
+		fill_account(p, i, window, &account);
+		spool_account(p->config.spool, &account, p->now_ns);
+	}
+}
+
+/* ---- window ---- */
+
+static void on_window_closed(void *ctx, uint32_t before)
+{
+	struct pipeline *p = ctx;
+	uint64_t window = (uint64_t)p->window.current * p->window_s;
+
+	flow_close(p->flows, before);
+	p->sweeping = !flow_sweep(p->flows, p->turn_by_turn ? SWEEP_PER_TURN : SIZE_MAX);
+	send_accounts(p, window);
+}
+
+/* ---- policy ---- */
+
+static void set_context(struct pipeline *p)
+{
+	const struct options *o = p->config.options;
+
+	p->context = (struct policy_context){
+		.local = p->config.identity->local,
+		.n_local = p->config.identity->n_local,
+		.subnets = p->config.identity->subnets,
+		.n_subnets = p->config.identity->n_subnets,
+		.collectors = o->collector,
+		.n_collectors = o->collectors.n,
+		.resolvers = o->resolver,
+		.n_resolvers = o->resolvers.n,
+	};
+}
+
+static unsigned gravity(enum flowrec_verdict verdict)
+{
+	switch (verdict) {
+	case FLOWREC_UNEXPECTED_EGRESS: return 4;
+	case FLOWREC_UNEXPECTED_INBOUND: return 3;
+	case FLOWREC_WATCHED: return 2;
+	case FLOWREC_EXPECTED: return 1;
+	case FLOWREC_VERDICT_NONE: break;
+	}
+	return 0;
+}
+
+static void raise_alert(struct pipeline *p, const struct flow_packet *packet,
+			const struct policy_query *query, bool initiator_is_b)
+{
+	const struct flow_key *k = &packet->key;
+	struct batch_alert alert = {
+		.local = initiator_is_b ? k->b : k->a,
+		.remote = query->remote,
+		.local_port = initiator_is_b ? k->port_b : k->port_a,
+		.remote_port = query->port,
+		.iface = k->iface,
+		.family = k->family,
+		.protocol = k->protocol,
+		.verdict = FLOWREC_UNEXPECTED_EGRESS,
+	};
+	uint64_t sec = (uint64_t)packet->window * p->window_s + packet->offset;
+	char local[ADDR_ENDPOINT_TEXT], remote[ADDR_ENDPOINT_TEXT], when[CLOCK_TEXT];
+	struct endpoint from = {
+		.addr = alert.local, .port = alert.local_port, .family = alert.family};
+	struct endpoint to = {
+		.addr = alert.remote, .port = alert.remote_port, .family = alert.family};
+
+	if (!alert_due(p->alerts, alert.family, &alert.remote, alert.remote_port, alert.protocol,
+		       sec, &alert.suppressed))
+		return;
+	p->alerts_raised++;
+	alert.time_ns = sec * NS_PER_S + packet->nsec;
+	if (streams(p))
+		spool_alert(p->config.spool, &alert, p->now_ns);
+	log_warn("policy", "unexpected egress: %s -> %s protocol %u, first packet %s",
+		 endpoint_text(local, &from), endpoint_text(remote, &to), alert.protocol,
+		 clock_text(when, sec));
+	if (alert.suppressed)
+		log_warn("policy",
+			 "%llu alerts before this one were left out, more than %d came in a second",
+			 (unsigned long long)alert.suppressed, ALERT_PER_SECOND);
+}
+
+static void on_opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
+		      enum flow_initiator initiator)
+{
+	struct pipeline *p = ctx;
+	const struct flow_key *k = &packet->key;
+	bool from_b = initiator == FLOW_INITIATOR_B;
+	bool a_local = identity_is_local(p->config.identity, k->family, &k->a);
+	bool b_local = identity_is_local(p->config.identity, k->family, &k->b);
+	struct policy_query query = {
+		.family = k->family,
+		.protocol = k->protocol,
+		.port = from_b ? k->port_a : k->port_b,
+		.has_ports = packet->has_ports,
+		.initiator_local = from_b ? b_local : a_local,
+		.responder_local = from_b ? a_local : b_local,
+	};
+	uint16_t rule;
+	enum flowrec_verdict verdict;
+
+	/* The remote end is the one that is not this machine; of two local ones the responder. */
+	query.remote = query.initiator_local == from_b ? k->a : k->b;
+	verdict = policy_judge(p->config.policy, &p->context, &query, &rule);
+	if (verdict == FLOWREC_UNEXPECTED_EGRESS)
+		raise_alert(p, packet, &query, from_b);
+	if ((entry->dir[0].packets || entry->dir[1].packets) &&
+	    gravity((enum flowrec_verdict)entry->verdict) > gravity(verdict))
+		return;
+	entry->initiator = (unsigned)initiator & 3U;
+	entry->verdict = (unsigned)verdict & 7U;
+	entry->rule = rule;
+	entry->a_local = a_local;
+	entry->b_local = b_local;
+}
+
+/* ---- in: frames ---- */
+
+static void update_pending(struct pipeline *p)
+{
+	for (size_t i = 0; i < p->n_pending; i++)
+		flow_locate(p->flows, &p->pending[i]);
+	for (p->pending_done = 0; p->pending_done < p->n_pending; p->pending_done++) {
+		const struct flow_packet *packet = &p->pending[p->pending_done];
+
+		window_note(&p->window, packet->window, packet->key.iface);
+		flow_update(p->flows, packet);
+	}
+	p->n_pending = p->pending_done = 0;
+}
+
+struct input {
+	struct pipeline *pipeline;
+	int link;
+};
+
+static void on_packet(void *ctx, const struct packet *packet)
+{
+	const struct input *in = ctx;
+	struct pipeline *p = in->pipeline;
+	struct account *account = &p->account[packet->iface];
+	struct decoded decoded;
+	enum decode_result result = decode_packet(in->link, packet, &decoded);
+	uint32_t window;
+	uint16_t offset;
+
+	account->received++;
+	account->result[result]++;
+	if (result != DECODE_IP)
+		return;
+	window_place(&p->window, packet->sec, &window, &offset);
+	flow_prepare(p->flows, &decoded, (uint8_t)packet->iface, window, offset,
+		     &p->pending[p->n_pending]);
+	p->pending[p->n_pending].nsec = packet->nsec;
+	if (++p->n_pending == PENDING)
+		update_pending(p);
+}
+
+int pipeline_input(struct pipeline *p, uint16_t iface, int max, uint64_t now_ns, struct err *err)
+{
+	struct input in = {.pipeline = p, .link = capture_link(p->config.captures[iface])};
+	int n;
+
+	p->now_ns = now_ns;
+	n = capture_dispatch(p->config.captures[iface], max, on_packet, &in, err);
+	update_pending(p);
+	return n;
+}
+
+static void read_drops(struct pipeline *p, uint64_t now_s)
+{
+	for (uint16_t i = 0; i < p->config.n_captures; i++) {
+		uint64_t before = p->account[i].kernel.dropped;
+
+		capture_stats(p->config.captures[i], &p->account[i].kernel);
+		if (p->account[i].kernel.dropped > before)
+			window_lost(&p->window, i, now_s);
+	}
+}
+
+void pipeline_tick(struct pipeline *p, uint64_t now_ns)
+{
+	uint32_t window = p->window.current;
+
+	p->now_ns = now_ns;
+	read_drops(p, now_ns / NS_PER_S);
+	window_tick(&p->window, now_ns / NS_PER_S);
+	if (p->window.current != window) {
+		identity_refresh(p->config.identity);
+		set_context(p);
+	}
+	(void)pipeline_sweep(p, now_ns);
+	if (p->config.out && fflush(p->config.out) != 0)
+		p->output_failed = true;
+}
+
+bool pipeline_sweep(struct pipeline *p, uint64_t now_ns)
+{
+	p->now_ns = now_ns;
+	if (!p->sweeping)
+		return true;
+	p->sweeping = !flow_sweep(p->flows, SWEEP_PER_TURN);
+	/* The last account of a run stands when everything has gone out. */
+	if (!p->sweeping && p->ended)
+		send_accounts(p, (uint64_t)p->window.current * p->window_s);
+	return !p->sweeping;
+}
+
+void pipeline_end(struct pipeline *p, uint64_t now_ns)
+{
+	p->now_ns = now_ns;
+	for (uint16_t i = 0; p->live && i < p->config.n_captures; i++) {
+		struct err err;
+
+		/* What the kernel took while the last frames were read is read too, a few times;
+		 * the rest was cut off. */
+		for (int turn = 0; turn < 64 && pipeline_input(p, i, 4096, now_ns, &err) > 0;
+		     turn++)
+			;
+	}
+	read_drops(p, now_ns / NS_PER_S);
+	for (uint16_t i = 0; i < p->config.n_captures; i++) {
+		struct account *a = &p->account[i];
+
+		if (a->kernel.known && a->kernel.received > a->received)
+			a->cut = a->kernel.received - a->received;
+	}
+	p->ended = true;
+	p->turn_by_turn = p->config.spool != NULL;
+	window_end(&p->window, now_ns / NS_PER_S);
+	if (p->config.out && fflush(p->config.out) != 0)
+		p->output_failed = true;
+}
+
+bool pipeline_output_ok(const struct pipeline *p)
+{
+	return !p->output_failed;
+}
+
+/* ---- summary ---- */
+
+static void print_reasons(const struct pipeline *p, FILE *out, const char *title, unsigned from,
+			  unsigned to)
+{
+	bool any = false;
+
+	for (unsigned r = from; r < to; r++) {
+		uint64_t n = 0;
+
+		for (uint16_t i = 0; i < p->config.n_captures; i++)
+			n += p->account[i].result[r];
+		if (!n)
+			continue;
+		fprintf(out, "%s%s=%llu", any ? " " : title,
+			decode_result_text((enum decode_result)r), (unsigned long long)n);
+		any = true;
+	}
+	if (any)
+		fputc('\n', out);
+}
+
+void pipeline_summary(const struct pipeline *p, FILE *out)
+{
+	const uint64_t *reasons = flow_reasons(p->flows);
+	struct batch_account sum = {.kernel_known = true};
+	char dropped[32] = "unknown";
+
+	for (uint16_t i = 0; i < p->config.n_captures; i++) {
+		struct batch_account a;
+
+		fill_account(p, i, 0, &a);
+		sum.received += a.received;
+		sum.recorded += a.recorded + a.live;
+		sum.not_ip += a.not_ip;
+		sum.malformed += a.malformed;
+		sum.cut += a.cut;
+		sum.kernel_dropped += a.kernel_dropped;
+		sum.kernel_known = sum.kernel_known && a.kernel_known;
+	}
+	if (sum.kernel_known)
+		snprintf(dropped, sizeof dropped, "%llu", (unsigned long long)sum.kernel_dropped);
+	fprintf(out,
+		"records: %llu (cut short: stale %llu, evicted %llu, overflow %llu); alerts: "
+		"%llu\n",
+		(unsigned long long)p->records, (unsigned long long)reasons[FLOW_STALE],
+		(unsigned long long)reasons[FLOW_EVICTED],
+		(unsigned long long)reasons[FLOW_OVERFLOW], (unsigned long long)p->alerts_raised);
+	if (p->config.options->filter)
+		fprintf(out, "filter: '%s'; what it left out is unknown\n",
+			p->config.options->filter);
+	print_reasons(p, out, "not-ip: ", DECODE_FIRST_NOT_IP, DECODE_FIRST_BAD);
+	print_reasons(p, out, "malformed: ", DECODE_FIRST_BAD, DECODE_RESULTS);
+	fprintf(out,
+		"packets: received %llu = recorded %llu + not-ip %llu + malformed %llu + cut %llu "
+		"(residual %lld); "
+		"kernel dropped %s, nic dropped unknown\n",
+		(unsigned long long)sum.received, (unsigned long long)sum.recorded,
+		(unsigned long long)sum.not_ip, (unsigned long long)sum.malformed,
+		(unsigned long long)sum.cut, (long long)batch_account_residual(&sum), dropped);
+}
+
+/* ---- life ---- */
+
+int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, struct err *err)
+{
+	const struct options *o = config->options;
+	struct pipeline *p = calloc(1, sizeof *p);
+	struct flow_sink flow_sink = {.opened = on_opened, .emit = on_emit, .ctx = p};
+	struct window_sink window_sink = {.closed = on_window_closed, .mark = on_mark, .ctx = p};
+	uint64_t key[2] = {0, 0}; /* files: fixed, so that output can be repeated */
+
+	if (!p)
+		return err_errno(err, "pipeline");
+	p->config = *config;
+	p->live = o->read == NULL;
+	p->window_s = (uint32_t)o->window;
+	/* Live, capture goes on while a window is swept; a spool must not be flooded. A file to text can wait, and
+	 * keeps the order of first packets. */
+	p->turn_by_turn = p->live || config->spool;
+	set_context(p);
+	if (IS_ENABLED(CONFIG_LIVE) && p->live)
+		crypto_random(key, sizeof key);
+	if (flow_table_new(&p->flows, o->flow_slots, p->window_s, key, !p->turn_by_turn,
+			   &flow_sink) != 0 ||
+	    alert_table_new(&p->alerts, CONFIG_ALERT_SLOTS, key) != 0) {
+		pipeline_free(p);
+		return err_set(err, -ENOMEM,
+			       "no memory for %llu flow slots; give --flow-slots a smaller number",
+			       (unsigned long long)o->flow_slots);
+	}
+	window_init(&p->window, p->window_s, config->n_captures, p->live, config->now_s,
+		    &window_sink);
+	if (p->config.out) {
+		size_t len = flowrec_print_header(p->line, &o->format);
+
+		p->output_failed = fwrite(p->line, 1, len, p->config.out) != len;
+	}
+	*ret = p;
+	return 0;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+	if (!p)
+		return;
+	flow_table_free(p->flows);
+	alert_table_free(p->alerts);
+	free(p);
+}

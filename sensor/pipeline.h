@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pipeline: wires the stages in the order of the path: capture > decode > flow > window > record >
+ * policy > spool.
+ *
+ * The only file that sees all of them. It holds the account of every frame, and judges flows as
+ * they open.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "policy/policy.h"
+#include "sensor/capture.h"
+#include "sensor/identity.h"
+#include "sensor/options.h"
+#include "sensor/spool.h"
+
+struct pipeline;
+
+struct pipeline_config {
+	const struct options *options;
+	struct identity *identity;
+	const struct policy *policy;
+	const struct flowrec_identity *texts; /* per interface */
+	struct capture *const *captures;      /* one per interface, or the file's */
+	uint16_t n_captures;
+	struct spool *spool; /* NULL: no collector */
+	FILE *out;           /* Flow Logs text; NULL: none */
+	uint64_t now_s;      /* wall clock at the start */
+};
+
+/* Borrows everything in `config`. Writes the header line. */
+int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, struct err *err);
+void pipeline_free(struct pipeline *pipeline);
+
+/* Takes at most `max` frames of a capture through all stages. As capture_dispatch(). `now_ns`: wall
+ * clock, the time that batches bear. */
+int pipeline_input(struct pipeline *pipeline, uint16_t iface, int max, uint64_t now_ns,
+		   struct err *err);
+
+/* Live, several times a second: closes windows by the clock, reads the kernel's drops, sweeps on.
+ */
+void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
+
+/* Sends on what closed windows still hold, a bounded part of it. True when there is nothing left. */
+bool pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns);
+
+/* No more input: closes everything that is open. With a spool, pipeline_sweep() until it says true. */
+void pipeline_end(struct pipeline *pipeline, uint64_t now_ns);
+
+/* What was read and what became of it, the packet equation last. */
+void pipeline_summary(const struct pipeline *pipeline, FILE *out);
+
+/* False once a record could not be written to `out`. */
+bool pipeline_output_ok(const struct pipeline *pipeline);

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * session: opens what the options name, wires the pipeline, runs a file through it, and ends in
+ * good order.
+ */
+#include "sensor/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/config.h"
+#include "platform/file.h"
+#include "platform/log.h"
+#include "sensor/confine.h"
+#include "sensor/session_parts.h"
+
+enum {
+	OUT_BUFFER = CONFIG_OUTPUT_KIB * 1024,
+	POLICY_BYTES_MAX = 8 * 1024 * 1024,
+};
+
+/* ---- opening ---- */
+
+static int open_policy(struct session *s, struct err *err)
+{
+	const char *path = s->options->policy;
+	char *text;
+	size_t len;
+	int rc;
+
+	if (!path) {
+		if (IS_ENABLED(CONFIG_STREAM))
+			session_stream_policy(s, policy_quarantine_text(),
+					      strlen(policy_quarantine_text()));
+		rc = policy_quarantine(&s->policy, err);
+	} else {
+		rc = file_read_all(path, POLICY_BYTES_MAX, &text, &len, err);
+		if (rc)
+			return rc;
+		if (IS_ENABLED(CONFIG_STREAM))
+			session_stream_policy(s, text, len);
+		rc = policy_parse(&s->policy, path, text, len, err);
+		free(text);
+	}
+	for (size_t i = 0; !rc && policy_warning(s->policy, i); i++)
+		log_warn("policy", "%s", policy_warning(s->policy, i));
+	for (size_t i = 0; !rc && i < policy_rules(s->policy); i++)
+		s->rules[i] = policy_rule_name(s->policy, (uint16_t)(i + 1));
+	return rc;
+}
+
+static void fill_texts(struct session *s)
+{
+	const struct options *o = s->options;
+	size_t n = o->read ? 1 : o->interfaces.n;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = o->read ? "file" : o->interfaces.v[i];
+
+		s->texts[i] = (struct flowrec_identity){
+			.account_id = o->account_id,
+			.interface_id = options_interface_id(o, name),
+			.vpc_id = o->vpc_id,
+			.subnet_id = o->subnet_id,
+			.instance_id = o->instance_id,
+			.region = o->region,
+			.az_id = o->az_id,
+			.sensor = o->id,
+			.interface = name,
+			.rules = s->rules,
+			.n_rules = policy_rules(s->policy),
+		};
+	}
+}
+
+static int open_captures(struct session *s, struct err *err)
+{
+	const struct options *o = s->options;
+	int rc = 0;
+
+	if (o->read) {
+		rc = capture_open_file(&s->captures[0], o->read, o->filter, err);
+		s->n_captures = rc ? 0 : 1;
+		return rc;
+	}
+	for (size_t i = 0; IS_ENABLED(CONFIG_LIVE) && !rc && i < o->interfaces.n; i++) {
+		rc = capture_open_live(&s->captures[i], o->interfaces.v[i], (uint16_t)i,
+				       (uint32_t)o->ring_kib * 1024, o->filter, err);
+		if (!rc)
+			s->n_captures++;
+	}
+	return rc;
+}
+
+static int open_output(struct session *s, struct err *err)
+{
+	const char *path = s->options->output;
+
+	if (!path && s->options->collectors.n)
+		return 0;
+	s->out = !path || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+	if (!s->out)
+		return err_errno(err, "%s", path);
+	setvbuf(s->out, NULL, _IOFBF, OUT_BUFFER);
+	return 0;
+}
+
+/* A file to text needs no loop. */
+int session_run_file(struct session *s, struct err *err)
+{
+	int n = confine_enter(s->options, err);
+
+	if (n)
+		return n;
+	do
+		n = pipeline_input(s->pipeline, 0, SESSION_FRAMES_PER_TURN, clock_wall_ns(), err);
+	while (n >= 0 && pipeline_output_ok(s->pipeline));
+	pipeline_end(s->pipeline, clock_wall_ns());
+	if (!pipeline_output_ok(s->pipeline))
+		return err_set(err, -EIO, "records could not be written to %s",
+			       s->options->output ? s->options->output : "standard output");
+	return n == CAPTURE_END ? 0 : n;
+}
+
+static void close_session(struct session *s)
+{
+	if (!s)
+		return;
+	if (IS_ENABLED(CONFIG_STREAM))
+		session_stream_free(s);
+	if (IS_ENABLED(CONFIG_LOOP))
+		session_free_loop(s);
+	for (uint16_t i = 0; i < s->n_captures; i++)
+		capture_close(s->captures[i]);
+	pipeline_free(s->pipeline);
+	policy_free(s->policy);
+	identity_fini(&s->identity);
+	if (s->out && s->out != stdout)
+		fclose(s->out);
+	free(s);
+}
+
+static struct session *new_session(const struct options *o, struct err *err)
+{
+	struct session *s = calloc(1, sizeof *s);
+
+	if (!s) {
+		(void)err_errno(err, "session");
+		return NULL;
+	}
+	s->options = o;
+	s->err = err;
+	return s;
+}
+
+static int prepare(struct session *s, struct err *err)
+{
+	int rc = open_policy(s, err);
+
+	if (!rc)
+		rc = identity_init(&s->identity, s->options, err);
+	if (!rc)
+		fill_texts(s);
+	return rc;
+}
+
+int session_run(const struct options *o, struct err *err)
+{
+	struct session *s = new_session(o, err);
+	bool with_loop = IS_ENABLED(CONFIG_LOOP) && (o->collectors.n || !o->read);
+	int rc = s ? prepare(s, err) : -ENOMEM;
+
+	for (size_t i = 0; IS_ENABLED(CONFIG_LIVE) && !rc && i < o->interfaces.n; i++)
+		rc = identity_check_interface(o->interfaces.v[i], err);
+	if (!rc)
+		rc = open_captures(s, err);
+	if (!rc)
+		rc = open_output(s, err);
+	if (!rc && IS_ENABLED(CONFIG_STREAM) && o->collectors.n)
+		rc = session_stream_open(s, err);
+	if (!rc)
+		rc = pipeline_new(&s->pipeline,
+				  &(struct pipeline_config){
+					  .options = o,
+					  .identity = &s->identity,
+					  .policy = s->policy,
+					  .texts = s->texts,
+					  .captures = s->captures,
+					  .n_captures = s->n_captures,
+					  .spool = s->spool,
+					  .out = s->out,
+					  .now_s = clock_wall_ns() / NS_PER_S,
+				  },
+				  err);
+	if (!rc)
+		rc = with_loop ? session_run_loop(s, err) : session_run_file(s, err);
+	if (!rc)
+		rc = s->rc;
+	if (s && s->pipeline)
+		pipeline_summary(s->pipeline, stderr);
+	close_session(s);
+	return rc;
+}
+
+int session_check(const struct options *o, struct err *err)
+{
+	struct session *s = new_session(o, err);
+	int rc = s ? prepare(s, err) : -ENOMEM;
+
+	for (size_t i = 0; IS_ENABLED(CONFIG_LIVE) && !rc && i < o->interfaces.n; i++) {
+		struct err absent;
+
+		/* The file may be checked on another machine than it is made for. */
+		if (identity_check_interface(o->interfaces.v[i], &absent) != 0)
+			log_warn("capture", "%s", absent.text);
+	}
+	if (!rc && IS_ENABLED(CONFIG_STREAM) && o->collectors.n)
+		rc = session_stream_check(s, err);
+	close_session(s);
+	return rc;
+}

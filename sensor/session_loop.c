@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * session, with a loop: frames and the clock live, room in the spool for a file, and the signals
+ * that end it.
+ */
+#include "sensor/session_parts.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/config.h"
+#include "platform/log.h"
+#include "sensor/confine.h"
+
+enum {
+	STOP_MS = 2 * CAPTURE_DELAY_MS,
+	TICK_MS = 250, /* live: windows, drops */
+};
+
+/* What the loop's callbacks for one interface need. */
+struct input {
+	struct session *session;
+	uint16_t iface;
+};
+
+void session_stop(struct session *s, int rc)
+{
+	if (!s->rc)
+		s->rc = rc;
+	loop_stop(s->loop);
+}
+
+static bool streams(const struct session *s)
+{
+	return IS_ENABLED(CONFIG_STREAM) && s->spool;
+}
+
+/* No more input: windows are closed; what they hold and the goodbye are delivered, for a while. */
+static void end_input(struct session *s)
+{
+	if (s->input_over)
+		return;
+	s->input_over = true;
+	for (uint16_t i = 0; i < s->n_captures; i++) {
+		loop_watch_free(s->watches[i]);
+		s->watches[i] = NULL;
+	}
+	pipeline_end(s->pipeline, clock_wall_ns());
+	if (!streams(s)) {
+		session_stop(s, 0);
+		return;
+	}
+	loop_timer_set(s->deadline, SESSION_DELIVER_MS);
+	loop_timer_set(s->tick, 0);
+}
+
+static void on_deadline(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (streams(s))
+		session_stream_late(s);
+	else
+		session_stop(s, 0);
+}
+
+static void on_signal(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (s->input_over || s->stopping) {
+		on_deadline(s); /* asked twice: no more patience */
+		return;
+	}
+	log_info("sensor", "ending: closing windows and delivering");
+	if (!IS_ENABLED(CONFIG_LIVE) || s->options->read) {
+		end_input(s);
+		return;
+	}
+	/* The kernel hands over what it has within a ring's time-out; only then is the account
+	 * complete. */
+	for (uint16_t i = 0; i < s->n_captures; i++)
+		capture_stop(s->captures[i]);
+	s->stopping = true;
+	loop_timer_set(s->tick, STOP_MS);
+}
+
+static void after_input(struct session *s, int n)
+{
+	if (n < 0 && n != CAPTURE_END) {
+		s->rc = n;
+		log_err("capture", "%s", s->err->text);
+	}
+	if (!pipeline_output_ok(s->pipeline) && !s->rc)
+		s->rc = err_set(s->err, -EIO, "records could not be written to %s",
+				s->options->output ? s->options->output : "standard output");
+	if (n < 0 || s->rc)
+		end_input(s);
+	else if (streams(s) && !s->input_over)
+		session_stream_flush(s);
+}
+
+/* ---- live ---- */
+
+static void on_frames(void *ctx)
+{
+	struct input *in = ctx;
+	struct session *s = in->session;
+
+	after_input(s, pipeline_input(s->pipeline, in->iface, SESSION_FRAMES_PER_TURN,
+				      clock_wall_ns(), s->err));
+}
+
+static void on_live_tick(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (s->input_over) {
+		if (streams(s))
+			session_stream_rest(s);
+		return;
+	}
+	if (s->stopping) {
+		end_input(s);
+		return;
+	}
+	loop_timer_set(s->tick, TICK_MS);
+	pipeline_tick(s->pipeline, clock_wall_ns());
+	after_input(s, 0);
+}
+
+static int watch_captures(struct session *s, struct input *inputs, struct err *err)
+{
+	for (uint16_t i = 0; i < s->n_captures; i++) {
+		inputs[i] = (struct input){.session = s, .iface = i};
+		if (loop_watch_new(&s->watches[i], s->loop, capture_fd(s->captures[i]), on_frames,
+				   &inputs[i]) != 0)
+			return err_set(err, -EIO, "%s: cannot be waited for",
+				       s->options->interfaces.v[i]);
+	}
+	return 0;
+}
+
+/* ---- a file to a collector ---- */
+
+/* Reads while the spool has room; acknowledgements wake it up again. */
+static void on_replay_tick(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (s->input_over) {
+		session_stream_rest(s);
+		return;
+	}
+	if (!spool_has_room(s->spool)) {
+		uplink_kick(s->uplink);
+		session_stream_flush(s);
+		return;
+	}
+	if (pipeline_sweep(s->pipeline, clock_wall_ns()))
+		after_input(s, pipeline_input(s->pipeline, 0, SESSION_REPLAY_FRAMES_PER_TURN,
+					      clock_wall_ns(), s->err));
+	if (!s->input_over)
+		loop_timer_set(s->tick, 0);
+}
+
+/* ---- both ---- */
+
+static int set_up(struct session *s, struct input *inputs, bool live, struct err *err)
+{
+	loop_fn *tick = IS_ENABLED(CONFIG_LIVE) && live ? on_live_tick
+			: IS_ENABLED(CONFIG_STREAM)     ? on_replay_tick
+							: on_deadline;
+	int rc = loop_new(&s->loop, err);
+
+	if (rc)
+		return rc;
+	if (loop_timer_new(&s->tick, s->loop, tick, s) != 0 ||
+	    loop_timer_new(&s->deadline, s->loop, on_deadline, s) != 0 ||
+	    loop_signal_new(&s->sigterm, s->loop, SIGTERM, on_signal, s) != 0 ||
+	    loop_signal_new(&s->sigint, s->loop, SIGINT, on_signal, s) != 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (IS_ENABLED(CONFIG_LIVE) && live)
+		rc = watch_captures(s, inputs, err);
+	if (!rc && streams(s))
+		rc = session_stream_wire(s, err);
+	return rc;
+}
+
+int session_run_loop(struct session *s, struct err *err)
+{
+	struct input inputs[WIRE_INTERFACES_MAX];
+	bool live = s->options->read == NULL;
+	int rc = set_up(s, inputs, live, err);
+
+	if (!rc)
+		rc = confine_enter(s->options, err);
+	if (rc)
+		return rc;
+	if (streams(s))
+		session_stream_start(s);
+	loop_timer_set(s->tick, 0);
+	if (!live)
+		loop_timer_set(s->deadline, SESSION_REPLAY_PATIENCE_MS);
+	for (uint16_t i = 0; live && i < s->n_captures; i++)
+		log_info("capture", "watching %s, ring %llu KiB", s->options->interfaces.v[i],
+			 (unsigned long long)s->options->ring_kib);
+	return loop_run(s->loop);
+}
+
+void session_free_loop(struct session *s)
+{
+	loop_timer_free(s->tick);
+	loop_timer_free(s->deadline);
+	loop_watch_free(s->sigterm);
+	loop_watch_free(s->sigint);
+	for (uint16_t i = 0; i < s->n_captures; i++)
+		loop_watch_free(s->watches[i]);
+	loop_free(s->loop);
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * session, inside: the run's state, and what its three files ask of one another. session.c opens and
+ * reads files, session_loop.c waits, session_stream.c talks to the collector; the two latter are
+ * optional.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "platform/loop.h"
+#include "platform/tls.h"
+#include "policy/policy.h"
+#include "proto/batch.h"
+#include "proto/wire.h"
+#include "sensor/capture.h"
+#include "sensor/identity.h"
+#include "sensor/options.h"
+#include "sensor/pipeline.h"
+#include "sensor/spool.h"
+#include "sensor/uplink.h"
+
+enum {
+	SESSION_FRAMES_PER_TURN = 4096,
+	/* Each may write out an entry of two records and one cut short: with a sweep's two records an
+	 * entry that is less than the four batches for which spool_has_room() vouches. */
+	SESSION_REPLAY_FRAMES_PER_TURN = BATCH_WRITE_RECORDS / 2,
+	SESSION_DELIVER_MS = 10000, /* after the end: how long undelivered batches are waited for
+				       without progress */
+	SESSION_REPLAY_PATIENCE_MS = 30000, /* a replay without any progress ends after this */
+};
+
+struct session {
+	const struct options *options;
+	struct identity identity;
+	struct policy *policy;
+	struct flowrec_identity texts[WIRE_INTERFACES_MAX];
+	const char *rules[WIRE_RULES_MAX];
+	struct capture *captures[WIRE_INTERFACES_MAX];
+	uint16_t n_captures;
+	FILE *out;
+	struct pipeline *pipeline;
+
+	/* with a loop: live, or with a collector */
+	struct loop *loop;
+	struct loop_watch *watches[WIRE_INTERFACES_MAX], *sigterm, *sigint;
+	struct loop_timer *tick, *deadline;
+	bool stopping;     /* live: the kernel takes no more frames */
+	bool said_goodbye; /* the stream's last batch is in the spool */
+	bool input_over;   /* nothing more will be read */
+
+	/* with a collector */
+	struct tls_config *tls;
+	struct wire_hello hello;
+	struct spool *spool;
+	struct uplink *uplink;
+	uint64_t flushed_ms; /* monotonic: when the last batch was closed */
+	uint64_t acknowledged;
+
+	int rc; /* why the session failed; 0: it did not */
+	struct err *err;
+};
+
+/* Enters the sandbox, then reads the file, or runs the loop until all is done. */
+int session_run_file(struct session *session, struct err *err);
+int session_run_loop(struct session *session, struct err *err);
+
+/* The loop ends now; the first reason stands. */
+void session_stop(struct session *session, int rc);
+void session_free_loop(struct session *session);
+
+/* Digest of the policy's text, for the Hello. */
+void session_stream_policy(struct session *session, const char *text, size_t len);
+/* The Hello and the spool. */
+int session_stream_open(struct session *session, struct err *err);
+/* The uplink, without connecting; needs the loop. */
+int session_stream_wire(struct session *session, struct err *err);
+void session_stream_start(struct session *session);
+/* Closes the batch if it is due. */
+void session_stream_flush(struct session *session);
+/* After the input: what the table still holds goes into the spool as it gets room, then the
+ * goodbye. */
+void session_stream_rest(struct session *session);
+/* The limit came. */
+void session_stream_late(struct session *session);
+void session_stream_free(struct session *session);
+/* Are the certificates in order? For --check. */
+int session_stream_check(struct session *session, struct err *err);

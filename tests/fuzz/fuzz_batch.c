@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libFuzzer: bytes as a batch. What is accepted is written again and must read the same: so every
+ * record that the reader gives is one that the writer would take.
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/batch.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static void assert_same(const struct flowrec *a, const struct flowrec *b)
+{
+	assert(memcmp(&a->src, &b->src, sizeof(a->src)) == 0);
+	assert(memcmp(&a->dst, &b->dst, sizeof(a->dst)) == 0);
+	assert(a->packets == b->packets && a->bytes == b->bytes);
+	assert(a->start == b->start && a->end == b->end);
+	assert(a->srcport == b->srcport && a->dstport == b->dstport);
+	assert(a->rule == b->rule && a->iface == b->iface && a->family == b->family);
+	assert(a->protocol == b->protocol && a->tcp_flags == b->tcp_flags);
+	assert(a->status == b->status && a->action == b->action);
+	assert(a->direction == b->direction && a->initiator == b->initiator);
+	assert(a->verdict == b->verdict);
+}
+
+static void write_all(struct batch_writer *writer, struct batch *batch)
+{
+	const struct batch_alert *alerts;
+	const struct batch_account *accounts;
+	struct flowrec rec;
+	size_t n;
+
+	while (batch_next(batch, &rec))
+		assert(batch_add_record(writer, &rec));
+	assert(batch_records(writer) == batch_record_count(batch));
+	alerts = batch_alert_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		assert(batch_add_alert(writer, &alerts[i]));
+	accounts = batch_account_list(batch, &n);
+	for (size_t i = 0; i < n; i++) {
+		assert(batch_add_account(writer, &accounts[i]));
+		(void)batch_account_residual(&accounts[i]);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	static uint8_t out[BATCH_BYTES_MAX];
+	static struct batch_writer *writer;
+	const struct batch_chain chain = {.sequence = 5};
+	struct batch *batch, *original, *rewritten;
+	struct flowrec a, b;
+	struct err err = {""};
+	size_t out_len;
+
+	if (!writer && batch_writer_new(&writer))
+		abort();
+	if (batch_open(&batch, bytes, len, &err)) {
+		assert(err.text[0]);
+		return 0;
+	}
+	(void)batch_chain_check(&chain, batch_head(batch), &err);
+	write_all(writer, batch);
+	out_len = batch_finish(writer, batch_head(batch), out);
+	batch_free(batch);
+
+	if (batch_open(&original, bytes, len, &err) || batch_open(&rewritten, out, out_len, &err))
+		abort();
+	while (batch_next(original, &a)) {
+		if (!batch_next(rewritten, &b))
+			abort();
+		assert_same(&a, &b);
+	}
+	if (batch_next(rewritten, &b))
+		abort();
+	batch_free(original);
+	batch_free(rewritten);
+	return 0;
+}

@@ -1,0 +1,305 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""run_golden.py BUILD_DIR   Capture file in, exact text out, line order included (make_captures.py says what must come)."""
+import collections
+import os
+import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from harness import Tap, check, equal, folder, match, run, summary, write  # noqa: E402
+import make_captures as make  # noqa: E402
+
+# Written by hand, to hold make_captures.expected() to account: TCP client 60 + 52 + 540 ... see the sums.
+BY_HAND = f"""{make.GOLDEN}
+3 - - 10.0.0.5 203.0.113.9 40000 443 6 5 237 1700000041 1700000041 ACCEPT OK 3 IPv4
+3 - - 203.0.113.9 10.0.0.5 443 40000 6 4 346 1700000041 1700000041 ACCEPT OK 19 IPv4
+3 - - - - - - - - - 1700000100 1700000220 - NODATA - -
+3 - - 2001:db8:0:1:2::9 2001:db8::5 0 0 58 1 104 1700000240 1700000240 ACCEPT OK 0 IPv6
+"""
+# Client: SYN 20+20+19 (options, padded to 20: 60), ACK 40, data 40+17, ACK 40, FIN 40: 237 bytes in 5 packets.
+# Server: SYN-ACK 60, ACK 40, data 40+166, FIN 40: 346 bytes in 4 packets. The last ACK of the client is left out.
+
+
+def sensor(*args, **how):
+    return run("flowproof-sensor", *args, **how)
+
+
+def equation(result, packets):
+    got = summary(result.err)
+    want = make.totals(packets)
+    equal({k: got[k] for k in ("received", "recorded", "not-ip")} | {"malformed": got["malformed"] + got["cut"]}, want, "counters")
+    return got
+
+
+def by_hand(d):
+    mss = bytes.fromhex("020405b40402080a000000010000000001030307")
+    equal(len(mss), 20, "options")
+    t, a, b = make.ns(make.T0 + 1), make.A, make.B
+    c2s, s2c = (a, b, 40000, 443), (b, a, 443, 40000)
+    packets = [make.tcp_packet(t, *c2s, make.SYN, 0, mss), make.tcp_packet(t, *s2c, make.SYN | make.ACK, 0, mss),
+               make.tcp_packet(t, *c2s, make.ACK), make.tcp_packet(t, *c2s, make.PSH | make.ACK, 17),
+               make.tcp_packet(t, *s2c, make.ACK), make.tcp_packet(t, *s2c, make.PSH | make.ACK, 166),
+               make.tcp_packet(t, *c2s, make.ACK), make.tcp_packet(t, *c2s, make.FIN | make.ACK),
+               make.tcp_packet(t, *s2c, make.FIN | make.ACK), make.ping(t + 199 * make.NS, make.B6, make.A6)]
+    equal(make.expected(packets, make.GOLDEN), BY_HAND, "the generator's own sums")
+    path = write(os.path.join(d, "by-hand.pcap"), make.pcap(packets))
+    result = sensor("-r", path, "-o", "-", "-F", make.GOLDEN).expect(0)
+    equal(result.out, BY_HAND, "records")
+
+
+def case(d, c, form):
+    path = write(os.path.join(d, f"{c.name}.{form}"), make.FORMATS[form](c.packets))
+    result = sensor("-r", path, "-o", "-", *c.args).expect(0)
+    equal(result.out, c.expected(), "output")
+    equation(result, c.packets)
+
+
+def sums(text):
+    """{(key, window): [packets, bytes, start, end, flags]} of text in GOLDEN form."""
+    ret = collections.OrderedDict()
+    for line in text.splitlines()[1:]:
+        f = line.split(" ")
+        if f[13] != "OK":
+            continue
+        packets, size, start, end, flags = (int(f[i]) for i in (8, 9, 10, 11, 14))
+        row = ret.setdefault((*f[3:8], start // 60), [0, 0, start, end, 0])
+        ret[(*f[3:8], start // 60)] = [row[0] + packets, row[1] + size, min(row[2], start), max(row[3], end), row[4] | flags]
+    return ret
+
+
+def same_sums(got, want):
+    """Equal records once lines of equal key and window are added up, in whatever order."""
+    def lines(text):
+        return sorted(" ".join(str(x) for x in (*k, *v)) for k, v in sums(text).items())
+    equal(lines(got), lines(want), "records, added up by key and window")
+
+
+def backwards(d):
+    packets = make.backwards()
+    path = write(os.path.join(d, "backwards"), make.pcap(packets))
+    result = sensor("-r", path, "-o", "-", "-F", make.GOLDEN).expect(0)
+    same_sums(result.out, make.expected(packets, make.GOLDEN))
+    equation(result, packets)
+
+
+def small_table(d, slots):
+    packets = make.many_flows(800, 6000)
+    path = write(os.path.join(d, "small-table"), make.pcap(packets))
+    result = sensor("-r", path, "-o", "-", "-F", make.GOLDEN, "--flow-slots", str(slots)).expect(0)
+    want = make.expected(packets, make.GOLDEN)
+    same_sums(result.out, want)
+    check(result.out.count("\n") > want.count("\n"), "a table this small must have written flows out early")
+    equation(result, packets)
+
+
+def same_twice(d):
+    path = write(os.path.join(d, "twice"), make.pcap(make.many_flows()))
+    first, second = (sensor("-r", path, "-o", "-", "-F", make.GOLDEN).expect(0) for _ in range(2))
+    equal(first.out_bytes == second.out_bytes, True, "two runs differ")
+    equal(summary(first.err), summary(second.err), "summaries")
+
+
+def standard_input(form):
+    packets = make.tcp_flags()
+    result = sensor("-r", "-", "-o", "-", "-F", make.GOLDEN, stdin=make.FORMATS[form](packets)).expect(0)
+    equal(result.out, make.expected(packets, make.GOLDEN))
+    equation(result, packets)
+
+
+def output_file(d):
+    packets = make.udp_both()
+    path, out = write(os.path.join(d, "in"), make.pcap(packets)), os.path.join(d, "out")
+    result = sensor("-r", path, "-o", out).expect(0)
+    equal(result.out, "", "standard output")
+    with open(out, encoding="ascii") as f:
+        equal(f.read(), make.expected(packets))
+
+
+def default_output(d):
+    packets = make.udp_both()
+    result = sensor("-r", write(os.path.join(d, "in2"), make.pcap(packets))).expect(0)
+    equal(result.out, make.expected(packets), "without -o and -s records go to standard output")
+
+
+def field_list_forms(d):
+    packets = make.custom_fields()
+    path = write(os.path.join(d, "forms"), make.pcap(packets))
+    want = make.expected(packets, "bytes dstaddr start")
+    for text in ("bytes,dstaddr,start", "${bytes} ${dstaddr} ${start}", "  bytes   dstaddr start "):
+        equal(sensor("-r", path, "-o", "-", "-F", text).expect(0).out, want, f"-F {text!r}")
+
+
+def bpf(d):
+    packets = make.udp_both() + make.tcp_windows()
+    path = write(os.path.join(d, "bpf"), make.pcap(packets))
+    chosen = [p for p in packets if p.what.proto == make.UDP and make.B in p.what[:2]]
+    check(0 < len(chosen) < len(packets), "the filter must choose some")
+    result = sensor("-r", path, "-o", "-", "-F", make.GOLDEN, "-f", f"udp and host {make.B}").expect(0)
+    equal(result.out, make.expected(chosen, make.GOLDEN))
+    equation(result, chosen)
+    result = sensor("-r", path, "-o", "-", "-f", "udp and and").expect(2)
+    equal(result.out, "", "output")
+
+
+def refused(d, code, pattern, *args, data=None):
+    if data is not None:
+        args = ("-r", write(os.path.join(d, "refused"), data), *args)
+    result = sensor(*args).expect(*([code] if isinstance(code, int) else code))
+    match(pattern, result.err, "message")
+    check("ACCEPT" not in result.out, "no records may come")
+
+
+def truncated(d, form):
+    """The file ends inside its last frame: all frames before it count, and the exit code says that something is missing."""
+    packets = make.udp_both()
+    whole = make.FORMATS[form](packets)
+    for cut in (1, 40):
+        path = write(os.path.join(d, "truncated." + form), whole[:-cut])
+        result = sensor("-r", path, "-o", "-", "-F", make.GOLDEN).expect(3)
+        equal(result.out, make.expected(packets[:-1], make.GOLDEN), f"{cut} bytes cut off")
+        equation(result, packets[:-1])
+        match(r"(?i)trunc", result.err, "the message does not say that the file is cut")
+
+
+def garbage_in_file(d):
+    """A frame header that claims 2 GiB: what comes before it counts."""
+    packets = make.udp_both()[:3]
+    data = make.pcap(packets) + struct.pack("<IIII", make.T0, 0, 0x7fffffff, 0x7fffffff) + b"\0" * 100
+    result = sensor("-r", write(os.path.join(d, "garbage"), data), "-o", "-", "-F", make.GOLDEN).expect(3)
+    equal(result.out, make.expected(packets, make.GOLDEN))
+    equation(result, packets)
+
+
+def empty(d, form):
+    path = write(os.path.join(d, "empty." + form), make.FORMATS[form]([]))
+    result = sensor("-r", path, "-o", "-").expect(0)
+    equal(result.out, make.DEFAULT + "\n", "a header line and no record")
+    equation(result, [])
+
+
+def only_not_ip(d):
+    packets = [p for p in make.not_ip() if p.what == "not-ip"]
+    result = sensor("-r", write(os.path.join(d, "only"), make.pcap(packets)), "-o", "-").expect(0)
+    equal(result.out, make.DEFAULT + "\n", "a header line and no record")
+    equation(result, packets)
+
+
+def reasons(d):
+    """Each reason apart: what is counted under `not-ip` and `malformed` is told from the rest."""
+    for name, packets, least in (("not-ip", make.not_ip(), 4), ("malformed", make.malformed(), 4)):
+        result = sensor("-r", write(os.path.join(d, name), make.pcap(packets)), "-o", "-").expect(0)
+        got = summary(result.err)[name + " reasons"]
+        check(len(got) >= least and all(v > 0 for v in got.values()), f"reasons for {name}: {got}")
+    arps = sum(v for k, v in summary(sensor("-r", os.path.join(d, "not-ip")).expect(0).err)["not-ip reasons"].items() if "arp" in k)
+    equal(arps, 2, "ARP frames")
+
+
+def every_cut(d):
+    """A frame with everything in it, cut at every byte: nothing crashes, everything is counted."""
+    frames = [make.options_and_chains()[2], make.tagged()[0], make.tcp_flags()[0], make.fragments()[4]]
+    packets = []
+    for p in frames:
+        packets += [p._replace(data=p.data[:n], wire=n) for n in range(len(p.data))]
+        packets += [p._replace(data=p.data[:n]) for n in range(len(p.data))]
+    result = sensor("-r", write(os.path.join(d, "cuts"), make.pcap(packets)), "-o", "-").expect(0)
+    got = summary(result.err)
+    equal(got["received"], len(packets), "frames")
+    equal(got["not-ip"], 0, "frames that were IP before they were cut")
+    # Ethernet and tags, then the IP header: cut before its end is malformed, behind it recorded.
+    header = {0x0800: 20, 0x86dd: 40}
+    need = 0
+    for p in frames:
+        at = 12
+        while struct.unpack_from(">H", p.data, at)[0] in (make.VLAN, make.QINQ):
+            at += 4
+        need += 2 * (at + 2 + header[struct.unpack_from(">H", p.data, at)[0]])
+    equal(got["malformed"] + got["cut"], need, "frames cut before the IP header's end")
+
+
+def damaged(d):
+    """Random bytes in random places of good frames, fixed seed: nothing crashes, the equation holds."""
+    import random
+    seed = 77
+    rng = random.Random(seed)
+    good = make.tagged() + make.options_and_chains() + make.fragments() + make.tcp_flags() + make.lengths()
+    packets = []
+    for _ in range(4000):
+        p = rng.choice(good)
+        data = bytearray(p.data)
+        for _ in range(rng.randrange(1, 5)):
+            data[rng.randrange(min(len(data), 100))] = rng.randrange(256)
+        packets.append(p._replace(data=bytes(data)))
+    result = sensor("-r", write(os.path.join(d, "damaged"), make.pcap(packets)), "-o", "-").expect(0)
+    equal(summary(result.err)["received"], len(packets), "frames")
+
+
+def main():
+    tap = Tap()
+    with folder() as d:
+        with tap.case("by hand: what the generator expects, and the sensor"):
+            by_hand(d)
+        for c in make.cases():
+            for form in c.formats:
+                with tap.case(f"{c.name}.{form}"):
+                    case(d, c, form)
+        with tap.case("stamps that run back over a window's end"):
+            backwards(d)
+        for slots in (16, 64, 256):
+            with tap.case(f"a table of {slots} slots: the sums are the same"):
+                small_table(d, slots)
+        with tap.case("two runs, one output"):
+            same_twice(d)
+        for form in ("pcap", "pcapng"):
+            with tap.case(f"{form} from standard input"):
+                standard_input(form)
+        with tap.case("-o FILE"):
+            output_file(d)
+        with tap.case("no -o: standard output"):
+            default_output(d)
+        with tap.case("fields separated by commas, as ${name}, with spaces around"):
+            field_list_forms(d)
+        with tap.case("-f: a BPF filter"):
+            bpf(d)
+        for name, code, pattern, args in (
+                ("unknown field", 2, "colour", ("-F", "srcaddr colour")),
+                ("duplicate field", 2, "srcaddr", ("-F", "srcaddr bytes srcaddr")),
+                ("empty field list", 2, "", ("-F", "")),
+                ("window of 61 s", 2, "61", ("-t", "61")),
+                ("--local that is no network", 2, "10.0.0", ("--local", "10.0.0.0/33")),
+                ("policy that is not there", (2, 3), "none.policy", ("-p", "/nowhere/none.policy"))):
+            with tap.case(f"refused: {name}"):
+                refused(d, code, pattern, *args, "-o", "-", data=make.pcap(make.udp_both()))
+        for name, code, pattern, data in (
+                ("not a capture", (2, 3), "refused", b"%PDF-1.4 this is no capture file at all"),
+                ("no bytes", (2, 3), "refused", b""),
+                ("half a file header", (2, 3), "refused", make.pcap([])[:11]),
+                ("a link type that is not decoded", (2, 3), "(?i)802.11|105", make.pcap(make.udp_both(), link=105))):
+            with tap.case(f"refused: {name}"):
+                refused(d, code, pattern, "-o", "-", data=data)
+        with tap.case("refused: missing file"):
+            refused(d, (2, 3), "none.pcap", "-r", "/nowhere/none.pcap", "-o", "-")
+        with tap.case("refused: an output that cannot be written"):
+            refused(d, (2, 3), "/nowhere", "-o", "/nowhere/out", data=make.pcap(make.udp_both()))
+        with tap.case("a full disk is not success"):
+            refused(d, 3, "(?i)full|space|write", "-o", "/dev/full", data=make.pcap(make.many_flows()))
+        for form in ("pcap", "pcapng"):
+            with tap.case(f"{form} that ends inside a frame"):
+                truncated(d, form)
+            with tap.case(f"{form} without a frame"):
+                empty(d, form)
+        with tap.case("a frame of 2 GiB"):
+            garbage_in_file(d)
+        with tap.case("frames that are not IP, and no other"):
+            only_not_ip(d)
+        with tap.case("reasons"):
+            reasons(d)
+        with tap.case("frames cut at every byte"):
+            every_cut(d)
+        with tap.case("damaged frames"):
+            damaged(d)
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()

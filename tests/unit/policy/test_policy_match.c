@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Judging flows: a table of cases, the quarantine policy, and random policies beside an evaluator
+ * of a few lines that works on small numbers instead of addresses.
+ */
+#include "policy/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct cidr cidr(const char *text)
+{
+	struct cidr cidr;
+
+	assert_int_equal(cidr_parse(text, &cidr, NULL), 0);
+	return cidr;
+}
+
+static struct endpoint endpoint(const char *text)
+{
+	struct endpoint ep;
+
+	assert_int_equal(endpoint_parse(text, &ep, NULL), 0);
+	return ep;
+}
+
+/* The machine of all tests here. */
+struct place {
+	struct cidr local[2], subnets[2], resolvers[2];
+	struct endpoint collectors[2];
+	struct policy_context context;
+};
+
+static void place_init(struct place *p)
+{
+	p->local[0] = cidr("10.0.0.5");
+	p->local[1] = cidr("2001:db8::5");
+	p->subnets[0] = cidr("10.0.0.0/28");
+	p->subnets[1] = cidr("2001:db8::/124");
+	p->resolvers[0] = cidr("10.0.0.2");
+	p->resolvers[1] = cidr("2001:db8::2");
+	p->collectors[0] = endpoint("10.0.0.9:4739");
+	p->collectors[1] = endpoint("[2001:db8::9]:4740");
+	p->context = (struct policy_context){
+		.local = p->local,
+		.n_local = 2,
+		.subnets = p->subnets,
+		.n_subnets = 2,
+		.collectors = p->collectors,
+		.n_collectors = 2,
+		.resolvers = p->resolvers,
+		.n_resolvers = 2,
+	};
+}
+
+enum direction { OUT, IN, BOTH, NEITHER };
+enum { NO_PORT = -1 };
+
+struct row {
+	enum direction direction;
+	const char *remote;
+	uint8_t protocol;
+	int port;
+	enum flowrec_verdict verdict;
+	uint16_t rule;
+};
+
+static void check_rows(const struct policy *policy, const struct policy_context *context,
+		       const struct row *rows, size_t n)
+{
+	for (const struct row *row = rows; row < rows + n; row++) {
+		struct cidr remote = cidr(row->remote);
+		struct policy_query query = {
+			.remote = remote.addr,
+			.family = remote.family,
+			.protocol = row->protocol,
+			.port = row->port == NO_PORT ? 0 : (uint16_t)row->port,
+			.has_ports = row->port != NO_PORT,
+			.initiator_local = row->direction == OUT || row->direction == BOTH,
+			.responder_local = row->direction == IN || row->direction == BOTH,
+		};
+		uint16_t rule = 99;
+		enum flowrec_verdict verdict = policy_judge(policy, context, &query, &rule);
+
+		if (verdict != row->verdict || rule != row->rule)
+			fail_msg("row %zu (%s): verdict %d, rule %u", (size_t)(row - rows),
+				 row->remote, (int)verdict, rule);
+	}
+}
+
+static void test_rows(void **state)
+{
+	static const char text[] = "watch out tcp 443 to 192.0.2.1\n"                     /* 1 */
+				   "expect out tcp 80,443,8000-8100 to 192.0.2.0/24\n"    /* 2 */
+				   "expect out udp to 2001:db8:1::/48, 198.51.100.0/25\n" /* 3 */
+				   "expect in tcp 22 from 203.0.113.0/24\n"               /* 4 */
+				   "watch in any from subnet\n"                           /* 5 */
+				   "expect collector\n"                                   /* 6 */
+				   "expect out tcp 5432 to local\n"                       /* 7 */
+				   "watch out icmpv6 to link\n"                           /* 8 */
+				   "watch out 2 to link\n"                                /* 9 */
+				   "expect out sctp 0,65535 to 192.0.2.0/24\n"            /* 10 */
+				   "watch out tcp+udp 53 to resolver\n";                  /* 11 */
+	static const struct row rows[] = {
+		/* the first that matches */
+		{OUT, "192.0.2.1", 6, 443, FLOWREC_WATCHED, 1},
+		{OUT, "192.0.2.2", 6, 443, FLOWREC_EXPECTED, 2},
+		/* edges of ports */
+		{OUT, "192.0.2.1", 6, 80, FLOWREC_EXPECTED, 2},
+		{OUT, "192.0.2.1", 6, 79, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.2.1", 6, 81, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.2.1", 6, 7999, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.2.1", 6, 8000, FLOWREC_EXPECTED, 2},
+		{OUT, "192.0.2.1", 6, 8100, FLOWREC_EXPECTED, 2},
+		{OUT, "192.0.2.1", 6, 8101, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.2.1", 132, 0, FLOWREC_EXPECTED, 10},
+		{OUT, "192.0.2.1", 132, 1, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.2.1", 132, 65534, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.2.1", 132, 65535, FLOWREC_EXPECTED, 10},
+		/* protocol, address and family */
+		{OUT, "192.0.2.1", 17, 443, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.3.0", 6, 443, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.1.255", 6, 443, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "::ffff:192.0.2.1", 6, 443, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "c000:201::", 6, 443, FLOWREC_UNEXPECTED_EGRESS,
+		 0}, /* the bytes of 192.0.2.1 */
+		{OUT, "2001:db8:1:ffff::", 17, 9, FLOWREC_EXPECTED, 3},
+		{OUT, "2001:db8:2::", 17, 9, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "198.51.100.127", 17, 9, FLOWREC_EXPECTED, 3},
+		{OUT, "198.51.100.128", 17, 9, FLOWREC_UNEXPECTED_EGRESS, 0},
+		/* fragments: no ports, so they are not compared */
+		{OUT, "192.0.2.1", 6, NO_PORT, FLOWREC_WATCHED, 1},
+		{OUT, "192.0.2.2", 6, NO_PORT, FLOWREC_EXPECTED, 2},
+		{OUT, "192.0.2.2", 17, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		/* who began it */
+		{IN, "203.0.113.7", 6, 22, FLOWREC_EXPECTED, 4},
+		{OUT, "203.0.113.7", 6, 22, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{IN, "192.0.2.1", 6, 443, FLOWREC_UNEXPECTED_INBOUND, 0},
+		{NEITHER, "192.0.2.1", 6, 443, FLOWREC_VERDICT_NONE, 0},
+		{NEITHER, "10.0.0.1", 6, 22, FLOWREC_VERDICT_NONE, 0},
+		{IN, "10.0.0.15", 47, NO_PORT, FLOWREC_WATCHED, 5},
+		{IN, "10.0.0.16", 47, NO_PORT, FLOWREC_UNEXPECTED_INBOUND, 0},
+		{IN, "2001:db8::f", 255, NO_PORT, FLOWREC_WATCHED, 5},
+		{IN, "2001:db8::10", 0, NO_PORT, FLOWREC_UNEXPECTED_INBOUND, 0},
+		{BOTH, "10.0.0.5", 6, 5432, FLOWREC_EXPECTED, 7},
+		{BOTH, "2001:db8::5", 6, 5432, FLOWREC_EXPECTED, 7},
+		{BOTH, "10.0.0.5", 6, 5433, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{BOTH, "10.0.0.6", 6, 5432, FLOWREC_UNEXPECTED_EGRESS, 0},
+		/* the collector is an address and a port */
+		{OUT, "10.0.0.9", 6, 4739, FLOWREC_EXPECTED, 6},
+		{OUT, "10.0.0.9", 6, 4740, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "10.0.0.9", 17, 4739, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "10.0.0.8", 6, 4739, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "a00:9::", 6, 4739, FLOWREC_UNEXPECTED_EGRESS, 0}, /* the bytes of 10.0.0.9 */
+		{OUT, "2001:db8::9", 6, 4740, FLOWREC_EXPECTED, 6},
+		{OUT, "2001:db8::9", 6, 4739, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "10.0.0.9", 6, NO_PORT, FLOWREC_EXPECTED, 6},
+		{OUT, "10.0.0.8", 6, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		/* the link */
+		{OUT, "ff02::1:ff00:1", 58, NO_PORT, FLOWREC_WATCHED, 8},
+		{OUT, "ff05::2", 58, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "fe80::1", 58, NO_PORT, FLOWREC_WATCHED, 8},
+		{OUT, "febf:ffff::1", 58, NO_PORT, FLOWREC_WATCHED, 8},
+		{OUT, "fec0::1", 58, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "fe7f::1", 58, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "224.0.0.22", 2, NO_PORT, FLOWREC_WATCHED, 9},
+		{OUT, "224.0.0.255", 2, NO_PORT, FLOWREC_WATCHED, 9},
+		{OUT, "224.0.1.0", 2, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "255.255.255.255", 2, NO_PORT, FLOWREC_WATCHED, 9},
+		{OUT, "255.255.255.254", 2, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "169.254.169.254", 2, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		/* resolvers */
+		{OUT, "10.0.0.2", 17, 53, FLOWREC_WATCHED, 11},
+		{OUT, "2001:db8::2", 6, 53, FLOWREC_WATCHED, 11},
+		{OUT, "10.0.0.2", 17, 54, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "10.0.0.3", 17, 53, FLOWREC_UNEXPECTED_EGRESS, 0},
+	};
+	struct policy *policy;
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	assert_int_equal(policy_parse(&policy, "x", text, strlen(text), NULL), 0);
+	check_rows(policy, &p.context, rows, sizeof rows / sizeof rows[0]);
+	policy_free(policy);
+}
+
+static void test_nothing_known(void **state)
+{
+	static const char text[] = "expect out any to subnet, local, collector, resolver\nexpect "
+				   "in any from subnet, local";
+	static const struct row rows[] = {
+		{OUT, "10.0.0.5", 6, 1, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "::", 6, 0, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{IN, "10.0.0.5", 6, 1, FLOWREC_UNEXPECTED_INBOUND, 0},
+	};
+	const struct policy_context nothing = {.local = NULL};
+	struct policy *policy;
+
+	(void)state;
+	assert_int_equal(policy_parse(&policy, "x", text, strlen(text), NULL), 0);
+	check_rows(policy, &nothing, rows, sizeof rows / sizeof rows[0]);
+	policy_free(policy);
+	assert_int_equal(policy_parse(&policy, "x", "", 0, NULL), 0);
+	check_rows(policy, &nothing, rows, sizeof rows / sizeof rows[0]);
+	policy_free(policy);
+}
+
+static void test_quarantine(void **state)
+{
+	static const struct row rows[] = {
+		{OUT, "10.0.0.9", 6, 4739, FLOWREC_EXPECTED, 1},
+		{OUT, "255.255.255.255", 17, 67, FLOWREC_EXPECTED, 2},
+		{OUT, "10.0.0.1", 17, 67, FLOWREC_EXPECTED, 2},
+		{OUT, "10.0.1.1", 17, 67, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{IN, "10.0.0.1", 17, 68, FLOWREC_EXPECTED, 3},
+		{OUT, "ff02::1:2", 17, 547, FLOWREC_EXPECTED, 4},
+		{IN, "fe80::1", 17, 546, FLOWREC_EXPECTED, 5},
+		{OUT, "169.254.169.123", 17, 123, FLOWREC_EXPECTED, 6},
+		{OUT, "fd00:ec2::123", 17, 123, FLOWREC_EXPECTED, 6},
+		{OUT, "192.0.2.123", 17, 123, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "ff02::16", 58, NO_PORT, FLOWREC_WATCHED, 7},
+		{OUT, "fe80::1", 58, NO_PORT, FLOWREC_WATCHED, 7},
+		{OUT, "2001:4860:4860::8888", 58, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{IN, "fe80::1", 58, NO_PORT, FLOWREC_WATCHED, 8},
+		{OUT, "224.0.0.22", 2, NO_PORT, FLOWREC_WATCHED, 9},
+		{OUT, "10.0.0.2", 17, 53, FLOWREC_WATCHED, 10},
+		{OUT, "169.254.169.253", 6, 53, FLOWREC_WATCHED, 10},
+		{OUT, "fd00:ec2::253", 17, 53, FLOWREC_WATCHED, 10},
+		{OUT, "8.8.8.8", 17, 53, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "169.254.169.254", 6, 80, FLOWREC_WATCHED, 11},
+		{OUT, "fd00:ec2::254", 6, 80, FLOWREC_WATCHED, 11},
+		{OUT, "169.254.169.254", 6, 443, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "192.0.2.1", 1, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{BOTH, "10.0.0.5", 6, 80, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{IN, "10.0.0.1", 6, 22, FLOWREC_UNEXPECTED_INBOUND, 0},
+	};
+	struct policy *policy;
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	assert_int_equal(policy_quarantine(&policy, NULL), 0);
+	check_rows(policy, &p.context, rows, sizeof rows / sizeof rows[0]);
+	policy_free(policy);
+}
+
+/*
+ * The random part. Addresses are numbers: 0 to 31 stand for 10.0.0.N or 2001:db8::N, 32 for an
+ * address of the link (224.0.0.22, ff02::16).
+ */
+enum { HOSTS = 32, LINK_HOST = 32, MODEL_RULES = 12 };
+static const unsigned int protocols[] = {6, 17, 1, 47};
+
+struct model_rule {
+	bool watch, out, any_protocol;
+	bool has[4]; /* of protocols[] */
+	unsigned int n_ports, low[3], high[3];
+	unsigned int n_places;
+	char kind[3]; /* a any, s subnet, l local, c collector, r resolver, k link, 4, 6 prefix */
+	unsigned int base[3], bits[3]; /* bits: of the last five */
+};
+
+static unsigned int pick(uint64_t *seed, unsigned int n)
+{
+	*seed = *seed * 6364136223846793005U + 1442695040888963407U;
+	return (unsigned int)(*seed >> 33) % n;
+}
+
+static void model_make(struct model_rule *m, uint64_t *seed)
+{
+	*m = (struct model_rule){
+		.watch = pick(seed, 2), .out = pick(seed, 2), .any_protocol = pick(seed, 6) == 0};
+	m->has[pick(seed, 4)] = true;
+	m->has[pick(seed, 4)] = true;
+	m->n_ports = m->any_protocol || m->has[2] || m->has[3] ? 0 : pick(seed, 4);
+	for (unsigned int i = 0; i < m->n_ports; i++) {
+		m->low[i] = pick(seed, 12);
+		m->high[i] = m->low[i] + pick(seed, 4);
+	}
+	m->n_places = 1 + pick(seed, 3);
+	for (unsigned int i = 0; i < m->n_places; i++) {
+		m->kind[i] = "aslrk44446666c"[pick(seed, m->out ? 14 : 13)];
+		m->bits[i] = pick(seed, 6);
+		m->base[i] = pick(seed, HOSTS) >> (5 - m->bits[i]) << (5 - m->bits[i]);
+	}
+}
+
+static void model_write(const struct model_rule *m, FILE *out)
+{
+	const char *comma = "";
+
+	(void)fprintf(out, "%s %s ", m->watch ? "watch" : "expect", m->out ? "out" : "in");
+	for (unsigned int i = 0; i < 4; i++) {
+		if (m->has[i] && !m->any_protocol) {
+			(void)fprintf(out, "%s%u", comma, protocols[i]);
+			comma = "+";
+		}
+	}
+	(void)fputs(m->any_protocol ? "any" : "", out);
+	comma = " ";
+	for (unsigned int i = 0; i < m->n_ports; i++, comma = ",")
+		(void)fprintf(out, m->low[i] == m->high[i] ? "%s%u" : "%s%u-%u", comma, m->low[i],
+			      m->high[i]);
+	comma = m->out ? " to " : " from ";
+	for (unsigned int i = 0; i < m->n_places; i++, comma = ", ") {
+		(void)fputs(comma, out);
+		switch (m->kind[i]) {
+		case 'a': (void)fputs("any", out); break;
+		case 's': (void)fputs("subnet", out); break;
+		case 'l': (void)fputs("local", out); break;
+		case 'r': (void)fputs("resolver", out); break;
+		case 'k': (void)fputs("link", out); break;
+		case 'c': (void)fputs("collector", out); break;
+		case '4': (void)fprintf(out, "10.0.0.%u/%u", m->base[i], 27 + m->bits[i]); break;
+		default: (void)fprintf(out, "2001:db8::%x/%u", m->base[i], 123 + m->bits[i]); break;
+		}
+	}
+	(void)fputc('\n', out);
+}
+
+static bool model_place(const struct model_rule *m, unsigned int i, unsigned int host,
+			unsigned int family, int port)
+{
+	switch (m->kind[i]) {
+	case 'a': return true;
+	case 's': return host < 16;
+	case 'l': return host == 5;
+	case 'r': return host == 2;
+	case 'k': return host == LINK_HOST;
+	case 'c': return host == 9 && (port < 0 || port == (family == 4 ? 4739 : 4740));
+	default:
+		return family == (unsigned int)(m->kind[i] - '0') && host < HOSTS &&
+		       host >= m->base[i] && host < m->base[i] + (1U << (5 - m->bits[i]));
+	}
+}
+
+static bool model_matches(const struct model_rule *m, bool out, unsigned int protocol,
+			  unsigned int host, unsigned int family, int port)
+{
+	bool place = false, in_ports = m->n_ports == 0 || port < 0;
+
+	for (unsigned int i = 0; i < m->n_ports; i++)
+		in_ports = in_ports || (port >= (int)m->low[i] && port <= (int)m->high[i]);
+	for (unsigned int i = 0; i < m->n_places; i++)
+		place = place || model_place(m, i, host, family, port);
+	return m->out == out && (m->any_protocol || m->has[protocol]) && in_ports && place;
+}
+
+static void model_query(const struct policy *policy, const struct policy_context *context,
+			const struct model_rule *model, uint64_t *seed, unsigned int hits[static 5])
+{
+	unsigned int protocol = pick(seed, 4), host = pick(seed, HOSTS + 1),
+		     family = pick(seed, 2) ? 6 : 4;
+	unsigned int ends = pick(seed, 8); /* 0: neither is local */
+	bool out = ends & 1, in = ends & 6;
+	int port = protocol > 1 || pick(seed, 6) == 0 ? NO_PORT : (int)pick(seed, 16);
+	enum flowrec_verdict expected = out  ? FLOWREC_UNEXPECTED_EGRESS
+					: in ? FLOWREC_UNEXPECTED_INBOUND
+					     : FLOWREC_VERDICT_NONE;
+	struct policy_query query = {.family = (uint8_t)family,
+				     .protocol = (uint8_t)protocols[protocol],
+				     .has_ports = port != NO_PORT,
+				     .initiator_local = out,
+				     .responder_local = in};
+	uint16_t rule = 99, expected_rule = 0;
+	char text[ADDR_TEXT];
+
+	if (host == 9 && port != NO_PORT && pick(seed, 2))
+		port = family == 4 ? 4739 : 4740;
+	query.port = port == NO_PORT ? 0 : (uint16_t)port;
+	if (host == LINK_HOST)
+		(void)snprintf(text, sizeof text, "%s", family == 4 ? "224.0.0.22" : "ff02::16");
+	else
+		(void)snprintf(text, sizeof text, family == 4 ? "10.0.0.%u" : "2001:db8::%x", host);
+	query.remote = cidr(text).addr;
+	for (unsigned int i = MODEL_RULES; i > 0 && (out || in); i--) {
+		if (model_matches(&model[i - 1], out, protocol, host, family, port)) {
+			expected_rule =
+				(uint16_t)i; /* downwards: the first is the last to be found */
+			expected = model[i - 1].watch ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
+		}
+	}
+	assert_int_equal(policy_judge(policy, context, &query, &rule), expected);
+	assert_int_equal(rule, expected_rule);
+	hits[expected]++;
+}
+
+static void test_random(void **state)
+{
+	unsigned int hits[5] = {0};
+	uint64_t seed = 4;
+	struct place p;
+
+	(void)state;
+	place_init(&p);
+	for (unsigned int round = 0; round < 300; round++) {
+		struct model_rule model[MODEL_RULES];
+		struct policy *policy;
+		char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+		struct err err;
+
+		assert_non_null(out);
+		for (unsigned int i = 0; i < MODEL_RULES; i++) {
+			model_make(&model[i], &seed);
+			model_write(&model[i], out);
+		}
+		assert_int_equal(fclose(out), 0);
+		if (policy_parse(&policy, "random", text, len, &err) != 0)
+			fail_msg("%s\n%s", err.text, text);
+		for (unsigned int i = 0; i < 200; i++)
+			model_query(policy, &p.context, model, &seed, hits);
+		policy_free(policy);
+		free(text);
+	}
+	for (unsigned int i = 0; i < 5; i++)
+		assert_in_range(hits[i], 3000,
+				60000); /* no outcome is rare: the comparison means something */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_nothing_known),
+		cmocka_unit_test(test_quarantine),
+		cmocka_unit_test(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,771 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Frames in any portions, and the small messages; what is refused and why.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "platform/bytes.h"
+#include "proto/wire.h"
+
+/* ---- frames ---- */
+
+/* What the cutter gave: of each frame type, length, first and last byte. */
+struct seen {
+	size_t n, stop_after; /* 0: never */
+	enum wire_type type[8];
+	size_t len[8];
+	uint8_t first[8], last[8];
+};
+
+static bool see(void *ctx, enum wire_type type, const uint8_t *message, size_t len)
+{
+	struct seen *seen = ctx;
+
+	assert_in_range(seen->n, 0, 7);
+	seen->type[seen->n] = type;
+	seen->len[seen->n] = len;
+	seen->first[seen->n] = len ? message[0] : 0;
+	seen->last[seen->n] = len ? message[len - 1] : 0;
+	seen->n++;
+	return seen->n != seen->stop_after;
+}
+
+/* Three frames: "abc", nothing, and 3000 bytes that end in 'z'. */
+static size_t three_frames(uint8_t *out)
+{
+	wire_head(out, WIRE_HELLO, 3);
+	memcpy(out + 5, "abc", 3);
+	wire_head(out + 8, WIRE_ACK, 0);
+	wire_head(out + 13, WIRE_BATCH, 3000);
+	memset(out + 18, 'y', 2999);
+	out[18 + 2999] = 'z';
+	return 18 + 3000;
+}
+
+static void assert_three(const struct seen *seen)
+{
+	assert_int_equal(seen->n, 3);
+	assert_int_equal(seen->type[0], WIRE_HELLO);
+	assert_int_equal(seen->len[0], 3);
+	assert_int_equal(seen->first[0], 'a');
+	assert_int_equal(seen->last[0], 'c');
+	assert_int_equal(seen->type[1], WIRE_ACK);
+	assert_int_equal(seen->len[1], 0);
+	assert_int_equal(seen->type[2], WIRE_BATCH);
+	assert_int_equal(seen->len[2], 3000);
+	assert_int_equal(seen->first[2], 'y');
+	assert_int_equal(seen->last[2], 'z');
+}
+
+static void test_head(void **state)
+{
+	uint8_t head[WIRE_HEAD];
+
+	(void)state;
+	wire_head(head, WIRE_BATCH, 0x123);
+	assert_memory_equal(head, ((uint8_t[]){0, 0, 0x01, 0x24, 3}), WIRE_HEAD);
+	wire_head(head, WIRE_REFUSAL, 0);
+	assert_memory_equal(head, ((uint8_t[]){0, 0, 0, 1, 5}), WIRE_HEAD);
+}
+
+/* Every portion from one byte to all at once; each portion in memory of its own. */
+static void test_portions(void **state)
+{
+	uint8_t bytes[3100];
+	size_t len = three_frames(bytes);
+
+	(void)state;
+	for (size_t portion = 1; portion <= len; portion += portion < 40 ? 1 : 97) {
+		struct wire_reader reader = {0};
+		struct seen seen = {0};
+
+		for (size_t at = 0; at < len; at += portion) {
+			size_t n = len - at < portion ? len - at : portion;
+			uint8_t *copy = malloc(n);
+
+			assert_non_null(copy);
+			memcpy(copy, bytes + at, n);
+			assert_int_equal(wire_reader_feed(&reader, copy, n, see, &seen, NULL), 0);
+			free(copy);
+		}
+		assert_three(&seen);
+		assert_null(reader.buffer);
+		wire_reader_fini(&reader);
+	}
+}
+
+static void test_all_at_once(void **state)
+{
+	uint8_t bytes[3100];
+	size_t len = three_frames(bytes);
+	struct wire_reader reader = {0};
+	struct seen seen = {0};
+
+	(void)state;
+	assert_int_equal(wire_reader_feed(&reader, bytes, 0, see, &seen, NULL), 0);
+	assert_int_equal(wire_reader_feed(&reader, bytes, len, see, &seen, NULL), 0);
+	assert_three(&seen);
+	wire_reader_fini(&reader);
+}
+
+static void test_bad_frames(void **state)
+{
+	static const struct {
+		uint8_t bytes[5];
+		size_t n;
+		const char *text;
+	} rows[] = {
+		{{0, 0, 0, 0}, 4, "a frame of 0 bytes"},
+		{{0, 0x10, 0, 1}, 4, "a frame of 1048577 bytes"},
+		{{0xff, 0xff, 0xff, 0xff}, 4, "a frame of 4294967295 bytes"},
+		{{0, 0, 0, 1, 0}, 5, "a frame of the unknown type 0"},
+		{{0, 0, 0, 1, 6}, 5, "a frame of the unknown type 6"},
+		{{0, 0, 0, 9, 255}, 5, "a frame of the unknown type 255"},
+	};
+	static const uint8_t good[] = {0, 0, 0, 1, WIRE_ACK};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t portion = 1; portion <= rows[i].n; portion++) {
+			struct wire_reader reader = {0};
+			struct seen seen = {0};
+			struct err err = {""};
+			int rc = 0;
+
+			for (size_t at = 0; at < rows[i].n; at += portion) {
+				size_t n = rows[i].n - at < portion ? rows[i].n - at : portion;
+
+				assert_int_equal(rc, 0);
+				rc = wire_reader_feed(&reader, rows[i].bytes + at, n, see, &seen,
+						      &err);
+			}
+			assert_int_equal(rc, ERR_FORMAT);
+			assert_int_equal(strncmp(err.text, rows[i].text, strlen(rows[i].text)), 0);
+			/* and for good */
+			rc = wire_reader_feed(&reader, good, sizeof(good), see, &seen, &err);
+			assert_int_equal(rc, ERR_FORMAT);
+			assert_int_equal(seen.n, 0);
+			assert_null(reader.buffer);
+			wire_reader_fini(&reader);
+		}
+	}
+}
+
+static void test_refused_by_caller(void **state)
+{
+	uint8_t bytes[3100];
+	size_t len = three_frames(bytes);
+
+	(void)state;
+	for (size_t portion = 1; portion <= len; portion += len - 1) {
+		struct wire_reader reader = {0};
+		struct seen seen = {.stop_after = 2};
+		struct err err = {"the caller's"};
+		int rc = 0;
+
+		for (size_t at = 0; at < len && rc == 0; at += portion)
+			rc = wire_reader_feed(&reader, bytes + at, portion, see, &seen, &err);
+		assert_int_equal(rc, ERR_FORMAT);
+		assert_int_equal(seen.n, 2);
+		assert_string_equal(err.text, "the caller's");
+		assert_int_equal(wire_reader_feed(&reader, bytes, len, see, &seen, &err),
+				 ERR_FORMAT);
+		assert_int_equal(seen.n, 2);
+		wire_reader_fini(&reader);
+	}
+}
+
+/* A megabyte announced costs what has come, and the whole of it arrives. */
+static void test_largest(void **state)
+{
+	uint8_t *bytes = calloc(1, 4 + WIRE_FRAME_MAX);
+	struct wire_reader reader = {0};
+	struct seen seen = {0};
+
+	(void)state;
+	assert_non_null(bytes);
+	wire_head(bytes, WIRE_BATCH, WIRE_FRAME_MAX - 1);
+	bytes[4 + WIRE_FRAME_MAX - 1] = 'z';
+	assert_memory_equal(bytes, ((uint8_t[]){0, 0x10, 0, 0, 3}), WIRE_HEAD);
+
+	assert_int_equal(wire_reader_feed(&reader, bytes, 6, see, &seen, NULL), 0);
+	assert_in_range(reader.cap, 6, 4096);
+	for (size_t at = 6; at < 4 + WIRE_FRAME_MAX; at += 10000) {
+		size_t n = 4 + WIRE_FRAME_MAX - at < 10000 ? 4 + WIRE_FRAME_MAX - at : 10000;
+
+		assert_int_equal(seen.n, 0);
+		assert_int_equal(wire_reader_feed(&reader, bytes + at, n, see, &seen, NULL), 0);
+		assert_in_range(reader.cap, 0, 4 + WIRE_FRAME_MAX);
+		assert_true(reader.cap <= 4096 + 2 * (at + n));
+	}
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.len[0], WIRE_FRAME_MAX - 1);
+	assert_int_equal(seen.last[0], 'z');
+	assert_null(reader.buffer);
+	wire_reader_fini(&reader);
+	free(bytes);
+}
+
+/* ---- hello ---- */
+
+static const char *const rule_names[] = {"collector", "dns", "\xe6\x99\x82\xe5\x88\xbb"};
+
+static struct wire_hello some_hello(void)
+{
+	struct wire_hello hello = {
+		.protocol = WIRE_PROTOCOL,
+		.sensor = "web-1.example_A",
+		.boot_id = "6b3c7f0e-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
+		.build = "0.1.0 (abc)",
+		.n_interfaces = 2,
+		.n_rules = 3,
+		.rules = rule_names,
+		.clock_ns = 1700000000123456789,
+		.is_replay = true,
+		.window_s = 600,
+		.dates_wrong = true,
+	};
+
+	for (size_t i = 0; i < WIRE_STREAM_ID; i++)
+		hello.stream[i] = (uint8_t)(i + 1);
+	memset(hello.config, 0xc0, SHA256_BYTES);
+	memset(hello.policy, 0xd0, SHA256_BYTES);
+	memset(hello.replay, 0xe0, SHA256_BYTES);
+	hello.interfaces[0] = (struct flowrec_identity){
+		.account_id = "123456789012",
+		.interface_id = "eni-0123",
+		.vpc_id = "vpc-1",
+		.subnet_id = "subnet-1",
+		.instance_id = "i-1",
+		.region = "ap-northeast-1",
+		.az_id = "apne1-az4",
+		.sublocation_type = "outpost",
+		.sublocation_id = "op-1",
+		.interface = "eth0",
+	};
+	hello.interfaces[1].interface = "eth1";
+	return hello;
+}
+
+static size_t encode_hello(uint8_t *out, size_t cap, const struct wire_hello *hello)
+{
+	ssize_t n = wire_hello_encode(out, cap, hello);
+
+	assert_true(n > 0 && (size_t)n <= cap);
+	return (size_t)n;
+}
+
+static void test_hello(void **state)
+{
+	struct wire_hello hello = some_hello(), *got = NULL;
+	uint8_t bytes[1024];
+	size_t len = encode_hello(bytes, sizeof(bytes), &hello);
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(wire_hello_decode(&got, bytes, len, &err), 0);
+	memset(bytes, 0xff, sizeof(bytes));
+	assert_int_equal(got->protocol, WIRE_PROTOCOL);
+	assert_string_equal(got->sensor, hello.sensor);
+	assert_memory_equal(got->stream, hello.stream, WIRE_STREAM_ID);
+	assert_string_equal(got->boot_id, hello.boot_id);
+	assert_string_equal(got->build, hello.build);
+	assert_memory_equal(got->config, hello.config, SHA256_BYTES);
+	assert_memory_equal(got->policy, hello.policy, SHA256_BYTES);
+	assert_memory_equal(got->replay, hello.replay, SHA256_BYTES);
+	assert_true(got->is_replay);
+	assert_int_equal(got->clock_ns, hello.clock_ns);
+	assert_int_equal(got->window_s, 600);
+	assert_true(got->dates_wrong);
+	assert_int_equal(got->n_rules, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(got->rules[i], rule_names[i]);
+
+	assert_int_equal(got->n_interfaces, 2);
+	assert_string_equal(got->interfaces[0].account_id, "123456789012");
+	assert_string_equal(got->interfaces[0].interface_id, "eni-0123");
+	assert_string_equal(got->interfaces[0].vpc_id, "vpc-1");
+	assert_string_equal(got->interfaces[0].subnet_id, "subnet-1");
+	assert_string_equal(got->interfaces[0].instance_id, "i-1");
+	assert_string_equal(got->interfaces[0].region, "ap-northeast-1");
+	assert_string_equal(got->interfaces[0].az_id, "apne1-az4");
+	assert_string_equal(got->interfaces[0].sublocation_type, "outpost");
+	assert_string_equal(got->interfaces[0].sublocation_id, "op-1");
+	assert_string_equal(got->interfaces[0].interface, "eth0");
+	assert_string_equal(got->interfaces[1].interface, "eth1");
+	assert_string_equal(got->interfaces[1].vpc_id, "");
+	/* Also the ones that were not announced. */
+	assert_string_equal(got->interfaces[WIRE_INTERFACES_MAX - 1].sensor, hello.sensor);
+	assert_int_equal(got->interfaces[0].n_rules, 3);
+	assert_string_equal(got->interfaces[0].rules[1], "dns");
+	wire_hello_free(got);
+	wire_hello_free(NULL);
+}
+
+static void test_hello_smallest(void **state)
+{
+	struct wire_hello hello = some_hello(), *got = NULL;
+	uint8_t bytes[1024];
+	size_t len;
+
+	(void)state;
+	hello.is_replay = hello.dates_wrong = false;
+	hello.n_interfaces = hello.n_rules = 0;
+	hello.rules = NULL;
+	hello.boot_id = hello.build = NULL;
+	hello.window_s = 60;
+	len = encode_hello(bytes, sizeof(bytes), &hello);
+	assert_int_equal(wire_hello_decode(&got, bytes, len, NULL), 0);
+	assert_false(got->is_replay);
+	assert_false(got->dates_wrong);
+	assert_int_equal(got->n_interfaces, 0);
+	assert_int_equal(got->n_rules, 0);
+	assert_string_equal(got->boot_id, "");
+	wire_hello_free(got);
+}
+
+static void test_hello_room(void **state)
+{
+	struct wire_hello hello = some_hello();
+	uint8_t bytes[1024];
+	size_t len = encode_hello(bytes, sizeof(bytes), &hello);
+
+	(void)state;
+	memset(bytes, 0x5a, sizeof(bytes));
+	assert_int_equal(wire_hello_encode(bytes, len - 1, &hello), ERR_FULL);
+	assert_int_equal(bytes[0], 0x5a);
+	assert_int_equal(wire_hello_encode(bytes, len, &hello), len);
+	assert_int_equal(bytes[len], 0x5a);
+	hello.n_interfaces = WIRE_INTERFACES_MAX + 1;
+	assert_int_equal(wire_hello_encode(bytes, sizeof(bytes), &hello), ERR_FULL);
+	hello.n_interfaces = 1;
+	hello.n_rules = WIRE_RULES_MAX + 1;
+	assert_int_equal(wire_hello_encode(bytes, sizeof(bytes), &hello), ERR_FULL);
+}
+
+/* The most that is allowed of everything. */
+static void test_hello_largest(void **state)
+{
+	static char text[FLOWREC_ID_MAX + 1], id[WIRE_SENSOR_ID_MAX];
+	static const char *rules[WIRE_RULES_MAX];
+	static uint8_t bytes[WIRE_HELLO_MAX];
+	struct wire_hello hello = some_hello(), *got = NULL;
+	struct err err = {""};
+	size_t len;
+
+	(void)state;
+	memset(text, 'x', FLOWREC_ID_MAX);
+	memset(id, 'y', WIRE_SENSOR_ID_MAX - 1);
+	for (size_t i = 0; i < WIRE_RULES_MAX; i++)
+		rules[i] = text;
+	hello.sensor = id;
+	hello.boot_id = hello.build = text;
+	hello.n_rules = WIRE_RULES_MAX;
+	hello.rules = rules;
+	hello.n_interfaces = WIRE_INTERFACES_MAX;
+	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++)
+		hello.interfaces[i] = (struct flowrec_identity){
+			text, text, text, text, text, text, text, text, text, NULL, text, NULL, 0};
+	len = encode_hello(bytes, sizeof(bytes), &hello);
+	assert_int_equal(wire_hello_decode(&got, bytes, len, &err), 0);
+	assert_string_equal(got->rules[WIRE_RULES_MAX - 1], text);
+	assert_string_equal(got->interfaces[WIRE_INTERFACES_MAX - 1].sublocation_id, text);
+	wire_hello_free(got);
+}
+
+enum fault {
+	F_NONE,
+	F_PROTOCOL,
+	F_SENSOR,
+	F_WINDOW,
+	F_BOOT,
+	F_BUILD,
+	F_RULE,
+	F_NAME,
+	F_ACCOUNT,
+	F_INTERFACE_ID,
+	F_VPC,
+	F_SUBNET,
+	F_INSTANCE,
+	F_REGION,
+	F_AZ,
+	F_TYPE,
+	F_SUBLOCATION
+};
+
+static void apply(struct wire_hello *hello, const char **rules, enum fault fault, uint32_t number,
+		  const char *text)
+{
+	struct flowrec_identity *identity = &hello->interfaces[1];
+
+	switch (fault) {
+	case F_NONE: break;
+	case F_PROTOCOL: hello->protocol = number; break;
+	case F_SENSOR: hello->sensor = text; break;
+	case F_WINDOW: hello->window_s = number; break;
+	case F_BOOT: hello->boot_id = text; break;
+	case F_BUILD: hello->build = text; break;
+	case F_RULE: rules[1] = text; break;
+	case F_NAME: identity->interface = text; break;
+	case F_ACCOUNT: identity->account_id = text; break;
+	case F_INTERFACE_ID: identity->interface_id = text; break;
+	case F_VPC: identity->vpc_id = text; break;
+	case F_SUBNET: identity->subnet_id = text; break;
+	case F_INSTANCE: identity->instance_id = text; break;
+	case F_REGION: identity->region = text; break;
+	case F_AZ: identity->az_id = text; break;
+	case F_TYPE: identity->sublocation_type = text; break;
+	case F_SUBLOCATION: identity->sublocation_id = text; break;
+	}
+}
+
+#define X16  "xxxxxxxxxxxxxxxx"
+#define X64  X16 X16 X16 X16
+#define X128 X64 X64
+
+static void test_hello_refused(void **state)
+{
+	static const struct {
+		enum fault fault;
+		uint32_t number;
+		const char *text;
+		const char *expected; /* NULL: accepted */
+	} rows[] = {
+		{F_NONE, 0, NULL, NULL},
+		{F_PROTOCOL, 0, NULL, "version 0 of the protocol, ours is 1"},
+		{F_PROTOCOL, 2, NULL, "version 2 of the protocol, ours is 1"},
+		{F_SENSOR, 0, "", "sensor's id"},
+		{F_SENSOR, 0, ".a", "sensor's id"},
+		{F_SENSOR, 0, "a/b", "sensor's id"},
+		{F_SENSOR, 0, X64, "sensor's id"},
+		{F_WINDOW, 0, NULL, "window"},
+		{F_WINDOW, 61, NULL, "window"},
+		{F_WINDOW, 60, NULL, NULL},
+		{F_BOOT, 0, "a\nb", "boot id"},
+		{F_BOOT, 0, X128, "boot id"},
+		{F_BUILD, 0, "0.1 \x1b[31m", "build"},
+		{F_BUILD, 0, X128, "build"},
+		{F_BUILD, 0, "0.1 dirty", NULL},
+		{F_RULE, 0, "two words", "rule's name"},
+		{F_RULE, 0,
+		 "a\xc2\x9b"
+		 "b",
+		 "rule's name"},
+		{F_RULE, 0, "a\tb", "rule's name"},
+		{F_RULE, 0, X128, "rule's name"},
+		{F_RULE, 0, "caf\xc3\xa9", NULL},
+		{F_RULE, 0, "\xf0\x9f\x94\x92", NULL},
+		{F_NAME, 0, "eth 0", "interface's name"},
+		{F_ACCOUNT, 0, "a b", "interface's name"},
+		{F_INTERFACE_ID, 0, "a b", "interface's name"},
+		{F_VPC, 0, "a b", "interface's name"},
+		{F_SUBNET, 0, "a b", "interface's name"},
+		{F_INSTANCE, 0, "a b", "interface's name"},
+		{F_REGION, 0, "a b", "interface's name"},
+		{F_AZ, 0, "a b", "interface's name"},
+		{F_TYPE, 0, "a b", "interface's name"},
+		{F_SUBLOCATION, 0, "a b", "interface's name"},
+		{F_NAME, 0, X128, "interface's name"},
+		{F_NAME, 0, X64 X16 X16 X16 "xxxxxxxxxxxxxxx", NULL},
+		{F_NAME, 0, "\x7f", "interface's name"},
+		{F_NAME, 0, "\xc2\x85", "interface's name"},     /* U+0085, a control */
+		{F_NAME, 0, "\xc2\xa0", NULL},                   /* U+00A0, the least after them */
+		{F_NAME, 0, "\x80", "interface's name"},         /* a continuation alone */
+		{F_NAME, 0, "\xc3", "interface's name"},         /* cut */
+		{F_NAME, 0, "\xe6\x99", "interface's name"},     /* cut */
+		{F_NAME, 0, "\xe6\x99x", "interface's name"},    /* cut */
+		{F_NAME, 0, "\xc1\xa1", "interface's name"},     /* 'a', too long */
+		{F_NAME, 0, "\xe0\x83\xa9", "interface's name"}, /* U+00E9, too long */
+		{F_NAME, 0, "\xf0\x82\x82\xac", "interface's name"}, /* U+20AC, too long */
+		{F_NAME, 0, "\xed\xa0\x80", "interface's name"},     /* U+D800, a surrogate */
+		{F_NAME, 0, "\xee\x80\x80", NULL},                   /* U+E000, after them */
+		{F_NAME, 0, "\xf4\x8f\xbf\xbf", NULL},               /* U+10FFFF, the last */
+		{F_NAME, 0, "\xf4\x90\x80\x80", "interface's name"}, /* beyond */
+		{F_NAME, 0, "\xf8\x88\x80\x80\x80", "interface's name"},
+		{F_NAME, 0, "\xff", "interface's name"},
+	};
+	uint8_t bytes[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *rules[] = {"a", "b", "c"};
+		struct wire_hello hello = some_hello(), *got = NULL;
+		struct err err = {""};
+		size_t len;
+		int rc;
+
+		hello.rules = rules;
+		apply(&hello, rules, rows[i].fault, rows[i].number, rows[i].text);
+		len = encode_hello(bytes, sizeof(bytes), &hello);
+		rc = wire_hello_decode(&got, bytes, len, &err);
+		if (rows[i].expected
+			    ? rc != ERR_FORMAT || got || !strstr(err.text, rows[i].expected)
+			    : rc != 0)
+			fail_msg("row %zu: \"%s\"", i, err.text);
+		wire_hello_free(got);
+	}
+}
+
+/* ---- hellos by hand, and damaged ones ---- */
+
+/* The smallest hello: protocol 1, sensor "a", stream, two digests, window 60. */
+#define AB8      "\xab\xab\xab\xab\xab\xab\xab\xab"
+#define STREAM   "\x1a\x10" AB8 AB8
+#define CONFIG   "\x32\x20" AB8 AB8 AB8 AB8
+#define POLICY   "\x3a\x20" AB8 AB8 AB8 AB8
+#define SMALLEST "\x08\x01\x12\x01\x61" STREAM CONFIG POLICY "\x60\x3c"
+
+static void test_hello_sizes(void **state)
+{
+	static const struct {
+		const char *bytes;
+		const char *expected; /* NULL: accepted */
+	} rows[] = {
+		{SMALLEST, NULL},
+		{"\x08\x01\x12\x01\x61" CONFIG POLICY "\x60\x3c", "16 bytes"},
+		{SMALLEST "\x1a\x0f" AB8 "\xab\xab\xab\xab\xab\xab\xab", "16 bytes"},
+		{SMALLEST "\x1a\x11" AB8 AB8 "\xab", "16 bytes"},
+		{"\x08\x01\x12\x01\x61" STREAM POLICY "\x60\x3c", "configuration or policy"},
+		{"\x08\x01\x12\x01\x61" STREAM CONFIG "\x60\x3c", "configuration or policy"},
+		{SMALLEST "\x5a\x20" AB8 AB8 AB8 AB8, NULL},
+		{SMALLEST "\x5a\x10" AB8 AB8, "capture file"},
+		/* a later version may say more */
+		{SMALLEST "\x70\x01", NULL},
+		{SMALLEST "\x60", "not a message"},
+		{"\x12\x05\x61", "not a message"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct wire_hello *got = NULL;
+		struct err err = {""};
+		int rc = wire_hello_decode(&got, (const uint8_t *)rows[i].bytes,
+					   strlen(rows[i].bytes), &err);
+
+		if (rows[i].expected
+			    ? rc != ERR_FORMAT || got || !strstr(err.text, rows[i].expected)
+			    : rc != 0)
+			fail_msg("row %zu: \"%s\"", i, err.text);
+		wire_hello_free(got);
+	}
+}
+
+static int decode_repeated(const char *field, size_t n, struct err *err)
+{
+	static uint8_t bytes[WIRE_HELLO_MAX];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	struct wire_hello *got = NULL;
+	int rc;
+
+	wr_copy(&w, SMALLEST, strlen(SMALLEST));
+	for (size_t i = 0; i < n; i++)
+		wr_copy(&w, field, 2 + (size_t)field[1]);
+	assert_false(w.bad);
+	rc = wire_hello_decode(&got, bytes, wr_len(&w), err);
+	wire_hello_free(got);
+	return rc;
+}
+
+static void test_hello_counts(void **state)
+{
+	static uint8_t bytes[WIRE_HELLO_MAX + 1];
+	struct wire_hello *got = NULL;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(decode_repeated("\x42\x00", WIRE_INTERFACES_MAX, &err), 0);
+	assert_int_equal(decode_repeated("\x42\x00", WIRE_INTERFACES_MAX + 1, &err), ERR_FORMAT);
+	assert_non_null(strstr(err.text, "too many interfaces"));
+	assert_int_equal(decode_repeated("\x4a\x01"
+					 "a",
+					 WIRE_RULES_MAX, &err),
+			 0);
+	assert_int_equal(decode_repeated("\x4a\x01"
+					 "a",
+					 WIRE_RULES_MAX + 1, &err),
+			 ERR_FORMAT);
+	assert_non_null(strstr(err.text, "too many interfaces or rules"));
+	/* Two bytes each, which want a whole structure. */
+	assert_int_equal(decode_repeated("\x42\x00", 100000, &err), ERR_FORMAT);
+	assert_int_equal(wire_hello_decode(&got, bytes, sizeof(bytes), &err), ERR_FORMAT);
+	assert_non_null(strstr(err.text, "at most"));
+}
+
+static void test_hello_damage(void **state)
+{
+	struct wire_hello hello = some_hello(), *got = NULL;
+	uint8_t bytes[1024];
+	size_t len = encode_hello(bytes, sizeof(bytes), &hello);
+	uint32_t random = 1;
+
+	(void)state;
+	for (size_t n = 0; n < len; n++) {
+		uint8_t *cut = malloc(n + 1);
+
+		assert_non_null(cut);
+		memcpy(cut, bytes, n);
+		if (wire_hello_decode(&got, cut, n, NULL) == 0) {
+			assert_true(wire_sensor_id_ok(got->sensor));
+			wire_hello_free(got);
+		}
+		free(cut);
+	}
+	for (size_t i = 0; i < 20000; i++) {
+		uint8_t was, *at;
+
+		random = random * 1664525 + 1013904223;
+		at = &bytes[(random >> 8) % len];
+		was = *at;
+		random = random * 1664525 + 1013904223;
+		*at ^= (uint8_t)(1 + (random >> 8) % 255);
+		if (wire_hello_decode(&got, bytes, len, NULL) == 0) {
+			assert_true(wire_sensor_id_ok(got->sensor));
+			assert_in_range(got->n_interfaces, 0, WIRE_INTERFACES_MAX);
+			assert_in_range(got->n_rules, 0, WIRE_RULES_MAX);
+			wire_hello_free(got);
+		}
+		*at = was;
+	}
+}
+
+static void test_sensor_id(void **state)
+{
+	static const struct {
+		const char *id;
+		bool ok;
+	} rows[] = {
+		{"a", true},    {"A.b_c-9", true},
+		{"-", false},   {"a..b", true},
+		{"", false},    {".", false},
+		{"..", false},  {".hidden", false},
+		{"a b", false}, {"a/b", false},
+		{"a\n", false}, {"caf\xc3\xa9", false},
+		{X64, false},   {X16 X16 X16 "xxxxxxxxxxxxxxx", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (wire_sensor_id_ok(rows[i].id) != rows[i].ok)
+			fail_msg("\"%s\"", rows[i].id);
+	}
+}
+
+/* ---- small messages ---- */
+
+static void test_small(void **state)
+{
+	const struct wire_welcome welcome = {.protocol = 1, .durable = 300, .clock_ns = UINT64_MAX};
+	struct wire_welcome got = {0};
+	uint8_t bytes[WIRE_SMALL_MAX];
+	uint64_t durable = 1;
+	ssize_t n;
+
+	(void)state;
+	n = wire_welcome_encode(bytes, sizeof(bytes), &welcome);
+	/* 08 01, 10 ac 02, 18 and the longest varint */
+	assert_int_equal(n, 2 + 3 + 11);
+	assert_memory_equal(bytes, "\x08\x01\x10\xac\x02\x18\xff", 7);
+	assert_int_equal(wire_welcome_encode(bytes, 15, &welcome), ERR_FULL);
+	assert_int_equal(wire_welcome_decode(&got, bytes, (size_t)n), 0);
+	assert_int_equal(got.protocol, 1);
+	assert_int_equal(got.durable, 300);
+	assert_true(got.clock_ns == UINT64_MAX);
+	assert_int_equal(wire_welcome_decode(&got, bytes, (size_t)n - 1), ERR_FORMAT);
+
+	n = wire_ack_encode(bytes, sizeof(bytes), 150);
+	assert_int_equal(n, 3);
+	assert_memory_equal(bytes, "\x08\x96\x01", 3); /* the first example of protobuf.dev */
+	assert_int_equal(wire_ack_encode(bytes, 2, 150), ERR_FULL);
+	assert_int_equal(wire_ack_decode(&durable, bytes, 3), 0);
+	assert_int_equal(durable, 150);
+	assert_int_equal(wire_ack_decode(&durable, bytes, 2), ERR_FORMAT);
+	assert_int_equal(durable, 150);
+	assert_int_equal(wire_ack_decode(&durable, bytes, 0), 0);
+	assert_int_equal(durable, 0);
+}
+
+static void test_refusal(void **state)
+{
+	static const struct {
+		const char *reason;
+		const char *printed;
+	} rows[] = {
+		{"unknown sensor \"x\"", "unknown sensor \"x\""},
+		{"", ""},
+		{"a\nb\x1b[31m\x7f", "a?b?[31m?"},
+		{"caf\xc3\xa9", "caf??"},
+	};
+	char text[WIRE_SMALL_MAX], longest[WIRE_SMALL_MAX];
+	uint8_t bytes[WIRE_SMALL_MAX + 8];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ssize_t n = wire_refusal_encode(bytes, sizeof(bytes), rows[i].reason);
+
+		assert_true(n >= 0);
+		assert_int_equal(wire_refusal_decode(text, bytes, (size_t)n), 0);
+		assert_string_equal(text, rows[i].printed);
+	}
+	/* tag, two bytes of length: 509 is the longest reason */
+	memset(longest, 'r', sizeof(longest));
+	longest[510] = '\0';
+	assert_int_equal(wire_refusal_encode(bytes, sizeof(bytes), longest), ERR_FULL);
+	longest[509] = '\0';
+	assert_int_equal(wire_refusal_encode(bytes, sizeof(bytes), longest), WIRE_SMALL_MAX);
+	assert_int_equal(wire_refusal_decode(text, bytes, WIRE_SMALL_MAX), 0);
+	assert_string_equal(text, longest);
+	assert_int_equal(wire_refusal_decode(text, bytes, WIRE_SMALL_MAX + 1), ERR_FORMAT);
+	assert_int_equal(wire_refusal_decode(text, bytes, 100), ERR_FORMAT);
+}
+
+/* Small messages that would unfold to much: fields that nobody knows, two bytes each. */
+static void test_small_memory(void **state)
+{
+	uint8_t bytes[WIRE_SMALL_MAX];
+	struct wire_welcome welcome;
+	char text[WIRE_SMALL_MAX];
+	uint64_t durable;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i += 2) {
+		bytes[i] = 0x78; /* field 15, a varint */
+		bytes[i + 1] = 1;
+	}
+	assert_int_equal(wire_ack_decode(&durable, bytes, sizeof(bytes)), ERR_FORMAT);
+	assert_int_equal(wire_welcome_decode(&welcome, bytes, sizeof(bytes)), ERR_FORMAT);
+	assert_int_equal(wire_refusal_decode(text, bytes, sizeof(bytes)), ERR_FORMAT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_portions),
+		cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_bad_frames),
+		cmocka_unit_test(test_refused_by_caller),
+		cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_hello_smallest),
+		cmocka_unit_test(test_hello_room),
+		cmocka_unit_test(test_hello_largest),
+		cmocka_unit_test(test_hello_refused),
+		cmocka_unit_test(test_hello_sizes),
+		cmocka_unit_test(test_hello_counts),
+		cmocka_unit_test(test_hello_damage),
+		cmocka_unit_test(test_sensor_id),
+		cmocka_unit_test(test_small),
+		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_small_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

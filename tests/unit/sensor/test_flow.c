@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The flow table against a slow model: whatever its size, each packet is in exactly one record.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/flowrec.h"
+#include "sensor/flow.h"
+
+enum { PEERS = 40, WINDOW_S = 60 };
+
+/* What was emitted: sums per window and direction of each peer's flow. */
+struct model {
+	uint64_t packets[4][PEERS][2], bytes[4][PEERS][2];
+	unsigned opened;
+	enum flow_initiator last_initiator;
+	unsigned order[16][2]; /* peer, direction of the first records */
+	unsigned emitted;
+};
+
+static struct decoded packet_of(unsigned peer, bool answer)
+{
+	struct decoded d = {.family = 4, .protocol = 17, .bytes = 28 + peer, .has_ports = true};
+	struct addr local = {{10, 0, 0, 1}}, remote = {{192, 0, 2, (uint8_t)peer}};
+
+	d.src = answer ? remote : local;
+	d.dst = answer ? local : remote;
+	d.srcport = answer ? 53 : 40000;
+	d.dstport = answer ? 40000 : 53;
+	return d;
+}
+
+static void opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
+		   enum flow_initiator initiator)
+{
+	struct model *m = ctx;
+
+	(void)packet;
+	m->opened++;
+	m->last_initiator = initiator;
+	entry->initiator = (unsigned)initiator & 3U;
+}
+
+static void emit(void *ctx, const struct flow_entry *entry, unsigned dir, enum flow_reason reason)
+{
+	struct model *m = ctx;
+	const struct addr *from = dir ? &entry->key.b : &entry->key.a;
+	const struct addr *to = dir ? &entry->key.a : &entry->key.b;
+	bool answer = from->b[0] == 192;
+	unsigned peer = answer ? from->b[3] : to->b[3];
+
+	(void)reason;
+	assert_true(peer < PEERS && entry->window < 4);
+	m->packets[entry->window][peer][answer] += entry->dir[dir].packets;
+	m->bytes[entry->window][peer][answer] += entry->dir[dir].bytes;
+	if (m->emitted < 16) {
+		m->order[m->emitted][0] = peer;
+		m->order[m->emitted][1] = answer;
+	}
+	m->emitted++;
+}
+
+static struct flow_table *table_new(struct model *m, size_t slots, bool by_direction)
+{
+	struct flow_sink sink = {.opened = opened, .emit = emit, .ctx = m};
+	struct flow_table *t;
+
+	assert_int_equal(
+		flow_table_new(&t, slots, WINDOW_S, (uint64_t[]){1, 2}, by_direction, &sink), 0);
+	return t;
+}
+
+static void put(struct flow_table *t, const struct decoded *d, uint32_t window, uint16_t offset)
+{
+	struct flow_packet p;
+
+	flow_prepare(t, d, 3, window, offset, &p);
+	flow_update(t, &p);
+}
+
+/* Packets of random peers over three windows, now and then one of the window before, bounded sweeps
+ * in between. */
+static void run_model(size_t slots, size_t sweep, bool by_direction)
+{
+	struct model *got = calloc(1, sizeof *got), *want = calloc(1, sizeof *want);
+	struct flow_table *t = table_new(got, slots, by_direction);
+	uint64_t total = 0, live;
+	unsigned rnd = 1;
+
+	for (uint32_t window = 0; window < 3; window++) {
+		for (unsigned i = 0; i < 3000; i++) {
+			unsigned peer = (rnd = rnd * 1103515245 + 12345) >> 16 & 31;
+			bool answer = rnd >> 24 & 1;
+			uint32_t at = window && i % 50 == 0 ? window - 1 : window;
+			struct decoded d = packet_of(peer, answer);
+
+			put(t, &d, at, (uint16_t)(i / 60));
+			want->packets[at][peer][answer]++;
+			want->bytes[at][peer][answer] += d.bytes;
+			total++;
+			flow_sweep(t, sweep);
+		}
+		flow_close(t, window + 1);
+	}
+	live = flow_live_packets(t, 3);
+	for (unsigned w = 0; w < 4; w++)
+		for (unsigned p = 0; p < PEERS; p++)
+			live += got->packets[w][p][0] + got->packets[w][p][1];
+	assert_int_equal(live, total);
+	flow_close(t, UINT32_MAX);
+	assert_true(flow_sweep(t, SIZE_MAX));
+	assert_int_equal(flow_live_packets(t, 3), 0);
+	assert_memory_equal(got->packets, want->packets, sizeof got->packets);
+	assert_memory_equal(got->bytes, want->bytes, sizeof got->bytes);
+	flow_table_free(t);
+	free(got);
+	free(want);
+}
+
+static void every_packet_is_in_one_record(void **state)
+{
+	static const size_t slots[] = {1, 16, 32, 64, 4096}, sweeps[] = {0, 1, 7, SIZE_MAX};
+
+	(void)state;
+	for (size_t s = 0; s < 5; s++)
+		for (size_t w = 0; w < 4; w++)
+			for (int by = 0; by < 2; by++)
+				run_model(slots[s], sweeps[w], by);
+}
+
+static void records_come_in_the_order_of_first_packets(void **state)
+{
+	static const unsigned order[][2] = {{5, 0}, {9, 0}, {9, 1}, {2, 1}, {5, 1}, {2, 0}};
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 256, true);
+
+	(void)state;
+	for (unsigned again = 0; again < 2; again++)
+		for (size_t i = 0; i < 6; i++) {
+			struct decoded d = packet_of(order[i][0], order[i][1]);
+
+			put(t, &d, 1, 0);
+		}
+	flow_close(t, 2);
+	assert_true(flow_sweep(t, SIZE_MAX));
+	assert_int_equal(m.emitted, 6);
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(m.order[i][0], order[i][0]);
+		assert_int_equal(m.order[i][1], order[i][1]);
+	}
+	flow_table_free(t);
+}
+
+/* A closed window that is not swept yet does not take packets of the next one with it. */
+static void an_update_emits_a_stale_entry_first(void **state)
+{
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 64, false);
+	struct decoded d = packet_of(7, false);
+
+	(void)state;
+	put(t, &d, 0, 59);
+	flow_close(t, 1);
+	put(t, &d, 1, 0);
+	assert_int_equal(m.packets[0][7][0], 1);
+	assert_true(flow_sweep(t, SIZE_MAX));
+	assert_int_equal(m.emitted, 1);
+	flow_close(t, 2);
+	assert_true(flow_sweep(t, SIZE_MAX));
+	assert_int_equal(m.packets[1][7][0], 1);
+	flow_table_free(t);
+}
+
+/* Tags have 15 bits: among so many flows in two sets some must meet another's tag, and only the key tells them apart. */
+static void flows_that_differ_in_a_port_are_two(void **state)
+{
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 16, false);
+	struct decoded d = packet_of(1, false);
+
+	(void)state;
+	for (unsigned port = 1; port <= 60000; port++) {
+		d.srcport = (uint16_t)port;
+		put(t, &d, 0, 0);
+	}
+	assert_int_equal(m.opened, 60000);
+	flow_table_free(t);
+}
+
+/* Side a is the lower address in memory order, so the test asks by the packet's sender. */
+static void the_initiator_is_who_began(void **state)
+{
+	static const struct {
+		uint8_t protocol, flags, icmp;
+		uint16_t srcport, dstport;
+		bool by_sender;
+	} cases[] = {
+		{6, 2, 0, 40000, 443, true},   /* SYN */
+		{6, 2, 0, 443, 40000, true},   /* SYN from a low port */
+		{6, 18, 0, 443, 40000, false}, /* SYN-ACK */
+		{6, 4, 0, 40000, 443, false},  /* RST answers something */
+		{6, 0, 0, 443, 40000, false},  /* under way: the lower port serves */
+		{6, 0, 0, 40000, 443, true},   {6, 0, 0, 500, 500, true},
+		{17, 0, 0, 53, 40000, true}, /* a source port proves nothing */
+		{1, 0, 8, 0, 0, true},       /* echo */
+		{1, 0, 0, 0, 0, false},      /* echo reply */
+		{1, 0, 3, 0, 0, false},      /* unreachable */
+		{58, 0, 128, 0, 0, true},      {58, 0, 129, 0, 0, false},
+		{58, 0, 1, 0, 0, false},       {47, 0, 0, 0, 0, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (int answer = 0; answer < 2; answer++) {
+			struct model m = {.emitted = 0};
+			struct flow_table *t = table_new(&m, 16, false);
+			struct decoded d = packet_of(1, answer);
+			struct flow_packet p;
+			bool sender_is_b;
+
+			d.protocol = cases[i].protocol;
+			d.tcp_flags = cases[i].flags;
+			d.icmp_type = cases[i].icmp;
+			d.has_ports = cases[i].protocol == 6 || cases[i].protocol == 17;
+			d.has_icmp_type = cases[i].protocol == 1 || cases[i].protocol == 58;
+			d.srcport = cases[i].srcport;
+			d.dstport = cases[i].dstport;
+			flow_prepare(t, &d, 0, 0, 0, &p);
+			flow_update(t, &p);
+			sender_is_b = p.side;
+			assert_int_equal(m.last_initiator, (sender_is_b == cases[i].by_sender)
+								   ? FLOW_INITIATOR_B
+								   : FLOW_INITIATOR_A);
+			flow_table_free(t);
+		}
+}
+
+static void a_long_silence_or_a_syn_begins_anew(void **state)
+{
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 16, false);
+	struct decoded ask = packet_of(1, false), answer = packet_of(1, true);
+
+	(void)state;
+	put(t, &ask, 0, 10);
+	put(t, &answer, 0, 11);
+	assert_int_equal(m.opened, 1);
+	put(t, &answer, 3, 11); /* 180 s later: not yet */
+	assert_int_equal(m.opened, 1);
+	flow_close(t, 4);
+	flow_sweep(t, SIZE_MAX);
+	put(t, &answer, 6, 12); /* 181 s */
+	assert_int_equal(m.opened, 2);
+	flow_table_free(t);
+
+	m = (struct model){.emitted = 0};
+	t = table_new(&m, 16, false);
+	ask.protocol = answer.protocol = 6;
+	ask.tcp_flags = answer.tcp_flags = 2;
+	put(t, &ask, 0, 0);
+	put(t, &answer, 0, 1); /* the other side's own SYN on the same ports */
+	assert_int_equal(m.opened, 2);
+	flow_close(t, 1);
+	flow_sweep(t, SIZE_MAX);
+	assert_int_equal(m.emitted, 2); /* and still one record a direction */
+	flow_table_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_packet_is_in_one_record),
+		cmocka_unit_test(records_come_in_the_order_of_first_packets),
+		cmocka_unit_test(an_update_emits_a_stale_entry_first),
+		cmocka_unit_test(flows_that_differ_in_a_port_are_two),
+		cmocka_unit_test(the_initiator_is_who_began),
+		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
+	};
+
+	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
+}

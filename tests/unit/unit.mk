@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests: a list of names, and for each the objects it links. A module's true dependencies are this list.
+# A test is tests/unit/FOLDER/test_MODULE.c; cmocka prints TAP (tests/run.py sets it so).
+
+unit :=
+
+unit += proto/test_batch
+unit-proto/test_batch := proto/batch_write proto/batch_read proto/flowproof.pb-c platform/err
+$(O)/tests/unit/proto/test_batch.o: | $(O)/gen/proto/flowproof.pb-c.h
+unit += platform/test_err
+unit-platform/test_err := platform/err
+unit += platform/test_bytes
+unit-platform/test_bytes :=
+unit += platform/test_addr
+unit-platform/test_addr := platform/addr platform/err
+unit += platform/test_clock
+unit-platform/test_clock := platform/clock platform/err
+unit += platform/test_file
+unit-platform/test_file := platform/file platform/err
+unit += platform/test_log
+unit-platform/test_log := platform/log platform/clock platform/err
+unit += platform/test_settings
+unit-platform/test_settings := platform/settings platform/file platform/err
+unit += platform/test_sandbox
+unit-platform/test_sandbox := platform/sandbox_seccomp
+unit += platform/test_ifaddr
+unit-platform/test_ifaddr := platform/ifaddr platform/addr platform/err
+unit += policy/test_policy_parse
+unit-policy/test_policy_parse := platform/text policy/policy_parse policy/policy_quarantine platform/addr platform/file platform/err
+unit += policy/test_policy_match
+unit-policy/test_policy_match := platform/text policy/policy_match policy/policy_parse policy/policy_quarantine \
+	platform/addr platform/file platform/err
+unit += sensor/test_decode
+unit-sensor/test_decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
+unit += sensor/test_flow
+unit-sensor/test_flow := sensor/flow
+unit += sensor/test_window
+unit-sensor/test_window := sensor/window
+unit += sensor/test_alert
+unit-sensor/test_alert := sensor/alert
+unit += sensor/test_spool
+unit-sensor/test_spool := sensor/spool proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c \
+	platform/crypto platform/err
+unit += evidence/test_ledger
+unit-evidence/test_ledger := platform/text evidence/ledger_segment evidence/ledger_write evidence/ledger_read proto/wire proto/chain \
+	proto/flowproof.pb-c platform/crypto platform/file platform/log platform/clock platform/err
+unit += evidence/test_findings
+unit-evidence/test_findings := evidence/findings proto/flowrec platform/addr platform/json platform/crypto platform/clock \
+	platform/err
+unit += platform/test_loop
+unit-platform/test_loop := platform/loop platform/addr platform/log platform/clock platform/err
+unit += platform/test_crypto
+unit-platform/test_crypto := platform/crypto
+unit += platform/test_crypto_cert
+unit-platform/test_crypto_cert := platform/crypto_cert platform/crypto platform/file platform/err
+unit += platform/test_tls
+unit-platform/test_tls := platform/tls platform/loop platform/crypto_cert platform/crypto platform/file platform/addr \
+	platform/log platform/clock platform/err
+unit += analyst/test_pki
+unit-analyst/test_pki := analyst/pki platform/crypto_cert platform/crypto platform/settings platform/file platform/clock \
+	platform/err
+unit += proto/test_chain
+unit-proto/test_chain := proto/chain platform/crypto platform/err
+unit += proto/test_wire
+unit-proto/test_wire := platform/text proto/wire proto/flowproof.pb-c platform/err
+unit += collector/test_ingest
+unit-collector/test_ingest := collector/ingest evidence/ledger_segment evidence/ledger_write evidence/ledger_read \
+	platform/text proto/wire proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c platform/tls platform/loop \
+	platform/crypto_cert platform/crypto platform/file platform/addr platform/log platform/clock platform/err
+unit += proto/test_flowrec
+unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err
