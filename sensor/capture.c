@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/if_packet.h>
 #include <pcap/pcap.h>
 
 #include "platform/clock.h"
@@ -198,6 +199,18 @@ int capture_fd(const struct capture *c)
 int capture_link(const struct capture *c)
 {
 	return c->link;
+}
+
+int capture_present(const struct capture *c, struct err *err)
+{
+	struct sockaddr_ll at;
+	socklen_t len = sizeof at;
+
+	/* The kernel unbinds a packet socket from a device that is removed: its index becomes -1. */
+	if (!c->live || getsockname(pcap_fileno(c->pcap), (struct sockaddr *)&at, &len) != 0 ||
+	    at.sll_ifindex != -1)
+		return 0;
+	return err_set(err, -ENODEV, "%s: the interface is gone", c->name);
 }
 
 void capture_stop(struct capture *c)

@@ -53,6 +53,10 @@ int capture_dispatch(struct capture *capture, int max, capture_fn *fn, void *ctx
 /* Readable when frames wait. Live only. */
 int capture_fd(const struct capture *capture);
 
+/* Live: -ENODEV once the interface was removed. The kernel tells it with a packet socket's only error
+ * at the moment the device goes down, when it still exists; so it has to be asked now and then. */
+int capture_present(const struct capture *capture, struct err *err);
+
 /* DLT_* number of the frames. */
 int capture_link(const struct capture *capture);
 

@@ -116,6 +116,7 @@ static void on_frames(void *ctx)
 static void on_live_tick(void *ctx)
 {
 	struct session *s = ctx;
+	int rc = 0;
 
 	if (s->input_over) {
 		if (streams(s))
@@ -128,7 +129,9 @@ static void on_live_tick(void *ctx)
 	}
 	loop_timer_set(s->tick, TICK_MS);
 	pipeline_tick(s->pipeline, clock_wall_ns());
-	after_input(s, 0);
+	for (uint16_t i = 0; !rc && i < s->n_captures; i++)
+		rc = capture_present(s->captures[i], s->err);
+	after_input(s, rc);
 }
 
 static int watch_captures(struct session *s, struct input *inputs, struct err *err)

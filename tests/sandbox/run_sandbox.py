@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden"))
@@ -260,16 +261,30 @@ def interface_lost(tap, w, ns):
     def watching():
         return Daemon("flowproof-sensor", "-i", "eth0", prefix=net.prefix(ns.inst))
 
-    with tap.case("an interface that goes down and comes back, or disappears: libpcap asks what became of it"):
+    with tap.case("an interface that goes down and comes back: libpcap asks what became of it"):
         with watching() as s:
             s.wait_for("watching eth0")
             net.ip("-n", ns.inst, "link", "set", "eth0", "down")
             net.ip("-n", ns.inst, "link", "set", "eth0", "up")
             s.stop().expect(0, 3)
+    with tap.case("an interface that disappears ends the sensor, also when it was seen to be down before"):
         with watching() as s:
             s.wait_for("watching eth0")
+            net.ip("-n", ns.inst, "link", "set", "eth0", "down")
+            turns(s, 3)
             net.ip("-n", ns.inst, "link", "del", "eth0")
-            s.wait().expect(3)
+            match("gone|disappeared", s.wait().expect(3).err)
+
+
+def turns(sensor, n):
+    """The sensor's loop has slept and run again n times: it has seen what was to be seen."""
+    def switches():
+        return int(status(sensor.p.pid)["voluntary_ctxt_switches"])
+
+    begin, end = switches(), time.monotonic() + 20
+    while switches() < begin + n:
+        check(time.monotonic() < end, f"{n} turns of the loop within 20 s")
+        time.sleep(0.05)
 
 
 def main():
