@@ -57,7 +57,7 @@ sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
 sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
 sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options confine identity capture decode_link decode_ip flow window \
-	    record alert pipeline session memory)
+	    record alert account pipeline session memory)
 sensor-$(CONFIG_LIVE) += platform/ifaddr
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6

@@ -13,6 +13,7 @@
 #include "platform/config.h"
 #include "platform/crypto.h"
 #include "platform/log.h"
+#include "sensor/account.h"
 #include "sensor/alert.h"
 #include "sensor/decode.h"
 #include "sensor/flow.h"
@@ -26,15 +27,6 @@ enum {
 						 the loop */
 };
 
-/* What came in on one interface and what became of it. */
-struct account {
-	uint64_t received;
-	uint64_t result[DECODE_RESULTS];
-	uint64_t recorded; /* summed from the records that went out */
-	uint64_t cut;      /* taken by libpcap, never handed to us; known when the run ends */
-	struct capture_stats kernel;
-};
-
 struct pipeline {
 	struct pipeline_config config;
 	bool live;
@@ -43,7 +35,7 @@ struct pipeline {
 	struct flow_table *flows;
 	struct alert_table *alerts;
 	struct window window;
-	struct account account[WIRE_INTERFACES_MAX];
+	struct account account;
 	struct flow_packet pending[PENDING];
 	size_t n_pending, pending_done; /* of them, how many the table has */
 	uint64_t now_ns;                /* of the call from outside that runs now */
@@ -65,7 +57,7 @@ static bool streams(const struct pipeline *p)
 static void write_record(struct pipeline *p, const struct flowrec *rec)
 {
 	p->records++;
-	p->account[rec->iface].recorded += rec->packets;
+	p->account.of[rec->iface].recorded += rec->packets;
 	if (streams(p))
 		spool_record(p->config.spool, rec, p->now_ns);
 	if (p->config.out) {
@@ -98,37 +90,16 @@ static void on_mark(void *ctx, uint16_t iface, uint8_t status, uint64_t start, u
 
 /* ---- account ---- */
 
-static uint64_t sum_results(const struct account *a, unsigned from, unsigned to)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = from; i < to; i++)
-		sum += a->result[i];
-	return sum;
-}
-
 /* The packet equation of an interface as it stands; window: Unix seconds of the one that just
  * closed. */
 static void fill_account(const struct pipeline *p, uint16_t iface, uint64_t window,
 			 struct batch_account *ret)
 {
-	const struct account *a = &p->account[iface];
 	uint64_t live = flow_live_packets(p->flows, (uint8_t)iface);
 
 	for (size_t i = p->pending_done; i < p->n_pending; i++)
 		live += p->pending[i].key.iface == iface;
-	*ret = (struct batch_account){
-		.window = window,
-		.iface = iface,
-		.received = a->received + a->cut,
-		.recorded = a->recorded,
-		.live = live,
-		.not_ip = sum_results(a, DECODE_FIRST_NOT_IP, DECODE_FIRST_BAD),
-		.malformed = sum_results(a, DECODE_FIRST_BAD, DECODE_RESULTS),
-		.cut = a->cut,
-		.kernel_dropped = a->kernel.dropped,
-		.kernel_known = a->kernel.known,
-	};
+	account_fill(&p->account, iface, live, window, ret);
 }
 
 static void send_accounts(struct pipeline *p, uint64_t window)
@@ -278,14 +249,12 @@ static void on_packet(void *ctx, const struct packet *packet)
 {
 	const struct input *in = ctx;
 	struct pipeline *p = in->pipeline;
-	struct account *account = &p->account[packet->iface];
 	struct decoded decoded;
 	enum decode_result result = decode_packet(in->link, packet, &decoded);
 	uint32_t window;
 	uint16_t offset;
 
-	account->received++;
-	account->result[result]++;
+	account_frame(&p->account, packet->iface, result);
 	if (result != DECODE_IP)
 		return;
 	window_place(&p->window, packet->sec, &window, &offset);
@@ -310,10 +279,10 @@ int pipeline_input(struct pipeline *p, uint16_t iface, int max, uint64_t now_ns,
 static void read_drops(struct pipeline *p, uint64_t now_s)
 {
 	for (uint16_t i = 0; i < p->config.n_captures; i++) {
-		uint64_t before = p->account[i].kernel.dropped;
+		struct capture_stats now;
 
-		capture_stats(p->config.captures[i], &p->account[i].kernel);
-		if (p->account[i].kernel.dropped > before)
+		capture_stats(p->config.captures[i], &now);
+		if (account_kernel(&p->account, i, &now))
 			window_lost(&p->window, i, now_s);
 	}
 }
@@ -359,12 +328,7 @@ void pipeline_end(struct pipeline *p, uint64_t now_ns)
 			;
 	}
 	read_drops(p, now_ns / NS_PER_S);
-	for (uint16_t i = 0; i < p->config.n_captures; i++) {
-		struct account *a = &p->account[i];
-
-		if (a->kernel.known && a->kernel.received > a->received)
-			a->cut = a->kernel.received - a->received;
-	}
+	account_end(&p->account);
 	p->ended = true;
 	p->turn_by_turn = p->config.spool != NULL;
 	window_end(&p->window, now_ns / NS_PER_S);
@@ -379,46 +343,20 @@ bool pipeline_output_ok(const struct pipeline *p)
 
 /* ---- summary ---- */
 
-static void print_reasons(const struct pipeline *p, FILE *out, const char *title, unsigned from,
-			  unsigned to)
-{
-	bool any = false;
-
-	for (unsigned r = from; r < to; r++) {
-		uint64_t n = 0;
-
-		for (uint16_t i = 0; i < p->config.n_captures; i++)
-			n += p->account[i].result[r];
-		if (!n)
-			continue;
-		fprintf(out, "%s%s=%llu", any ? " " : title,
-			decode_result_text((enum decode_result)r), (unsigned long long)n);
-		any = true;
-	}
-	if (any)
-		fputc('\n', out);
-}
-
 void pipeline_summary(const struct pipeline *p, FILE *out)
 {
 	const uint64_t *reasons = flow_reasons(p->flows);
-	struct batch_account sum = {.kernel_known = true};
-	char dropped[32] = "unknown";
+	struct batch_account sum = {0};
 
 	for (uint16_t i = 0; i < p->config.n_captures; i++) {
 		struct batch_account a;
 
 		fill_account(p, i, 0, &a);
-		sum.received += a.received;
-		sum.recorded += a.recorded + a.live;
-		sum.not_ip += a.not_ip;
-		sum.malformed += a.malformed;
-		sum.cut += a.cut;
-		sum.kernel_dropped += a.kernel_dropped;
-		sum.kernel_known = sum.kernel_known && a.kernel_known;
+		if (i == 0)
+			sum = a;
+		else
+			account_add(&sum, &a);
 	}
-	if (sum.kernel_known)
-		snprintf(dropped, sizeof dropped, "%llu", (unsigned long long)sum.kernel_dropped);
 	fprintf(out,
 		"records: %llu (cut short: stale %llu, evicted %llu, overflow %llu); alerts: "
 		"%llu\n",
@@ -428,15 +366,7 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 	if (p->config.options->filter)
 		fprintf(out, "filter: '%s'; what it left out is unknown\n",
 			p->config.options->filter);
-	print_reasons(p, out, "not-ip: ", DECODE_FIRST_NOT_IP, DECODE_FIRST_BAD);
-	print_reasons(p, out, "malformed: ", DECODE_FIRST_BAD, DECODE_RESULTS);
-	fprintf(out,
-		"packets: received %llu = recorded %llu + not-ip %llu + malformed %llu + cut %llu "
-		"(residual %lld); "
-		"kernel dropped %s, nic dropped unknown\n",
-		(unsigned long long)sum.received, (unsigned long long)sum.recorded,
-		(unsigned long long)sum.not_ip, (unsigned long long)sum.malformed,
-		(unsigned long long)sum.cut, (long long)batch_account_residual(&sum), dropped);
+	account_print(&p->account, &sum, out);
 }
 
 /* ---- life ---- */
@@ -452,6 +382,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	if (!p)
 		return err_errno(err, "pipeline");
 	p->config = *config;
+	p->account.n = config->n_captures;
 	p->live = o->read == NULL;
 	p->window_s = (uint32_t)o->window;
 	/* Live, capture goes on while a window is swept; a spool must not be flooded. A file to text can wait, and

@@ -36,6 +36,9 @@ unit += sensor/test_flow
 unit-sensor/test_flow := sensor/flow
 unit += sensor/test_window
 unit-sensor/test_window := sensor/window
+unit += sensor/test_account
+unit-sensor/test_account := sensor/account sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6 proto/chain \
+	platform/crypto platform/err
 unit += sensor/test_alert
 unit-sensor/test_alert := sensor/alert
 unit += sensor/test_spool

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * account: the packet equation. Every frame that came in and what became of it, per interface:
+ *
+ *      received = recorded + live + not IP + malformed + cut
+ *
+ * `recorded` and `live` are summed from the records and the table's entries themselves, never from a
+ * counter beside them, so that the residual proves something. A counter that could not be read is
+ * unknown, never 0. Pure: reads no counter and no clock, gets them told.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "proto/batch.h"
+#include "proto/wire.h"
+#include "sensor/capture.h"
+#include "sensor/decode.h"
+
+/* Totals of the run so far. */
+struct account_interface {
+	uint64_t received; /* frames handed over by capture */
+	uint64_t result[DECODE_RESULTS];
+	uint64_t recorded; /* summed from the records that went out */
+	uint64_t cut;      /* taken by libpcap, never handed over; known when the run ends */
+	struct capture_stats kernel;
+};
+
+struct account {
+	uint16_t n; /* interfaces */
+	struct account_interface of[WIRE_INTERFACES_MAX];
+};
+
+/* A frame came in. */
+static inline void account_frame(struct account *account, uint16_t iface, enum decode_result result)
+{
+	account->of[iface].received++;
+	account->of[iface].result[result]++;
+}
+
+/* The kernel's counters as they stand now. True when it dropped packets since the last time. */
+bool account_kernel(struct account *account, uint16_t iface, const struct capture_stats *now);
+
+/* No frame follows: what the kernel gave and nobody got was cut. */
+void account_end(struct account *account);
+
+/* The equation of an interface as it stands. `live`: packets in the table or on the way to it;
+ * `window`: Unix seconds of the one that just closed. */
+void account_fill(const struct account *account, uint16_t iface, uint64_t live, uint64_t window,
+		  struct batch_account *ret);
+
+/* Adds an interface's equation to a sum, which begins as a copy of the first: what is unknown of one is
+ * unknown of all. */
+void account_add(struct batch_account *sum, const struct batch_account *more);
+
+/* Reasons for what was not recorded, then the equation as the last line; `sum` is the run's. */
+void account_print(const struct account *account, const struct batch_account *sum, FILE *out);

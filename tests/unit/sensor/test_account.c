@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The packet equation: what is told is summed, what is unknown stays so. Numbers by arithmetic.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sensor/account.h"
+
+static struct account account;
+
+static int fresh(void **state)
+{
+	(void)state;
+	account = (struct account){.n = 2};
+	return 0;
+}
+
+static void frames(uint16_t iface, enum decode_result result, int n)
+{
+	for (int i = 0; i < n; i++)
+		account_frame(&account, iface, result);
+}
+
+static struct batch_account filled(uint16_t iface, uint64_t live)
+{
+	struct batch_account a;
+
+	account_fill(&account, iface, live, 60, &a);
+	return a;
+}
+
+static void every_frame_has_its_place(void **state)
+{
+	struct batch_account a;
+
+	(void)state;
+	frames(1, DECODE_IP, 10);
+	frames(1, DECODE_NOT_IP_ARP, 3);
+	frames(1, DECODE_NOT_IP_OTHER, 1);
+	frames(1, DECODE_BAD_LINK, 2);
+	frames(1, DECODE_BAD_LENGTH, 1);
+	account.of[1].recorded = 6;
+	a = filled(1, 4);
+	assert_int_equal(a.window, 60);
+	assert_int_equal(a.iface, 1);
+	assert_int_equal(a.received, 17);
+	assert_int_equal(a.recorded, 6);
+	assert_int_equal(a.live, 4);
+	assert_int_equal(a.not_ip, 4);
+	assert_int_equal(a.malformed, 3);
+	assert_int_equal(batch_account_residual(&a), 0);
+	a = filled(1, 3); /* one that is neither in a record nor in the table */
+	assert_int_equal(batch_account_residual(&a), 1);
+	assert_int_equal(filled(0, 0).received, 0);
+}
+
+static void what_was_cut_is_known_at_the_end(void **state)
+{
+	struct capture_stats kernel = {.received = 12, .dropped = 5, .known = true};
+	struct batch_account a;
+
+	(void)state;
+	frames(0, DECODE_IP, 9);
+	frames(1, DECODE_IP, 9);
+	account.of[0].recorded = account.of[1].recorded = 9;
+	assert_true(account_kernel(&account, 0, &kernel));
+	assert_false(account_kernel(&account, 0, &kernel));
+	assert_int_equal(filled(0, 0).received, 9);
+	account_end(&account);
+	a = filled(0, 0);
+	assert_int_equal(a.cut, 3);
+	assert_int_equal(a.received, 12);
+	assert_int_equal(batch_account_residual(&a), 0);
+	assert_int_equal(a.kernel_dropped, 5);
+	assert_true(a.kernel_known);
+	a = filled(1, 0); /* nobody told */
+	assert_int_equal(a.cut, 0);
+	assert_false(a.kernel_known);
+}
+
+static void one_unknown_makes_the_sum_unknown(void **state)
+{
+	struct batch_account sum = {.received = 1,
+				    .recorded = 1,
+				    .kernel_dropped = 2,
+				    .nic_dropped = 3,
+				    .kernel_known = true,
+				    .nic_known = true};
+	struct batch_account more = {
+		.received = 10, .live = 4, .not_ip = 3, .malformed = 2, .cut = 1};
+
+	(void)state;
+	more.kernel_known = true;
+	account_add(&sum, &more);
+	assert_int_equal(sum.received, 11);
+	assert_int_equal(batch_account_residual(&sum), 0);
+	assert_true(sum.kernel_known);
+	assert_false(sum.nic_known);
+}
+
+static void printed(void **state)
+{
+	struct batch_account sum = {.received = 17,
+				    .recorded = 6,
+				    .live = 4,
+				    .not_ip = 4,
+				    .malformed = 2,
+				    .kernel_dropped = 7,
+				    .kernel_known = true};
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	frames(0, DECODE_NOT_IP_ARP, 3);
+	frames(1, DECODE_NOT_IP_ARP, 1);
+	account_print(&account, &sum, out);
+	fclose(out);
+	assert_string_equal(text,
+			    "not-ip: arp=4\n"
+			    "packets: received 17 = recorded 10 + not-ip 4 + malformed 2 + cut 0 "
+			    "(residual 1); kernel dropped 7, nic dropped unknown\n");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(every_frame_has_its_place, fresh),
+		cmocka_unit_test_setup(what_was_cut_is_known_at_the_end, fresh),
+		cmocka_unit_test_setup(one_unknown_makes_the_sum_unknown, fresh),
+		cmocka_unit_test_setup(printed, fresh),
+	};
+
+	return cmocka_run_group_tests_name("account", tests, NULL, NULL);
+}
