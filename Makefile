@@ -146,8 +146,17 @@ $(O)/tests/unit/$(1): $(O)/tests/unit/$(1).o $(foreach o,$(unit-$(1)),$(O)/$(o).
 endef
 $(foreach t,$(unit),$(eval $(call unit-rule,$(t))))
 
+include tests/fuzz/fuzz.mk
+fuzz-tests := $(fuzz:%=$(O)/tests/fuzz/%)
+define fuzz-rule
+$(O)/tests/fuzz/$(1): $(O)/tests/fuzz/fuzz_$(1).o $(O)/tests/fuzz/replay.o $(foreach o,$(fuzz-$(1)),$(O)/$(o).o)
+	$$(call say,LINK,$$@)
+	$$(link) $$(LIBS)
+endef
+$(foreach t,$(fuzz),$(eval $(call fuzz-rule,$(t))))
+
 .PHONY: tests
-tests: programs $(unit-tests)
+tests: programs $(unit-tests) $(fuzz-tests)
 
 # ---- size --------------------------------------------------------------------------------------------
 .PHONY: size
@@ -163,18 +172,19 @@ $(bench-programs): $(O)/%: $(O)/%.o
 bench: programs $(bench-programs)
 	$(Q)$(PY3) tests/bench/run.py $(O)
 
+# FUZZ_SEEDS: folders of further inputs.
 SECONDS ?= 60
-fuzz-batch := proto/batch_write.c proto/batch_read.c proto/chain.c platform/crypto.c platform/err.c
-fuzz-wire := proto/wire.c $(fuzz-batch) platform/text.c
-fuzz: $(O)/autoconf.h $(O)/gen/proto/flowproof.pb-c.h
-	$(Q)mkdir -p $(O)/fuzz
-	$(Q)for t in "batch $(fuzz-batch)" "wire $(fuzz-wire)"; do \
-		set -- $$t; name=$$1; shift; \
-		clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-			-o $(O)/fuzz/$$name tests/fuzz/fuzz_$$name.c $$* $(O)/gen/proto/flowproof.pb-c.c $(LIBS) || exit 1; \
-		mkdir -p $(O)/fuzz/corpus-$$name; \
-		$(O)/fuzz/$$name -max_total_time=$(SECONDS) -print_final_stats=1 $(O)/fuzz/corpus-$$name tests/fuzz/seeds/$$name || exit 1; \
-	done
+FUZZ_SEEDS ?= $(wildcard ../shared/data/pcaps)
+fuzz-sources = $(foreach o,$(fuzz-$(1)),$(if $(filter %.pb-c,$(o)),$(O)/gen/$(o).c,$(o).c))
+.PHONY: $(fuzz:%=fuzz-run-%)
+$(fuzz:%=fuzz-run-%): fuzz-run-%: $(O)/autoconf.h $(O)/gen/proto/flowproof.pb-c.h
+	$(call say,FUZZ,$*)
+	$(Q)mkdir -p $(O)/fuzz/corpus-$*
+	$(Q)clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $(O)/fuzz/$* tests/fuzz/fuzz_$*.c $(call fuzz-sources,$*) $(LIBS)
+	$(Q)$(O)/fuzz/$* -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 -print_final_stats=1 $(O)/fuzz/corpus-$* \
+		tests/fuzz/seeds/$* $(if $(filter savefile,$*),$(FUZZ_SEEDS))
+fuzz: $(fuzz:%=fuzz-run-%)
 
 # deps first: on a new machine nothing else is there yet. The recursion lets make read the configuration after it.
 .PHONY: test test-sanitize run deps deps-check check format install clean distclean help
@@ -223,7 +233,7 @@ help:
 #> make test-sanitize   the tests again with address and undefined-behaviour sanitizers
 #> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
 #> make bench           CPU of the sensor beside a bare libpcap loop
-#> make fuzz            fuzz batches and frames with clang's libFuzzer, SECONDS=60 each
+#> make fuzz            fuzz whatever reads bytes from outside with clang's libFuzzer, SECONDS=60 each; fuzz-run-NAME: one of them
 #> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig
 #> make format          apply clang-format
 #> make install         DESTDIR= PREFIX=/usr/local

@@ -25,7 +25,9 @@ enum decode_result decode_llc(struct decode_frame *f)
 	p = rd_take(&f->rd, 5);
 	if (!p)
 		return DECODE_BAD_LINK;
-	if (p[0] || p[1] || p[2])
+	/* An ethertype follows, never a length: else a frame of nothing but such headers would nest
+	 * tens of thousands deep. */
+	if (p[0] || p[1] || p[2] || be16(p + 3) <= TYPE_LENGTH_MAX)
 		return DECODE_NOT_IP_LLC;
 	return decode_type(f, be16(p + 3));
 }

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fuzz targets: a list of names, and for each the objects it links. A target is tests/fuzz/fuzz_NAME.c, its seeds are the files of
+# tests/fuzz/seeds/NAME. `make fuzz` builds the sources with clang's libFuzzer; `make test` replays the seeds (replay.c).
+
+fuzz :=
+
+fuzz += batch
+fuzz-batch := proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto platform/err
+fuzz += wire
+fuzz-wire := proto/wire $(fuzz-batch) platform/text
+fuzz += decode
+fuzz-decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
+# The whole path, from the bytes of a capture file to lines of text.
+fuzz += savefile
+fuzz-savefile := $(filter-out sensor/main,$(sensor-y))
