@@ -41,10 +41,13 @@ enum { DECODE_FIRST_NOT_IP = DECODE_NOT_IP_ARP, DECODE_FIRST_BAD = DECODE_BAD_LI
 
 struct decoded {
 	struct addr src, dst;
-	uint64_t bytes; /* IP total length; of offloaded frames that carry 0: wire length from the
+	uint64_t bytes;   /* IP total length; of offloaded frames that carry 0: wire length from the
 			   IP header on */
+	uint32_t packets; /* 1; of a frame that stands for several, offload correction says more */
 	uint16_t srcport,
 		dstport; /* 0 where the protocol has none, in later fragments, and when cut off */
+	uint16_t header; /* bytes of IP, extension, TCP or UDP headers; 0: not all was there */
+	uint16_t mss;    /* that a SYN announces; 0: none */
 	uint8_t family;  /* 4, 6 */
 	uint8_t protocol;
 	uint8_t tcp_flags;  /* as Flow Logs count them: FIN 1, SYN 2, RST 4, SYN-ACK 18 */

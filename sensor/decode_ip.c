@@ -17,11 +17,39 @@ enum {
 	TCP_FIN_SYN_RST = 0x07,
 	TCP_SYN_ACK = 0x12,
 	TCP_ACK = 0x10,
+	TCP_SYN = 0x02,
+	TCP_HEADER = 20,
+	TCP_NOP = 1,
+	TCP_MSS = 2,
+	UDP_HEADER = 8,
 };
+
+/* The MSS among the options of a SYN (RFC 9293, 3.2), or 0. */
+static uint16_t announced_mss(struct rd rd, size_t header)
+{
+	const uint8_t *p = rd_peek(&rd, header);
+
+	if (!p || !rd_take(&rd, TCP_HEADER))
+		return 0;
+	rd.end = p + header;
+	for (;;) {
+		uint8_t kind = rd_u8(&rd), len;
+
+		if (kind == TCP_NOP)
+			continue;
+		len = rd_u8(&rd);
+		if (rd.bad || kind == 0 || len < 2)
+			return 0;
+		p = rd_take(&rd, len - 2U);
+		if (p && kind == TCP_MSS && len == 4)
+			return be16(p);
+	}
+}
 
 void decode_transport(struct rd *rd, struct decoded *out)
 {
 	const uint8_t *p;
+	size_t header;
 
 	switch (out->protocol) {
 	case IP_TCP:
@@ -30,16 +58,26 @@ void decode_transport(struct rd *rd, struct decoded *out)
 	case IP_SCTP:
 	case IP_UDPLITE:
 		p = rd_peek(rd, 4);
-		if (!p)
+		if (!p) {
+			out->header = 0;
 			return;
+		}
 		out->srcport = be16(p);
 		out->dstport = be16(p + 2);
 		out->has_ports = true;
+		if (out->protocol == IP_UDP)
+			out->header += UDP_HEADER;
 		if (out->protocol != IP_TCP)
 			return;
 		p = rd_peek(rd, 14);
-		if (!p)
+		if (!p) {
+			out->header = 0;
 			return;
+		}
+		header = (p[12] >> 4) * 4U;
+		out->header = header < TCP_HEADER ? 0 : (uint16_t)(out->header + header);
+		if (p[13] & TCP_SYN)
+			out->mss = announced_mss(*rd, header);
 		out->tcp_flags = p[13] & TCP_FIN_SYN_RST;
 		if ((p[13] & TCP_SYN_ACK) == TCP_SYN_ACK)
 			out->tcp_flags |= TCP_ACK;
@@ -64,13 +102,15 @@ static enum decode_result ipv4(struct rd *rd, const uint8_t *h, uint32_t wire, s
 		return DECODE_BAD_HEADER;
 	if (total && total < header)
 		return DECODE_BAD_LENGTH;
-	*out = (struct decoded){.family = 4, .protocol = h[9], .bytes = total ? total : wire};
+	*out = (struct decoded){
+		.family = 4, .protocol = h[9], .bytes = total ? total : wire, .packets = 1};
 	memcpy(out->src.b, h + 12, 4);
 	memcpy(out->dst.b, h + 16, 4);
 	decode_bound(rd, h, out->bytes);
 	/* Only the first fragment holds the transport header. */
 	if (be16(h + 6) & 0x1fff || !rd_take(rd, header))
 		return DECODE_IP;
+	out->header = (uint16_t)header;
 	decode_transport(rd, out);
 	return DECODE_IP;
 }

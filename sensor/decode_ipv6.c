@@ -59,6 +59,7 @@ enum decode_result decode_ipv6(struct rd *rd, const uint8_t *h, uint32_t wire, s
 	*out = (struct decoded){
 		.family = 6,
 		.protocol = h[6],
+		.packets = 1,
 		.bytes = payload ? payload + 40U : ipv6_long_total(rd, h, wire),
 	};
 	memcpy(out->src.b, h + 8, 16);
@@ -86,7 +87,10 @@ enum decode_result decode_ipv6(struct rd *rd, const uint8_t *h, uint32_t wire, s
 			if (be16(ext + 2) & 0xfff8)
 				return DECODE_IP;
 			continue;
-		default: decode_transport(rd, out); return DECODE_IP;
+		default:
+			out->header = (uint16_t)(rd->p - h);
+			decode_transport(rd, out);
+			return DECODE_IP;
 		}
 	}
 }

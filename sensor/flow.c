@@ -178,6 +178,7 @@ void flow_prepare(const struct flow_table *t, const struct decoded *d, uint8_t i
 	};
 	ret->hash = key_hash(t->key, &ret->key);
 	ret->bytes = d->bytes;
+	ret->packets = d->packets;
 	ret->window = window;
 	ret->offset = offset;
 	ret->side = swapped;
@@ -392,13 +393,13 @@ void flow_update(struct flow_table *t, const struct flow_packet *p)
 	}
 	t->sets[slot / FLOW_WAYS].seen[slot % FLOW_WAYS] = seen_at(t, p);
 	d = &e->dir[p->side];
-	if (d->packets == UINT32_MAX || d->bytes + p->bytes < d->bytes)
+	if (d->packets > UINT32_MAX - p->packets || d->bytes + p->bytes < d->bytes)
 		emit(t, e, 1U << p->side, FLOW_OVERFLOW);
 	if (!d->packets) {
 		d->first = d->last = p->offset;
 		push(t, slot, p->side);
 	}
-	d->packets++;
+	d->packets += p->packets;
 	d->bytes += p->bytes;
 	if (p->offset < d->first)
 		d->first = p->offset;

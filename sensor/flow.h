@@ -58,6 +58,7 @@ struct flow_packet {
 	struct flow_key key;
 	uint64_t hash;
 	uint64_t bytes;
+	uint32_t packets; /* that the frame stands for */
 	uint32_t window;
 	uint32_t nsec;   /* of the stamp; filled by the caller */
 	uint16_t offset; /* seconds from the window's begin */

@@ -98,7 +98,8 @@ static void fill_account(const struct pipeline *p, uint16_t iface, uint64_t wind
 	uint64_t live = flow_live_packets(p->flows, (uint8_t)iface);
 
 	for (size_t i = p->pending_done; i < p->n_pending; i++)
-		live += p->pending[i].key.iface == iface;
+		if (p->pending[i].key.iface == iface)
+			live += p->pending[i].packets;
 	account_fill(&p->account, iface, live, window, ret);
 }
 

@@ -146,6 +146,52 @@ static void cut_anywhere(void **state)
 	}
 }
 
+/* What offload correction needs: where the payload begins, and the MSS of a SYN. */
+static void headers_and_mss(void **state)
+{
+#define TCP(size, flags) "9c40 01bb 00000000 00000000 " size flags " ffff 0000 0000 "
+	static const struct {
+		const char *hex;
+		unsigned header, mss;
+	} heads[] = {
+		{IP4("0064", "0000", "11") UDP, 20 + 8, 0},
+		{IP4("0064", "2000", "11") UDP, 20 + 8, 0}, /* a first fragment */
+		{IP4("0064", "0001", "11") UDP, 0, 0},      /* a later one */
+		{IP4("0064", "0000", "01") UDP, 20, 0},     /* no header is known of it */
+		{IP4("0064", "0000", "06") TCP("50", "10"), 20 + 20, 0},
+		{IP4("0064", "0000", "06") TCP("80", "10"), 20 + 32, 0},
+		{IP4("0064", "0000", "06") TCP("40", "10"), 0, 0}, /* 16 bytes of TCP: a lie */
+		{IP4("0064", "0000", "06") "9c40 01bb 00000000 00000000 50", 0, 0}, /* cut */
+		{IP4("0064", "0000", "06") "9c40", 0, 0},
+		{IP4("0064", "0000", "06") TCP("60", "02") "020405b4", 20 + 24, 1460},
+		{IP4("0064", "0000", "06") TCP("70", "12") "01010204 2301 0000", 20 + 28, 8961},
+		{IP4("0064", "0000", "06") TCP("60", "10") "020405b4", 20 + 24, 0}, /* no SYN */
+		{IP4("0064", "0000", "06") TCP("60", "02") "00020405b4", 20 + 24,
+		 0}, /* after the end */
+		{IP4("0064", "0000", "06") TCP("60", "02") "0301ffff", 20 + 24, 0},
+		{IP4("0064", "0000", "06") TCP("60", "02") "010101 02", 20 + 24, 0},
+		{IP4("0064", "0000", "06") TCP("60", "02") "0204", 20 + 24, 0}, /* cut */
+		{"4600006400010000400600000a000001c000020101010101" TCP("50", "10"), 24 + 20, 0},
+		{IP6("0064", "00") "0600010400000000" TCP("60", "02") "020405a0", 40 + 8 + 24,
+		 1440},
+		{IP6("0064", "2c") "0600000800000001" TCP("50", "10"), 0, 0},
+	};
+#undef TCP
+
+	(void)state;
+	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		uint8_t bytes[256];
+		struct packet p = {
+			.data = bytes, .captured = from_hex(heads[i].hex, bytes), .wire = 1000};
+		struct decoded d;
+
+		assert_int_equal(decode_packet(RAW, &p, &d), DECODE_IP);
+		assert_int_equal(d.packets, 1);
+		if (d.header != heads[i].header || d.mss != heads[i].mss)
+			fail_msg("frame %zu: header %u, mss %u", i, d.header, d.mss);
+	}
+}
+
 static void every_result_has_a_name(void **state)
 {
 	(void)state;
@@ -159,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames),
 		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(headers_and_mss),
 		cmocka_unit_test(every_result_has_a_name),
 	};
 

@@ -27,7 +27,8 @@ struct model {
 
 static struct decoded packet_of(unsigned peer, bool answer)
 {
-	struct decoded d = {.family = 4, .protocol = 17, .bytes = 28 + peer, .has_ports = true};
+	struct decoded d = {
+		.family = 4, .protocol = 17, .bytes = 28 + peer, .packets = 1, .has_ports = true};
 	struct addr local = {{10, 0, 0, 1}}, remote = {{192, 0, 2, (uint8_t)peer}};
 
 	d.src = answer ? remote : local;
@@ -178,6 +179,28 @@ static void an_update_emits_a_stale_entry_first(void **state)
 	flow_table_free(t);
 }
 
+/* A record's count has 32 bits: what does not fit goes out first. */
+static void a_frame_may_stand_for_many_packets(void **state)
+{
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 16, false);
+	struct decoded d = packet_of(3, false);
+
+	(void)state;
+	d.packets = UINT32_MAX - 4;
+	put(t, &d, 0, 0);
+	d.packets = 4;
+	put(t, &d, 0, 1);
+	assert_int_equal(m.emitted, 0);
+	assert_int_equal(flow_live_packets(t, 3), UINT32_MAX);
+	d.packets = 1;
+	put(t, &d, 0, 2);
+	assert_int_equal(m.emitted, 1);
+	assert_int_equal(m.packets[0][3][0], UINT32_MAX);
+	assert_int_equal(flow_live_packets(t, 3), 1);
+	flow_table_free(t);
+}
+
 /* Tags have 15 bits: among so many flows in two sets some must meet another's tag, and only the key tells them apart. */
 static void flows_that_differ_in_a_port_are_two(void **state)
 {
@@ -279,6 +302,7 @@ int main(void)
 		cmocka_unit_test(every_packet_is_in_one_record),
 		cmocka_unit_test(records_come_in_the_order_of_first_packets),
 		cmocka_unit_test(an_update_emits_a_stale_entry_first),
+		cmocka_unit_test(a_frame_may_stand_for_many_packets),
 		cmocka_unit_test(flows_that_differ_in_a_port_are_two),
 		cmocka_unit_test(the_initiator_is_who_began),
 		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
