@@ -62,9 +62,9 @@ sensor-$(CONFIG_LIVE) += platform/ifaddr
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_LOOP) += platform/loop sensor/session_loop
-sensor-$(CONFIG_STREAM) += platform/tls proto/batch_write sensor/spool sensor/uplink sensor/session_stream
+sensor-$(CONFIG_STREAM) += platform/tls platform/crypto_pem platform/crypto_sign proto/batch_write sensor/spool sensor/uplink sensor/session_stream
 
-ledger-y := proto/batch_read $(addprefix evidence/,ledger_segment ledger_write ledger_read replay findings)
+ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read $(addprefix evidence/,ledger_segment ledger_write ledger_read replay findings)
 collector-y := $(base-y) $(sandbox-y) $(ledger-y) platform/loop platform/tls $(addprefix collector/,main confine ingest console)
 analyst-y := $(base-y) $(ledger-y) platform/crypto_cert proto/flowrec_json $(addprefix analyst/,main query records summary findings pki)
 

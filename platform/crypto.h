@@ -47,6 +47,6 @@ struct crypto_cert_request {
 	const char *key_file;  /* written, mode 0600; must not exist: ERR_EXISTS */
 };
 
-/* Makes a key and its certificate. ERR_USAGE: name or dates that must be mended. ERR_FORMAT: an
- * issuer's file that is none. On failure neither file is left behind. */
+/* Makes a key and its certificate. ERR_USAGE: name or dates that must be mended. ERR_TLS: an issuer's
+ * file that is none; ERR_FORMAT: an issuer that is no CA. On failure neither file is left behind. */
 int crypto_cert_make(const struct crypto_cert_request *request, struct err *err);

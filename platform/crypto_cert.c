@@ -20,27 +20,16 @@
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crt.h>
 
+#include "platform/crypto_pem.h"
 #include "platform/file.h"
 
-enum {
-	CERT_SERIAL_BYTES = 16,
-	CERT_PEM_MAX = 2048,
-	CERT_KEY_PEM_MAX = 512,
-	CERT_FILE_MAX = 64 * 1024
-};
+enum { CERT_SERIAL_BYTES = 16, CERT_PEM_MAX = 2048, CERT_KEY_PEM_MAX = 512 };
 
 /* SEQUENCE { OID }: id-kp-serverAuth, id-kp-clientAuth (RFC 5280, 4.2.1.12). */
 static const uint8_t eku_server[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06,
 				     0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
 static const uint8_t eku_client[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06,
 				     0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
-
-static int cert_random(void *ctx, unsigned char *out, size_t len)
-{
-	(void)ctx;
-	crypto_random(out, len);
-	return 0;
-}
 
 static int cert_failed(struct err *err, const char *what, int rc)
 {
@@ -57,39 +46,15 @@ struct issuer {
 
 static int issuer_read(struct issuer *issuer, const struct crypto_cert_request *rq, struct err *err)
 {
-	char *pem;
-	size_t len;
-	int rc = file_read_all(rq->issuer_cert, CERT_FILE_MAX, &pem, &len, err);
+	int rc = crypto_pem_cert(&issuer->cert, rq->issuer_cert, err);
 
+	if (rc == 0)
+		rc = crypto_pem_key(&issuer->key, rq->issuer_key, err);
+	if (rc == 0)
+		rc = crypto_pem_pair(&issuer->cert, rq->issuer_cert, &issuer->key, rq->issuer_key,
+				     err);
 	if (rc != 0)
 		return rc;
-	rc = mbedtls_x509_crt_parse(&issuer->cert, (const unsigned char *)pem, len + 1);
-	free(pem);
-	if (rc != 0)
-		return err_set(err, ERR_FORMAT, "%s: not a certificate in PEM form",
-			       rq->issuer_cert);
-	rc = file_read_all(rq->issuer_key, CERT_FILE_MAX, &pem, &len, err);
-	if (rc != 0)
-		return rc;
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-	rc = mbedtls_pk_parse_key(&issuer->key, (const unsigned char *)pem, len + 1, NULL, 0);
-#else
-	rc = mbedtls_pk_parse_key(&issuer->key, (const unsigned char *)pem, len + 1, NULL, 0,
-				  cert_random, NULL);
-#endif
-	mbedtls_platform_zeroize(pem, len);
-	free(pem);
-	if (rc != 0)
-		return err_set(err, ERR_FORMAT, "%s: not a private key in PEM form",
-			       rq->issuer_key);
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-	rc = mbedtls_pk_check_pair(&issuer->cert.pk, &issuer->key);
-#else
-	rc = mbedtls_pk_check_pair(&issuer->cert.pk, &issuer->key, cert_random, NULL);
-#endif
-	if (rc != 0)
-		return err_set(err, ERR_FORMAT, "%s is not the key of %s", rq->issuer_key,
-			       rq->issuer_cert);
 	if (mbedtls_x509_dn_gets(issuer->name, sizeof(issuer->name), &issuer->cert.subject) < 0)
 		return err_set(err, ERR_FORMAT, "%s: its name is too long", rq->issuer_cert);
 	return 0;
@@ -225,8 +190,8 @@ static int make_pem(char pem[static CERT_PEM_MAX], char key_pem[static CERT_KEY_
 	int rc = mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
 
 	if (rc == 0)
-		rc = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), cert_random,
-					 NULL);
+		rc = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key),
+					 crypto_pem_random, NULL);
 	if (rc == 0)
 		rc = mbedtls_pk_write_key_pem(key, (unsigned char *)key_pem, CERT_KEY_PEM_MAX);
 	if (rc != 0)
@@ -237,7 +202,7 @@ static int make_pem(char pem[static CERT_PEM_MAX], char key_pem[static CERT_KEY_
 	rc = set_all(&crt, rq, issuer ? issuer->name : NULL, from, to);
 	if (rc == 0)
 		rc = mbedtls_x509write_crt_pem(&crt, (unsigned char *)pem, CERT_PEM_MAX,
-					       cert_random, NULL);
+					       crypto_pem_random, NULL);
 	mbedtls_x509write_crt_free(&crt);
 	if (rc != 0)
 		return cert_failed(err, "signing", rc);

@@ -19,14 +19,13 @@
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
-#include <mbedtls/platform_util.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ciphersuites.h>
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crt.h>
 
 #include "platform/crypto.h"
-#include "platform/file.h"
+#include "platform/crypto_pem.h"
 
 /* No accessor tells which alert came in, in 2.28 or 3.6. */
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
@@ -43,7 +42,6 @@
 #endif
 
 enum {
-	TLS_FILE_MAX = 64 * 1024,
 	TLS_RECORD_MAX = 16 * 1024,
 	TLS_RECORDS_PER_TURN = 32, /* then the other connections have their turn */
 	TLS_LINGER_MS = 1000       /* for the peer to take our last words and close */
@@ -104,13 +102,6 @@ static const int tls_suites[] = {
 	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
 	0};
 
-static int tls_random(void *ctx, unsigned char *out, size_t len)
-{
-	(void)ctx;
-	crypto_random(out, len);
-	return 0;
-}
-
 /* ---- certificates ---- */
 
 /* The one common name, if it is one that we would issue. */
@@ -159,6 +150,7 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 	}
 	if (depth > 0)
 		return 0;
+	crypto_sha256(tls->peer.certificate, crt->raw.p, crt->raw.len);
 	if (!cert_name(tls->peer.name, crt))
 		*flags |= MBEDTLS_X509_BADCERT_OTHER;
 	if (!cert_has_role(crt, client ? TLS_SERVER : TLS_CLIENT))
@@ -168,42 +160,6 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 
 /* ---- configuration ---- */
 
-static int read_cert(mbedtls_x509_crt *crt, const char *file, struct err *err)
-{
-	char *pem;
-	size_t len;
-	int rc = file_read_all(file, TLS_FILE_MAX, &pem, &len, err);
-
-	if (rc != 0)
-		return rc;
-	rc = mbedtls_x509_crt_parse(crt, (const unsigned char *)pem, len + 1);
-	free(pem);
-	if (rc != 0)
-		return err_set(err, ERR_TLS, "%s: no certificate in PEM form in it", file);
-	return 0;
-}
-
-static int read_key(mbedtls_pk_context *key, const char *file, struct err *err)
-{
-	char *pem;
-	size_t len;
-	int rc = file_read_all(file, TLS_FILE_MAX, &pem, &len, err);
-
-	if (rc != 0)
-		return rc;
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-	rc = mbedtls_pk_parse_key(key, (const unsigned char *)pem, len + 1, NULL, 0);
-#else
-	rc = mbedtls_pk_parse_key(key, (const unsigned char *)pem, len + 1, NULL, 0, tls_random,
-				  NULL);
-#endif
-	mbedtls_platform_zeroize(pem, len);
-	free(pem);
-	if (rc != 0)
-		return err_set(err, ERR_TLS, "%s: no private key in PEM form in it", file);
-	return 0;
-}
-
 /* Mistakes that every peer would refuse are told here, where the files can be named. */
 static int check_own(struct tls_config *config, const char *ca_file, const char *cert_file,
 		     const char *key_file, struct err *err)
@@ -212,13 +168,9 @@ static int check_own(struct tls_config *config, const char *ca_file, const char 
 	uint32_t flags = 0;
 	int rc;
 
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-	rc = mbedtls_pk_check_pair(&config->own.pk, &config->key);
-#else
-	rc = mbedtls_pk_check_pair(&config->own.pk, &config->key, tls_random, NULL);
-#endif
+	rc = crypto_pem_pair(&config->own, cert_file, &config->key, key_file, err);
 	if (rc != 0)
-		return err_set(err, ERR_TLS, "%s is not the key of %s", key_file, cert_file);
+		return rc;
 	rc = mbedtls_x509_crt_verify(&config->own, &config->ca, NULL, NULL, &flags, NULL, NULL);
 	if (rc != 0 && (rc != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || (flags & ~dates) != 0))
 		return err_set(err, ERR_TLS, "%s was not signed by the CA in %s", cert_file,
@@ -261,7 +213,7 @@ static int set_up(struct tls_config *config)
 #endif
 	mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
 	mbedtls_ssl_conf_ciphersuites(ssl, tls_suites);
-	mbedtls_ssl_conf_rng(ssl, tls_random, NULL);
+	mbedtls_ssl_conf_rng(ssl, crypto_pem_random, NULL);
 	mbedtls_ssl_conf_ca_chain(ssl, &config->ca, NULL);
 	return mbedtls_ssl_conf_own_cert(ssl, &config->own, &config->key);
 }
@@ -284,11 +236,11 @@ int tls_config_new(struct tls_config **ret, enum tls_role role, const char *ca_f
 		rc = err_set(err, -ENOMEM, "out of memory for TLS");
 		goto out;
 	}
-	rc = read_cert(&config->ca, ca_file, err);
+	rc = crypto_pem_cert(&config->ca, ca_file, err);
 	if (rc == 0)
-		rc = read_cert(&config->own, cert_file, err);
+		rc = crypto_pem_cert(&config->own, cert_file, err);
 	if (rc == 0)
-		rc = read_key(&config->key, key_file, err);
+		rc = crypto_pem_key(&config->key, key_file, err);
 	if (rc == 0)
 		rc = check_own(config, ca_file, cert_file, key_file, err);
 	if (rc != 0)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "platform/addr.h"
+#include "platform/crypto.h"
 #include "platform/err.h"
 #include "platform/loop.h"
 
@@ -34,6 +35,7 @@ struct tls_peer {
 	char name[TLS_NAME_MAX]; /* common name of the verified certificate */
 	bool dates_wrong;  /* client only: our clock lies outside the peer's certificate's dates */
 	char protocol[16]; /* "TLSv1.2" */
+	uint8_t certificate[SHA256_BYTES]; /* SHA-256 of the verified certificate's DER */
 };
 
 /* What a connection tells its owner. `closed` comes once and last; the owner then calls tls_free().

@@ -216,9 +216,9 @@ static void test_refusals(void **state)
 		{"a", CRYPTO_CLIENT, 1, 253402300800, "ca.crt", "ca.key", ERR_USAGE, "10000"},
 		{"a", CRYPTO_CLIENT, 1, 2, NULL, NULL, -EINVAL, "CA's"},
 		{"a", CRYPTO_CLIENT, 1, 2, "none.crt", "ca.key", -ENOENT, "none.crt"},
-		{"a", CRYPTO_CLIENT, 1, 2, "ca.key", "ca.key", ERR_FORMAT, "not a certificate"},
-		{"a", CRYPTO_CLIENT, 1, 2, "ca.crt", "ca.crt", ERR_FORMAT, "not a private key"},
-		{"a", CRYPTO_CLIENT, 1, 2, "ca.crt", "s.key", ERR_FORMAT,
+		{"a", CRYPTO_CLIENT, 1, 2, "ca.key", "ca.key", ERR_TLS, "no certificate"},
+		{"a", CRYPTO_CLIENT, 1, 2, "ca.crt", "ca.crt", ERR_TLS, "no private key"},
+		{"a", CRYPTO_CLIENT, 1, 2, "ca.crt", "s.key", ERR_TLS,
 		 "is not the key of ca.crt"},
 		{"a", CRYPTO_CLIENT, 1, 2, "s.crt", "s.key", ERR_FORMAT, "not a CA"},
 	};

@@ -331,6 +331,21 @@ static void spin(void)
 
 /* ---- who is let in ---- */
 
+/* openssl's word on whose certificate that is. */
+static void assert_certificate(const uint8_t digest[static SHA256_BYTES], const char *file)
+{
+	char command[128], line[80] = "", hex[SHA256_HEX];
+	FILE *f;
+
+	snprintf(command, sizeof(command), "openssl x509 -in %s -outform DER | sha256sum", file);
+	f = popen(command, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	pclose(f);
+	line[SHA256_HEX - 1] = '\0';
+	assert_string_equal(crypto_hex(hex, digest, SHA256_BYTES), line);
+}
+
 static void test_good_handshake(void **state)
 {
 	struct end client = {0}, server = {0};
@@ -345,6 +360,8 @@ static void test_good_handshake(void **state)
 	assert_string_equal(server.peer.protocol, "TLSv1.2");
 	assert_false(client.peer.dates_wrong);
 	assert_false(server.peer.dates_wrong);
+	assert_certificate(client.peer.certificate, "collector.crt");
+	assert_certificate(server.peer.certificate, "sensor.crt");
 	part(&client, &server);
 }
 
