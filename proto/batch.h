@@ -34,7 +34,7 @@ enum {
 #endif
 	/* Head, gap and the columns' tags; the longest record, alert and account. */
 	BATCH_WRITE_BYTES =
-		512 + BATCH_WRITE_RECORDS * 91 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 103,
+		512 + BATCH_WRITE_RECORDS * 91 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 136,
 };
 
 struct batch_alert {
@@ -51,6 +51,9 @@ struct batch_account {
 	uint64_t window; /* Unix seconds */
 	uint64_t received, recorded, live, not_ip, malformed, cut;
 	uint64_t kernel_dropped, nic_dropped;
+	/* Beside the equation: frames of which the capture kept a part; and of those recorded, IPv4 headers
+	 * with a wrong checksum, and lengths beyond what was on the wire. */
+	uint64_t snapped, bad_checksum, beyond_wire;
 	bool kernel_known, nic_known; /* false: the counter could not be read */
 	uint16_t iface;
 };

@@ -32,7 +32,7 @@ enum {
 		       4 * 10 /* packets, bytes, start, duration */ + 1 /* flags */ + 3 /* rule */ +
 		       1 /* interface */,
 	ALERT_BYTES = 2 + 2 * 2 + 2 * 18 + 2 * 4 + 3 + 2 * 11 + 2,
-	ACCOUNT_BYTES = 2 + 2 + 9 * 11,
+	ACCOUNT_BYTES = 2 + 2 + 12 * 11,
 };
 
 /* Hence a batch whose counts are kept fits, whatever its values. */
@@ -283,6 +283,9 @@ bool batch_add_account(struct batch_writer *w, const struct batch_account *accou
 	a->not_ip = account->not_ip;
 	a->malformed = account->malformed;
 	a->cut = account->cut;
+	a->snapped = account->snapped;
+	a->bad_checksum = account->bad_checksum;
+	a->beyond_wire = account->beyond_wire;
 	if (account->kernel_known) {
 		a->kernel_case = FP__ACCOUNT__KERNEL_KERNEL_DROPPED;
 		a->kernel_dropped = account->kernel_dropped;

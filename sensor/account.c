@@ -46,6 +46,9 @@ void account_fill(const struct account *account, uint16_t iface, uint64_t live, 
 		.not_ip = sum_results(a, DECODE_FIRST_NOT_IP, DECODE_FIRST_BAD),
 		.malformed = sum_results(a, DECODE_FIRST_BAD, DECODE_RESULTS),
 		.cut = a->cut,
+		.snapped = a->snapped,
+		.bad_checksum = a->bad_checksum,
+		.beyond_wire = a->beyond_wire,
 		.kernel_dropped = a->kernel.dropped,
 		.kernel_known = a->kernel.known,
 	};
@@ -59,6 +62,9 @@ void account_add(struct batch_account *sum, const struct batch_account *more)
 	sum->not_ip += more->not_ip;
 	sum->malformed += more->malformed;
 	sum->cut += more->cut;
+	sum->snapped += more->snapped;
+	sum->bad_checksum += more->bad_checksum;
+	sum->beyond_wire += more->beyond_wire;
 	sum->kernel_dropped += more->kernel_dropped;
 	sum->nic_dropped += more->nic_dropped;
 	sum->kernel_known = sum->kernel_known && more->kernel_known;
@@ -99,6 +105,12 @@ void account_print(const struct account *account, const struct batch_account *su
 
 	print_reasons(account, out, "not-ip: ", DECODE_FIRST_NOT_IP, DECODE_FIRST_BAD);
 	print_reasons(account, out, "malformed: ", DECODE_FIRST_BAD, DECODE_RESULTS);
+	if (sum->snapped || sum->bad_checksum || sum->beyond_wire)
+		fprintf(out,
+			"counted all the same: snapped=%llu ip-checksum=%llu "
+			"length-beyond-wire=%llu\n",
+			(unsigned long long)sum->snapped, (unsigned long long)sum->bad_checksum,
+			(unsigned long long)sum->beyond_wire);
 	fprintf(out,
 		"packets: received %llu = recorded %llu + not-ip %llu + malformed %llu + cut %llu "
 		"(residual %lld); "

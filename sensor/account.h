@@ -4,6 +4,8 @@
  *
  *      received = recorded + live + not IP + malformed + cut
  *
+ * Beside it, not terms of it: frames that were recorded though something is wrong with them.
+ *
  * `recorded` and `live` are summed from the records and the table's entries themselves, never from a
  * counter beside them, so that the residual proves something. A counter that could not be read is
  * unknown, never 0. Pure: reads no counter and no clock, gets them told.
@@ -25,6 +27,8 @@ struct account_interface {
 	uint64_t result[DECODE_RESULTS];
 	uint64_t recorded; /* summed from the records that went out */
 	uint64_t cut;      /* taken by libpcap, never handed over; known when the run ends */
+	uint64_t snapped;  /* frames of which the capture kept a part */
+	uint64_t bad_checksum, beyond_wire; /* of those recorded: as struct decoded has it */
 	struct capture_stats kernel;
 };
 
@@ -33,11 +37,19 @@ struct account {
 	struct account_interface of[WIRE_INTERFACES_MAX];
 };
 
-/* A frame came in. */
-static inline void account_frame(struct account *account, uint16_t iface, enum decode_result result)
+/* A frame came in. `decoded` counts when the result is DECODE_IP. */
+static inline void account_frame(struct account *account, const struct packet *packet,
+				 enum decode_result result, const struct decoded *decoded)
 {
-	account->of[iface].received++;
-	account->of[iface].result[result]++;
+	struct account_interface *a = &account->of[packet->iface];
+
+	a->received++;
+	a->result[result]++;
+	a->snapped += packet->captured < packet->wire;
+	if (result != DECODE_IP)
+		return;
+	a->bad_checksum += decoded->bad_checksum;
+	a->beyond_wire += decoded->beyond_wire;
 }
 
 /* The kernel's counters as they stand now. True when it dropped packets since the last time. */

@@ -54,6 +54,8 @@ struct decoded {
 	bool has_ports;     /* the ports were read */
 	bool has_icmp_type; /* icmp_type was read */
 	uint8_t icmp_type;
+	bool bad_checksum; /* IPv4: the header was wholly captured and its checksum is wrong */
+	bool beyond_wire;  /* the IP header claims more bytes than the frame had */
 };
 
 /* DLT_* numbers that decode_packet() accepts. */

@@ -94,6 +94,21 @@ void decode_transport(struct rd *rd, struct decoded *out)
 	}
 }
 
+/* RFC 1071: the words of a header, its checksum among them, add up to all ones, in whichever byte order
+ * and whatever their width, since 2^16 and 2^32 leave 1 modulo 2^16 - 1. */
+static bool is_sum_right(const uint8_t *header, unsigned len)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < len; i += 4) {
+		uint32_t word;
+
+		memcpy(&word, header + i, sizeof word);
+		sum += word;
+	}
+	return sum % 0xffff == 0;
+}
+
 static enum decode_result ipv4(struct rd *rd, const uint8_t *h, uint32_t wire, struct decoded *out)
 {
 	unsigned header = (h[0] & 15U) * 4, total = be16(h + 2);
@@ -107,8 +122,12 @@ static enum decode_result ipv4(struct rd *rd, const uint8_t *h, uint32_t wire, s
 	memcpy(out->src.b, h + 12, 4);
 	memcpy(out->dst.b, h + 16, 4);
 	decode_bound(rd, h, out->bytes);
+	out->beyond_wire = total > wire;
+	if (!rd_take(rd, header))
+		return DECODE_IP;
+	out->bad_checksum = !is_sum_right(h, header);
 	/* Only the first fragment holds the transport header. */
-	if (be16(h + 6) & 0x1fff || !rd_take(rd, header))
+	if (be16(h + 6) & 0x1fff)
 		return DECODE_IP;
 	out->header = (uint16_t)header;
 	decode_transport(rd, out);

@@ -62,6 +62,7 @@ enum decode_result decode_ipv6(struct rd *rd, const uint8_t *h, uint32_t wire, s
 		.packets = 1,
 		.bytes = payload ? payload + 40U : ipv6_long_total(rd, h, wire),
 	};
+	out->beyond_wire = out->bytes > wire;
 	memcpy(out->src.b, h + 8, 16);
 	memcpy(out->dst.b, h + 24, 16);
 	decode_bound(rd, h, out->bytes);

@@ -255,7 +255,7 @@ static void on_packet(void *ctx, const struct packet *packet)
 	uint32_t window;
 	uint16_t offset;
 
-	account_frame(&p->account, packet->iface, result);
+	account_frame(&p->account, packet, result, &decoded);
 	if (result != DECODE_IP)
 		return;
 	window_place(&p->window, packet->sec, &window, &offset);

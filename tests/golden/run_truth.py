@@ -21,17 +21,19 @@ WINDOW_S = 60
 
 
 def read_truth(path):
-    counters, links, records = {}, "", []
+    counters, links, notes, records = {}, "", {}, []
     with open(path, encoding="utf-8") as f:
         for line in f:
             line = line.rstrip("\n")
             if line.startswith("# links "):
                 links = line[8:]
+            elif line.startswith("# notes ") and line != "# notes -":
+                notes = {k: int(v) for k, v in (item.split("=") for item in line[8:].split())}
             elif line.startswith("# frames="):
                 counters = {k: int(v) for k, v in (item.split("=") for item in line[2:].split())}
             elif not line.startswith("#"):
                 records.append(line.split(" ")[1:])
-    return counters, links, sorted(records)
+    return counters, links, notes, sorted(records)
 
 
 def read_output(text):
@@ -72,7 +74,7 @@ def text(records):
     return "\n".join(" ".join(r) for r in records)
 
 
-def compare(result, path, counters, records):
+def compare(result, path, counters, notes, records):
     got = read_output(result.out)
     if runs_backwards(path):
         got, records = merged(got), merged(records)
@@ -82,6 +84,8 @@ def compare(result, path, counters, records):
            "ip": equation["recorded"]},
           {"frames": counters["frames"], "not_ip": counters["not_ip"], "unparsed": counters["unparsed"],
            "ip": counters["ipv4"] + counters["ipv6"]}, "counters")
+    equal((equation["noted"]["snapped"], equation["noted"]["length-beyond-wire"]),
+          (notes.get("captured_short", 0), notes.get("ip_len_gt_wire", 0)), "frames snapped, lengths beyond the wire")
 
 
 def stopped(result, row, counters, records):
@@ -103,7 +107,7 @@ def stopped(result, row, counters, records):
 
 
 def capture(path, truth, row):
-    counters, links, records = read_truth(truth)
+    counters, links, notes, records = read_truth(truth)
     result = run("flowproof-sensor", "-r", path, "-F", FIELDS, "-o", "-")
     if "**libpcap" in row:
         stopped(result, row, counters, records)
@@ -112,7 +116,7 @@ def capture(path, truth, row):
         match(LINK_NAMES[links.split("=")[0]], result.err.lower(), "the message does not name the link type")
         equal(result.out.count("\n") <= 1, True, "nothing but a header line may come of it")
     else:
-        compare(result.expect(0), path, counters, records)
+        compare(result.expect(0), path, counters, notes, records)
 
 
 def main():

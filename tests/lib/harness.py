@@ -218,7 +218,8 @@ SUMMARY = re.compile(
 def summary(err):
     """The packet equation from the end of a sensor's standard error, checked: residual 0, sums right, stated once.
 
-    Beside the totals: "not-ip reasons" and "malformed reasons" as dictionaries."""
+    Beside the totals: "not-ip reasons" and "malformed reasons" as dictionaries, and "noted": what was counted though something is
+    wrong with it."""
     lines = err.rstrip("\n").split("\n")
     if lines[-1].startswith("flowproof-sensor: "):
         lines.pop()  # why it failed comes after what it did
@@ -238,4 +239,8 @@ def summary(err):
             reasons[name] = int(value)
         equal(sum(reasons.values()), ret[kind], f"sum of the reasons for {kind}")
         ret[kind + " reasons"] = reasons
+    ret["noted"] = {"snapped": 0, "ip-checksum": 0, "length-beyond-wire": 0}
+    for line in lines:
+        if line.startswith("counted all the same: "):
+            ret["noted"] = {k: int(v) for k, v in (item.split("=") for item in line.split(": ")[1].split())}
     return ret

@@ -309,6 +309,9 @@ static struct batch_account largest_account(void)
 		.cut = UINT64_MAX,
 		.kernel_dropped = UINT64_MAX,
 		.nic_dropped = UINT64_MAX,
+		.snapped = UINT64_MAX,
+		.bad_checksum = UINT64_MAX,
+		.beyond_wire = UINT64_MAX,
 		.kernel_known = true,
 		.nic_known = true,
 		.iface = WIRE_INTERFACES_MAX - 1,
@@ -501,6 +504,9 @@ static void test_head_alert_account(void **state)
 		.malformed = 10,
 		.cut = 4,
 		.kernel_dropped = 0,
+		.snapped = 7,
+		.bad_checksum = 8,
+		.beyond_wire = 9,
 		.kernel_known = true,
 		.nic_known = false,
 		.iface = 3,
@@ -558,6 +564,9 @@ static void test_head_alert_account(void **state)
 	assert_int_equal(account->not_ip, 15);
 	assert_int_equal(account->malformed, 10);
 	assert_int_equal(account->cut, 4);
+	assert_int_equal(account->snapped, 7);
+	assert_int_equal(account->bad_checksum, 8);
+	assert_int_equal(account->beyond_wire, 9);
 	assert_int_equal(account->iface, 3);
 	assert_true(account->kernel_known);
 	assert_int_equal(account->kernel_dropped, 0);
@@ -816,7 +825,7 @@ static void test_refused_head(void **state)
 		{"alert has a field that is unknown", {5, "2a120803" ALERT "5801"}},
 		{NULL, {6, "3202100f"}},
 		{"account's interface", {6, "32021010"}},
-		{"account has a field that is unknown", {6, "32025801"}},
+		{"account has a field that is unknown", {6, "32027801"}},
 		{NULL, {1, "08053a26080210041a20" AB32}},
 		{"32 bytes", {1, "08053a25080210041a1f" AB8 AB8 AB8 "ababababababab"}},
 		{"before it",

@@ -25,8 +25,11 @@ static int fresh(void **state)
 
 static void frames(uint16_t iface, enum decode_result result, int n)
 {
+	const struct packet packet = {.iface = iface, .captured = 60, .wire = 60};
+	const struct decoded plain = {.family = 4};
+
 	for (int i = 0; i < n; i++)
-		account_frame(&account, iface, result);
+		account_frame(&account, &packet, result, &plain);
 }
 
 static struct batch_account filled(uint16_t iface, uint64_t live)
@@ -60,6 +63,29 @@ static void every_frame_has_its_place(void **state)
 	a = filled(1, 3); /* one that is neither in a record nor in the table */
 	assert_int_equal(batch_account_residual(&a), 1);
 	assert_int_equal(filled(0, 0).received, 0);
+}
+
+/* What is wrong with a frame is counted beside the equation, and of frames that are no IP only that they were cut. */
+static void noted(void **state)
+{
+	const struct packet packet = {.iface = 1, .captured = 60, .wire = 61};
+	const struct decoded wrong = {.family = 4, .bad_checksum = true, .beyond_wire = true};
+	struct batch_account a, sum;
+
+	(void)state;
+	frames(1, DECODE_IP, 5);
+	account_frame(&account, &packet, DECODE_IP, &wrong);
+	account_frame(&account, &packet, DECODE_BAD_LINK, &wrong);
+	a = filled(1, 6);
+	assert_int_equal(a.snapped, 2);
+	assert_int_equal(a.bad_checksum, 1);
+	assert_int_equal(a.beyond_wire, 1);
+	assert_int_equal(batch_account_residual(&a), 0);
+	sum = a;
+	account_add(&sum, &a);
+	assert_int_equal(sum.snapped, 4);
+	assert_int_equal(sum.bad_checksum, 2);
+	assert_int_equal(sum.beyond_wire, 2);
 }
 
 static void what_was_cut_is_known_at_the_end(void **state)
@@ -135,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_frame_has_its_place, fresh),
+		cmocka_unit_test_setup(noted, fresh),
 		cmocka_unit_test_setup(what_was_cut_is_known_at_the_end, fresh),
 		cmocka_unit_test_setup(one_unknown_makes_the_sum_unknown, fresh),
 		cmocka_unit_test_setup(printed, fresh),
