@@ -39,6 +39,9 @@ enum decode_result {
 
 enum { DECODE_FIRST_NOT_IP = DECODE_NOT_IP_ARP, DECODE_FIRST_BAD = DECODE_BAD_LINK };
 
+/* What part of a datagram a packet is. */
+enum decode_fragment { DECODE_WHOLE, DECODE_FRAGMENT_FIRST, DECODE_FRAGMENT_LATER };
+
 struct decoded {
 	struct addr src, dst;
 	uint64_t bytes;   /* IP total length; of offloaded frames that carry 0: wire length from the
@@ -56,6 +59,9 @@ struct decoded {
 	uint8_t icmp_type;
 	bool bad_checksum; /* IPv4: the header was wholly captured and its checksum is wrong */
 	bool beyond_wire;  /* the IP header claims more bytes than the frame had */
+	uint8_t fragment;  /* enum decode_fragment; an IPv6 datagram of one fragment is whole */
+	uint8_t fragment_protocol; /* of a fragment: what IPv4 or the fragment header names */
+	uint32_t fragment_id;      /* of a fragment */
 };
 
 /* DLT_* numbers that decode_packet() accepts. */

@@ -22,6 +22,8 @@ enum {
 	TCP_NOP = 1,
 	TCP_MSS = 2,
 	UDP_HEADER = 8,
+	IP4_MORE = 0x2000,
+	IP4_OFFSET = 0x1fff,
 };
 
 /* The MSS among the options of a SYN (RFC 9293, 3.2), or 0. */
@@ -123,11 +125,17 @@ static enum decode_result ipv4(struct rd *rd, const uint8_t *h, uint32_t wire, s
 	memcpy(out->dst.b, h + 16, 4);
 	decode_bound(rd, h, out->bytes);
 	out->beyond_wire = total > wire;
+	if (be16(h + 6) & (IP4_OFFSET | IP4_MORE)) {
+		out->fragment =
+			be16(h + 6) & IP4_OFFSET ? DECODE_FRAGMENT_LATER : DECODE_FRAGMENT_FIRST;
+		out->fragment_id = be16(h + 4);
+		out->fragment_protocol = out->protocol;
+	}
 	if (!rd_take(rd, header))
 		return DECODE_IP;
 	out->bad_checksum = !is_sum_right(h, header);
 	/* Only the first fragment holds the transport header. */
-	if (be16(h + 6) & 0x1fff)
+	if (out->fragment == DECODE_FRAGMENT_LATER)
 		return DECODE_IP;
 	out->header = (uint16_t)header;
 	decode_transport(rd, out);

@@ -11,6 +11,8 @@
 enum {
 	OPTION_PAD1 = 0,
 	OPTION_JUMBO = 0xc2,
+	IP6_OFFSET = 0xfff8, /* of the fragment header's third and fourth byte */
+	IP6_MORE = 0x0001,
 };
 
 /* The jumbo payload length of RFC 2675 in the options of a hop-by-hop header, or 0. `rd` stands on
@@ -85,7 +87,13 @@ enum decode_result decode_ipv6(struct rd *rd, const uint8_t *h, uint32_t wire, s
 			if (!ext)
 				return DECODE_IP;
 			out->protocol = ext[0];
-			if (be16(ext + 2) & 0xfff8)
+			if (be16(ext + 2) & (IP6_OFFSET | IP6_MORE)) {
+				out->fragment = be16(ext + 2) & IP6_OFFSET ? DECODE_FRAGMENT_LATER
+									   : DECODE_FRAGMENT_FIRST;
+				out->fragment_id = be32(ext + 4);
+				out->fragment_protocol = ext[0];
+			}
+			if (out->fragment == DECODE_FRAGMENT_LATER)
 				return DECODE_IP;
 			continue;
 		default:

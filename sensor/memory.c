@@ -11,6 +11,7 @@
 #include "sensor/alert.h"
 #include "sensor/capture.h"
 #include "sensor/flow.h"
+#include "sensor/fragment.h"
 #include "sensor/spool.h"
 #include "sensor/uplink.h"
 
@@ -34,6 +35,9 @@ void memory_print(const struct options *o, FILE *out)
 
 	part(out, &sum, "flow-table", flow_memory((size_t)o->flow_slots));
 	part(out, &sum, "alert-table", alert_memory(CONFIG_ALERT_SLOTS));
+#ifdef CONFIG_FRAGMENTS
+	part(out, &sum, "fragment-table", fragment_memory(CONFIG_FRAGMENT_SLOTS));
+#endif
 	part(out, &sum, "capture-file", (size_t)CAPTURE_FILE_BUFFER + FRAME_BYTES);
 	part(out, &sum, "text-output", (size_t)CONFIG_OUTPUT_KIB * 1024);
 	if (IS_ENABLED(CONFIG_STREAM)) {

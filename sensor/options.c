@@ -40,6 +40,11 @@ static const struct setting table[] = {
 	{"filter", 'f', SETTING_TEXT, AT(filter), "BPF", NULL, 0, 0,
 	 "Look only at what this filter lets through; the rest is unknown."},
 #endif
+#ifdef CONFIG_FRAGMENTS
+	{"fragments", 0, SETTING_TEXT, AT(fragments), "zero|ports", "zero", 0, 0,
+	 "Ports of a datagram's later fragments, which have none: 0, or those of its first "
+	 "fragment."},
+#endif
 	{"local", 0, SETTING_LIST, AT(local), "CIDR", NULL, 0, 0,
 	 "Addresses of this machine; may be repeated. Default: the interfaces' own; of a file: RFC "
 	 "1918 and ULA."},
@@ -165,6 +170,10 @@ static int understand(struct options *o, struct err *err)
 	if (o->window != 60 && o->window != 600)
 		return err_set(err, ERR_USAGE, "--window %llu: windows are 60 or 600 seconds long",
 			       (unsigned long long)o->window);
+	o->fragment_ports = o->fragments && strcmp(o->fragments, "ports") == 0;
+	if (o->fragments && !o->fragment_ports && strcmp(o->fragments, "zero") != 0)
+		return err_set(err, ERR_USAGE, "--fragments '%s': it is zero or ports",
+			       o->fragments);
 	rc = understand_lists(o, err);
 	if (rc)
 		return rc;

@@ -17,7 +17,7 @@ enum { OPTIONS_COLLECTORS_MAX = 8, OPTIONS_LOCAL_MAX = 64, OPTIONS_RESOLVERS_MAX
 
 struct options {
 	/* as given */
-	char *read, *output, *fields, *policy, *filter, *id, *ca, *cert, *key, *config;
+	char *read, *output, *fields, *policy, *filter, *fragments, *id, *ca, *cert, *key, *config;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
 	uint64_t window, flow_slots, spool_kib, ring_kib, user_id;
@@ -25,6 +25,7 @@ struct options {
 
 	/* as understood */
 	struct flowrec_format format;
+	bool fragment_ports; /* --fragments ports */
 	struct endpoint collector[OPTIONS_COLLECTORS_MAX];
 	struct cidr local_cidr[OPTIONS_LOCAL_MAX];
 	struct cidr resolver[OPTIONS_RESOLVERS_MAX];

@@ -17,6 +17,7 @@
 #include "sensor/alert.h"
 #include "sensor/decode.h"
 #include "sensor/flow.h"
+#include "sensor/fragment.h"
 #include "sensor/record.h"
 #include "sensor/window.h"
 
@@ -34,6 +35,7 @@ struct pipeline {
 	struct policy_context context; /* its lists lie in identity and options */
 	struct flow_table *flows;
 	struct alert_table *alerts;
+	struct fragment_table *fragments; /* NULL: later fragments keep ports 0 */
 	struct window window;
 	struct account account;
 	struct flow_packet pending[PENDING];
@@ -258,6 +260,8 @@ static void on_packet(void *ctx, const struct packet *packet)
 	account_frame(&p->account, packet, result, &decoded);
 	if (result != DECODE_IP)
 		return;
+	if (IS_ENABLED(CONFIG_FRAGMENTS) && p->fragments && decoded.fragment)
+		fragment_attribute(p->fragments, packet->iface, packet->sec, &decoded);
 	window_place(&p->window, packet->sec, &window, &offset);
 	flow_prepare(p->flows, &decoded, (uint8_t)packet->iface, window, offset,
 		     &p->pending[p->n_pending]);
@@ -367,6 +371,13 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 	if (p->config.options->filter)
 		fprintf(out, "filter: '%s'; what it left out is unknown\n",
 			p->config.options->filter);
+	if (IS_ENABLED(CONFIG_FRAGMENTS) && p->fragments) {
+		const struct fragment_stats *f = fragment_stats(p->fragments);
+
+		fprintf(out, "fragments: first=%llu attributed=%llu alone=%llu overflow=%llu\n",
+			(unsigned long long)f->first, (unsigned long long)f->attributed,
+			(unsigned long long)f->alone, (unsigned long long)f->overflow);
+	}
 	account_print(&p->account, &sum, out);
 }
 
@@ -400,6 +411,13 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 			       "no memory for %llu flow slots; give --flow-slots a smaller number",
 			       (unsigned long long)o->flow_slots);
 	}
+#ifdef CONFIG_FRAGMENTS
+	if (o->fragment_ports &&
+	    fragment_table_new(&p->fragments, CONFIG_FRAGMENT_SLOTS, key) != 0) {
+		pipeline_free(p);
+		return err_set(err, -ENOMEM, "no memory for the table of fragments");
+	}
+#endif
 	window_init(&p->window, p->window_s, config->n_captures, p->live, config->now_s,
 		    &window_sink);
 	if (p->config.out) {
@@ -417,5 +435,7 @@ void pipeline_free(struct pipeline *p)
 		return;
 	flow_table_free(p->flows);
 	alert_table_free(p->alerts);
+	if (IS_ENABLED(CONFIG_FRAGMENTS))
+		fragment_table_free(p->fragments);
 	free(p);
 }

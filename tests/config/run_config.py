@@ -19,6 +19,7 @@ import make_captures as make  # noqa: E402
 OPTIONS = {
     "IPV6": (("decode_ipv6",), (), ()),
     "LINK_EXTRA": (("decode_extra", "decode_mpls", "decode_pppoe"), (), ()),
+    "FRAGMENTS": (("fragment_table_new", "fragment_attribute"), (), ("--fragments",)),
     "FILTER": ((), ("pcap_compile", "pcap_setfilter"), ("--filter", "-f")),
     "LIVE": (("capture_open_live", "ifaddr_read", "identity_check_interface"), ("pcap_create", "pcap_activate"), ("-i", "--ring-kib")),
     "STREAM": (("spool_new", "uplink_new", "tls_connect", "batch_finish", "session_stream_open", "wire_hello_encode", "crypto_sha256"),

@@ -374,6 +374,33 @@ def fragments():
     return p
 
 
+def fragments_with_ports():
+    """--fragments ports: later fragments are counted with their first, if it came before them within 60 s."""
+    t = ns(T0 + 3)
+
+    def four(at, ident, sport, offset, size, more, proto=UDP, src=A, dst=B, known=True):
+        head = b"" if offset else tcp(sport, 222, ACK, b"") if proto == TCP else udp(sport, 222, b"")
+        payload = head + b"f" * (size - len(head))
+        ports = (sport, 222) if known else (0, 0)
+        return frame(at, src, dst, proto, payload, 20 + size, *ports, fragment=offset, more=more, ident=ident)
+
+    p = [four(t, 7, 111, 0, 1480, True), four(t, 7, 111, 1480, 1480, True), four(t, 7, 111, 2960, 500, False)]
+    p += [four(t, 8, 112, 1480, 99, False, known=False), four(t, 8, 112, 0, 1480, True)]  # the wrong way round
+    p += [four(t, 7, 113, 0, 1480, True, proto=TCP), four(t, 7, 113, 1480, 10, False, proto=TCP)]  # id 7 again, of TCP
+    p += [four(t, 7, 111, 3480, 20, False), four(t, 7, 0, 1480, 30, False, src=B, dst=A, known=False)]  # both sides number alone
+    p += [four(t + NS, 7, 114, 0, 1480, True), four(t + 2 * NS, 7, 114, 1480, 40, False)]  # id 7 comes round
+    p += [four(t + 61 * NS, 7, 114, 1520, 50, False), four(t + 62 * NS, 7, 114, 1528, 60, False, known=False)]  # 60 s, 61 s
+    # IPv6: behind the fragment header come destination options, then UDP; later fragments name the options.
+    for ident, first_seen in ((5, True), (6, False)):
+        inner = struct.pack(">BB6x", UDP, 0) + udp(333, 444, b"s" * 1232)
+        for offset, size, more in ((0, 1200, 1), (1200, len(inner) - 1200, 0)):
+            if offset or first_seen:
+                part = frame(t + 62 * NS, A6, B6, 44, struct.pack(">BBHI", 60, 0, offset | more, ident) + inner[offset:][:size],
+                             40 + 8 + size, 333 if first_seen else 0, 444 if first_seen else 0)
+                p.append(part._replace(what=part.what._replace(proto=UDP if first_seen else 60)))
+    return p
+
+
 def lengths():
     """Zero lengths (offload) are replaced by what was on the wire, others stand as they are; snapped frames count whole."""
     t = ns(T0 + 4)
@@ -516,6 +543,8 @@ def cases():
     yield Case("protocols", other_protocols())
     yield Case("options", options_and_chains())
     yield Case("fragments", fragments())
+    yield Case("fragments-zero", fragments(), args=["--fragments", "zero"])
+    yield Case("fragments-ports", fragments_with_ports(), args=["--fragments", "ports"])
     yield Case("lengths", lengths(), formats=("pcap", "pcapng"))
     yield Case("not-ip", not_ip())
     yield Case("malformed", malformed(), formats=("pcap", "pcapng"))

@@ -58,6 +58,21 @@ def noted(d):
     equal(equation(result, packets)["noted"], {"snapped": 2, "ip-checksum": 3 + 1 + 1, "length-beyond-wire": 2})
 
 
+def fragments_told(d):
+    """The summary tells what became of fragments: of fragments_with_ports() 5 firsts of IPv4 (7, 8, 7 of TCP, 7 again; 5 of IPv6),
+    and of 11 later ones all but those that came before, without, or 61 s behind their first (8, B to A, 1528, 6 of IPv6)."""
+    path = write(os.path.join(d, "told"), make.pcap(make.fragments_with_ports()))
+    line = match(r"^fragments: first=(\d+) attributed=(\d+) alone=(\d+) overflow=(\d+)$",
+                 sensor("-r", path, "-o", "-", "--fragments", "ports").expect(0).err)
+    equal(line.groups(), ("5", "7", "4", "0"))
+    many = [make.frame(make.ns(make.T0), make.A, make.B, make.UDP, make.udp(i, 9, b"f" * 56), 84, i, 9, more=True, ident=i)
+            for i in range(5000)]
+    result = sensor("-r", write(os.path.join(d, "many"), make.pcap(many)), "-o", "-", "--fragments", "ports").expect(0)
+    line = match(r"^fragments: first=5000 attributed=0 alone=0 overflow=(\d+)$", result.err)
+    check(0 < int(line[1]) < 5000, "a table of fixed size forgets some of 5,000 and says how many")
+    equation(result, many)
+
+
 def by_hand(d):
     mss = bytes.fromhex("020405b40402080a000000010000000001030307")
     equal(len(mss), 20, "options")
@@ -265,6 +280,8 @@ def main():
     with folder() as d:
         with tap.case("by hand: what the generator expects, and the sensor"):
             by_hand(d)
+        with tap.case("fragments: what became of them is told"):
+            fragments_told(d)
         with tap.case("counted all the same"):
             noted(d)
         for c in make.cases():
@@ -293,6 +310,7 @@ def main():
                 ("unknown field", 2, "colour", ("-F", "srcaddr colour")),
                 ("duplicate field", 2, "srcaddr", ("-F", "srcaddr bytes srcaddr")),
                 ("empty field list", 2, "", ("-F", "")),
+                ("--fragments that it does not know", 2, "maybe", ("--fragments", "maybe")),
                 ("window of 61 s", 2, "61", ("-t", "61")),
                 ("--local that is no network", 2, "10.0.0", ("--local", "10.0.0.0/33")),
                 ("policy that is not there", (2, 3), "none.policy", ("-p", "/nowhere/none.policy"))):

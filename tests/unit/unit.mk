@@ -32,6 +32,8 @@ unit-policy/test_policy_match := platform/text policy/policy_match policy/policy
 	platform/addr platform/file platform/err
 unit += sensor/test_decode
 unit-sensor/test_decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
+unit += sensor/test_fragment
+unit-sensor/test_fragment := sensor/fragment
 unit += sensor/test_flow
 unit-sensor/test_flow := sensor/flow
 unit += sensor/test_window
