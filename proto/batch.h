@@ -3,8 +3,8 @@
  * A batch: records in columns, alerts, the packet equation; one link of the stream's digest chain.
  *
  * Marks of a record, one varint: bits 0-1 direction, 2-3 initiator, 4 mirror, 5 same rule and
- * interface as the record before; 6 action, 7-8 status, 9-11 verdict, these six as exclusive or
- * with those of the record before (of the first: with 0), so that most marks take one byte. A
+ * interface as the record before; 6 action, 7-9 verdict, 10-12 outcome, 13-14 status, these nine as
+ * exclusive or with those of the record before (of the first: with 0), so that most marks take one byte. A
  * mirror record is the other direction of the record before it: its key columns are absent, and bit
  * 5 is clear. Only a record whose predecessor has a key may have bit 4 or 5. The common case of a
  * flow with both directions costs 11 to 13 bytes a record.
@@ -34,7 +34,7 @@ enum {
 #endif
 	/* Head, gap and the columns' tags; the longest record, alert and account. */
 	BATCH_WRITE_BYTES =
-		512 + BATCH_WRITE_RECORDS * 91 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 136,
+		512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 136,
 };
 
 struct batch_alert {

@@ -58,7 +58,7 @@ struct batch {
 	size_t n4, n6;
 	struct column columns[COLUMNS];
 	struct flowrec before;
-	uint32_t outcome;     /* of the record before: its bits of MARK_OUTCOME */
+	uint32_t changes;     /* of the record before: its bits of MARK_CHANGES */
 	enum column_id ended; /* the first column that a record found at its end; COLUMNS: none */
 	struct arena arena;   /* its bytes are `memory` */
 	_Alignas(max_align_t) uint8_t memory[];
@@ -158,20 +158,21 @@ static const char *read_record(struct batch *b, struct flowrec *rec)
 	uint64_t mark = take(b, MARKS);
 	bool mirror = mark & MARK_MIRROR;
 	bool same = mark & MARK_SAME;
-	uint32_t outcome = b->outcome ^ (mark & MARK_OUTCOME);
+	uint32_t changes = b->changes ^ (mark & MARK_CHANGES);
 	const char *broken = NULL;
 	uint64_t iface;
 
 	*rec = (struct flowrec){
 		.direction = mark >> MARK_DIRECTION & 3,
 		.initiator = mark >> MARK_INITIATOR & 3,
-		.action = outcome >> MARK_ACTION & 1,
-		.status = outcome >> MARK_STATUS & 3,
-		.verdict = outcome >> MARK_VERDICT & 7,
+		.action = changes >> MARK_ACTION & 1,
+		.status = changes >> MARK_STATUS & 3,
+		.verdict = changes >> MARK_VERDICT & 7,
+		.outcome = changes >> MARK_OUTCOME & 7,
 	};
 	if (mark > MARK_MAX || rec->direction > FLOWREC_EGRESS ||
 	    rec->initiator > FLOWREC_INITIATOR_DST || rec->status > FLOWREC_SKIPDATA ||
-	    rec->verdict > FLOWREC_UNEXPECTED_INBOUND)
+	    rec->verdict > FLOWREC_UNEXPECTED_INBOUND || rec->outcome > FLOWREC_DATA_OUT)
 		return "its mark has a value that does not exist";
 	if ((mirror || same) && (b->before.family == 0 || rec->status != FLOWREC_OK))
 		return "it refers to a record before that has no key, or has none itself";
@@ -201,7 +202,7 @@ static const char *read_record(struct batch *b, struct flowrec *rec)
 	}
 	if (!read_times(b, rec))
 		return "its times are out of range";
-	b->outcome = outcome;
+	b->changes = changes;
 	b->before = *rec;
 	b->at++;
 	return NULL;
@@ -213,7 +214,7 @@ static void rewind_records(struct batch *b)
 		b->columns[i].at = 0;
 	b->at = 0;
 	b->before = (struct flowrec){0};
-	b->outcome = 0;
+	b->changes = 0;
 	b->ended = COLUMNS;
 }
 

@@ -27,7 +27,7 @@ enum {
 
 	/* The most that each part takes when encoded. A varint has one byte for each 7 bits. */
 	HEAD_BYTES = 512, /* head, gap, and the columns' own tags and lengths: 330 at most */
-	RECORD_BYTES = 2 * 16 /* dictionary */ + 2 /* mark */ + 2 * 2 /* indices */ +
+	RECORD_BYTES = 2 * 16 /* dictionary */ + 3 /* mark */ + 2 * 2 /* indices */ +
 		       2 * 3 /* ports */ + 2 /* protocol */ +
 		       4 * 10 /* packets, bytes, start, duration */ + 1 /* flags */ + 3 /* rule */ +
 		       1 /* interface */,
@@ -50,7 +50,7 @@ struct batch_writer {
 	Fp__Records records; /* its counts are the writer's counts */
 	size_t n_alerts, n_accounts;
 	struct flowrec before;
-	uint32_t outcome; /* of the record before: its bits of MARK_OUTCOME */
+	uint32_t changes; /* of the record before: its bits of MARK_CHANGES */
 
 	uint32_t marks[RECORDS];
 	uint32_t source[RECORDS], destination[RECORDS];
@@ -94,7 +94,7 @@ static void reset(struct batch_writer *w)
 	r->interface = w->interface;
 	w->n_alerts = w->n_accounts = 0;
 	w->before = (struct flowrec){0};
-	w->outcome = 0;
+	w->changes = 0;
 	memset(w->slots, 0, sizeof(w->slots));
 }
 
@@ -193,15 +193,16 @@ bool batch_add_record(struct batch_writer *w, const struct flowrec *rec)
 	bool keyed = rec->status == FLOWREC_OK;
 	uint64_t start = rec->start < INT64_MAX ? rec->start : INT64_MAX;
 	uint64_t end = rec->end < INT64_MAX ? rec->end : INT64_MAX;
-	uint32_t outcome = (uint32_t)rec->action << MARK_ACTION |
-			   (uint32_t)rec->status << MARK_STATUS |
-			   (uint32_t)rec->verdict << MARK_VERDICT;
+	uint32_t changes =
+		(uint32_t)rec->action << MARK_ACTION | (uint32_t)rec->status << MARK_STATUS |
+		(uint32_t)rec->verdict << MARK_VERDICT | (uint32_t)rec->outcome << MARK_OUTCOME;
 	uint32_t mark = (uint32_t)rec->direction << MARK_DIRECTION |
-			(uint32_t)rec->initiator << MARK_INITIATOR | (outcome ^ w->outcome);
+			(uint32_t)rec->initiator << MARK_INITIATOR | (changes ^ w->changes);
 
 	assert(rec->status <= FLOWREC_SKIPDATA && rec->action <= FLOWREC_REJECT);
 	assert(rec->direction <= FLOWREC_EGRESS && rec->initiator <= FLOWREC_INITIATOR_DST);
-	assert(rec->verdict <= FLOWREC_UNEXPECTED_INBOUND && rec->iface < WIRE_INTERFACES_MAX);
+	assert(rec->verdict <= FLOWREC_UNEXPECTED_INBOUND && rec->outcome <= FLOWREC_DATA_OUT);
+	assert(rec->iface < WIRE_INTERFACES_MAX);
 	assert(keyed ? rec->family == 4 || rec->family == 6 : rec->family == 0);
 	assert((rec->tcp_flags & ~0x17) == 0);
 
@@ -232,7 +233,7 @@ bool batch_add_record(struct batch_writer *w, const struct flowrec *rec)
 	r->count++;
 	w->before = *rec;
 	w->before.start = start;
-	w->outcome = outcome;
+	w->changes = changes;
 	return true;
 }
 

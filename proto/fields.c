@@ -61,4 +61,7 @@ const struct flowrec_field_info flowrec_fields[FLOWREC_FIELDS] = {
 	[FLOWREC_F_FP_VERDICT] = {"fp-verdict", 0, STR, false,
 				  "expected, watched, unexpected_egress or unexpected_inbound"},
 	[FLOWREC_F_FP_RULE] = {"fp-rule", 0, STR, false, "name of the policy rule that decided"},
+	[FLOWREC_F_FP_OUTCOME] =
+		{"fp-outcome", 0, STR, false,
+		 "how far the flow got: sent, unanswered, refused, answered, data_out"},
 };

@@ -67,3 +67,16 @@ const char *flowrec_verdict_text(enum flowrec_verdict verdict)
 	}
 	return "-";
 }
+
+const char *flowrec_outcome_text(enum flowrec_outcome outcome)
+{
+	switch (outcome) {
+	case FLOWREC_SENT: return "sent";
+	case FLOWREC_UNANSWERED: return "unanswered";
+	case FLOWREC_REFUSED: return "refused";
+	case FLOWREC_ANSWERED: return "answered";
+	case FLOWREC_DATA_OUT: return "data_out";
+	case FLOWREC_OUTCOME_NONE: break;
+	}
+	return "-";
+}

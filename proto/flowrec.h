@@ -32,6 +32,21 @@ enum flowrec_verdict {
 	FLOWREC_UNEXPECTED_INBOUND, /* a peer began it, no rule expects it */
 };
 
+/*
+ * How far the flow got, seen from who began it; it only climbs. A refusal is a word of the other side
+ * or of anybody on the path, and can be forged: a later answer goes above it. The values travel on
+ * the wire.
+ */
+enum flowrec_outcome {
+	FLOWREC_OUTCOME_NONE, /* NODATA, SKIPDATA */
+	FLOWREC_SENT,         /* no answer yet, and too early to say that none comes */
+	FLOWREC_UNANSWERED,   /* none came while it was watched, FLOWREC_PATIENCE_S at least */
+	FLOWREC_REFUSED,  /* a TCP RST before any answer, or an ICMP error that quotes the flow */
+	FLOWREC_ANSWERED, /* the responder sent something else: a SYN-ACK, a datagram */
+	FLOWREC_DATA_OUT, /* after that the initiator sent payload */
+};
+enum { FLOWREC_PATIENCE_S = 5 };
+
 /* tcp_flags: FIN 1, SYN 2, RST 4, and ACK 16 only as part of a SYN-ACK (18). */
 struct flowrec {
 	struct addr src, dst;
@@ -50,6 +65,7 @@ struct flowrec {
 	uint8_t direction; /* enum flowrec_direction */
 	uint8_t initiator; /* enum flowrec_initiator */
 	uint8_t verdict;   /* enum flowrec_verdict */
+	uint8_t outcome;   /* enum flowrec_outcome, as known when the record was made */
 };
 
 /* Texts that are the same for all records of one interface. NULL or "" prints as `-`. Strings are
@@ -100,6 +116,7 @@ enum flowrec_field {
 	FLOWREC_F_FP_INITIATOR,
 	FLOWREC_F_FP_VERDICT,
 	FLOWREC_F_FP_RULE,
+	FLOWREC_F_FP_OUTCOME,
 	FLOWREC_FIELDS
 };
 
@@ -158,3 +175,5 @@ const char *flowrec_value(char out[static FLOWREC_VALUE_MAX], enum flowrec_field
 
 /* "unexpected_egress", "expected", ...; "-" for FLOWREC_VERDICT_NONE. */
 const char *flowrec_verdict_text(enum flowrec_verdict verdict);
+/* "sent", "unanswered", "refused", "answered", "data_out"; "-" for FLOWREC_OUTCOME_NONE. */
+const char *flowrec_outcome_text(enum flowrec_outcome outcome);

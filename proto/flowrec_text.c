@@ -113,6 +113,8 @@ static size_t put_field(char *out, enum flowrec_field field, uint8_t version,
 	case FLOWREC_F_FP_VERDICT:
 		return put_text(out, flowrec_verdict_text((enum flowrec_verdict)rec->verdict));
 	case FLOWREC_F_FP_RULE: return put_text(out, rule_text(rec, id));
+	case FLOWREC_F_FP_OUTCOME:
+		return put_text(out, flowrec_outcome_text((enum flowrec_outcome)rec->outcome));
 	case FLOWREC_F_PKT_SRC_AWS_SERVICE:
 	case FLOWREC_F_PKT_DST_AWS_SERVICE:
 	case FLOWREC_F_TRAFFIC_PATH:

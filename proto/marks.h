@@ -10,9 +10,10 @@ enum {
 	MARK_MIRROR = 1 << 4,
 	MARK_SAME = 1 << 5, /* rule and interface of the record before */
 	/* From here on: exclusive or with these bits of the record before. */
-	MARK_ACTION = 6,  /* 1 bit */
-	MARK_STATUS = 7,  /* 2 bits */
-	MARK_VERDICT = 9, /* 3 bits */
-	MARK_OUTCOME = 0xfc0,
-	MARK_MAX = 0xfff,
+	MARK_ACTION = 6,   /* 1 bit */
+	MARK_VERDICT = 7,  /* 3 bits */
+	MARK_OUTCOME = 10, /* 3 bits */
+	MARK_STATUS = 13,  /* 2 bits */
+	MARK_CHANGES = 0x7fc0,
+	MARK_MAX = 0x7fff,
 };

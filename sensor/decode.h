@@ -62,6 +62,10 @@ struct decoded {
 	uint8_t fragment;  /* enum decode_fragment; an IPv6 datagram of one fragment is whole */
 	uint8_t fragment_protocol; /* of a fragment: what IPv4 or the fragment header names */
 	uint32_t fragment_id;      /* of a fragment */
+	bool has_payload;          /* by its lengths it bears bytes behind the transport header */
+	uint32_t quote_len;        /* bytes at `quote` */
+	const uint8_t *quote; /* what an ICMP error that says "refused" quotes, as far as it was
+				 captured; lies in the frame. Else NULL */
 };
 
 /* DLT_* numbers that decode_packet() accepts. */
@@ -69,6 +73,13 @@ bool decode_knows_link(int link);
 
 /* `link`: DLT_* number of the frame. */
 enum decode_result decode_packet(int link, const struct packet *packet, struct decoded *ret);
+
+/*
+ * The packet that an ICMP error quotes, of which a few bytes are there (RFC 792: 8 behind the IP
+ * header; RFC 4443: as many as fit). False if there is none, if it cannot be read, or if the error
+ * does not go to who sent it. Anybody on the path, and many off it, can forge such an error.
+ */
+bool decode_quote(const struct decoded *error, struct decoded *ret);
 
 /* "arp", "cut link header", ... for the summary. */
 const char *decode_result_text(enum decode_result result);

@@ -5,6 +5,7 @@
  *   IPv4 | version, header length 1 | TOS 1 | total length 2 | id 2 | flags, offset 2 |
  *        | TTL 1 | protocol 1 | sum 2 | from 4 | to 4 | options
  *   TCP  | ports 2 2 | sequence 4 | acknowledgement 4 | offset 1 | flags 1 | ...
+ *   ICMP | type 1 | code 1 | sum 2 | rest 4 | an error: the packet it is about, its beginning
  *
  * A header chain is followed within the captured bytes and the length that the IP header claims,
  * whichever ends first.
@@ -24,6 +25,7 @@ enum {
 	UDP_HEADER = 8,
 	IP4_MORE = 0x2000,
 	IP4_OFFSET = 0x1fff,
+	ICMP_HEADER = 8,
 };
 
 /* The MSS among the options of a SYN (RFC 9293, 3.2), or 0. */
@@ -48,11 +50,40 @@ static uint16_t announced_mss(struct rd rd, size_t header)
 	}
 }
 
-void decode_transport(struct rd *rd, struct decoded *out)
+/* Does this error say that nobody will answer? Unreachable, but for "too big" (RFC 792, RFC 1191);
+ * unreachable and "next header not known" of ICMPv6, which has no other word for a protocol that
+ * nobody serves (RFC 4443). Time exceeded is about the path, not about the other end. */
+static bool is_refusal(uint8_t protocol, uint8_t type, uint8_t code)
+{
+	if (protocol == IP_ICMP)
+		return type == 3 && code != 4;
+	return type == 1 || (type == 4 && code == 1);
+}
+
+static void icmp(struct rd *rd, struct decoded *out)
+{
+	const uint8_t *p = rd_peek(rd, ICMP_HEADER);
+
+	if (!p || !is_refusal(out->protocol, p[0], p[1]))
+		return;
+	out->quote = p + ICMP_HEADER;
+	out->quote_len = (uint32_t)(rd_left(rd) - ICMP_HEADER);
+}
+
+bool decode_quote(const struct decoded *error, struct decoded *ret)
+{
+	struct rd rd = rd_init(error->quote, error->quote_len);
+
+	return error->quote && decode_ip(&rd, error->family, error->quote_len, ret) == DECODE_IP &&
+	       memcmp(&ret->src, &error->dst, sizeof ret->src) == 0;
+}
+
+void decode_transport(struct rd *rd, uint64_t length, struct decoded *out)
 {
 	const uint8_t *p;
 	size_t header;
 
+	out->has_payload = length > 0;
 	switch (out->protocol) {
 	case IP_TCP:
 	case IP_UDP:
@@ -69,6 +100,8 @@ void decode_transport(struct rd *rd, struct decoded *out)
 		out->has_ports = true;
 		if (out->protocol == IP_UDP)
 			out->header += UDP_HEADER;
+		/* Control packets of SCTP and DCCP too: what is in doubt is told as data. */
+		out->has_payload = length > UDP_HEADER;
 		if (out->protocol != IP_TCP)
 			return;
 		p = rd_peek(rd, 14);
@@ -78,6 +111,7 @@ void decode_transport(struct rd *rd, struct decoded *out)
 		}
 		header = (p[12] >> 4) * 4U;
 		out->header = header < TCP_HEADER ? 0 : (uint16_t)(out->header + header);
+		out->has_payload = length > header;
 		if (p[13] & TCP_SYN)
 			out->mss = announced_mss(*rd, header);
 		out->tcp_flags = p[13] & TCP_FIN_SYN_RST;
@@ -91,6 +125,8 @@ void decode_transport(struct rd *rd, struct decoded *out)
 			return;
 		out->icmp_type = p[0];
 		out->has_icmp_type = true;
+		out->has_payload = length > ICMP_HEADER;
+		icmp(rd, out);
 		return;
 	default: return;
 	}
@@ -131,6 +167,7 @@ static enum decode_result ipv4(struct rd *rd, const uint8_t *h, uint32_t wire, s
 		out->fragment_id = be16(h + 4);
 		out->fragment_protocol = out->protocol;
 	}
+	out->has_payload = out->fragment == DECODE_FRAGMENT_LATER;
 	if (!rd_take(rd, header))
 		return DECODE_IP;
 	out->bad_checksum = !is_sum_right(h, header);
@@ -138,7 +175,7 @@ static enum decode_result ipv4(struct rd *rd, const uint8_t *h, uint32_t wire, s
 	if (out->fragment == DECODE_FRAGMENT_LATER)
 		return DECODE_IP;
 	out->header = (uint16_t)header;
-	decode_transport(rd, out);
+	decode_transport(rd, out->bytes - header, out);
 	return DECODE_IP;
 }
 

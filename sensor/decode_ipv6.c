@@ -93,12 +93,14 @@ enum decode_result decode_ipv6(struct rd *rd, const uint8_t *h, uint32_t wire, s
 				out->fragment_id = be32(ext + 4);
 				out->fragment_protocol = ext[0];
 			}
-			if (out->fragment == DECODE_FRAGMENT_LATER)
+			if (out->fragment == DECODE_FRAGMENT_LATER) {
+				out->has_payload = true;
 				return DECODE_IP;
+			}
 			continue;
 		default:
 			out->header = (uint16_t)(rd->p - h);
-			decode_transport(rd, out);
+			decode_transport(rd, out->bytes - (uint64_t)(rd->p - h), out);
 			return DECODE_IP;
 		}
 	}

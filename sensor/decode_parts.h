@@ -103,8 +103,9 @@ static inline void decode_bound(struct rd *rd, const uint8_t *header, uint64_t t
 		rd->end = header + total;
 }
 
-/* Ports, flags and ICMP type (decode_ip.c). */
-void decode_transport(struct rd *rd, struct decoded *out);
+/* Ports, flags, ICMP type and what it quotes (decode_ip.c). `length`: bytes from the cursor on, as
+ * the IP header claims them. */
+void decode_transport(struct rd *rd, uint64_t length, struct decoded *out);
 /* The cursor stands on 40 bytes at `header` (decode_ipv6.c). */
 enum decode_result decode_ipv6(struct rd *rd, const uint8_t *header, uint32_t wire,
 			       struct decoded *out);

@@ -2,6 +2,8 @@
 /*
  * flow: the table.
  *
+ * One allocation:
+ *
  *   sets     | tags 2 x 8 | seen 2 x 8 | ...   a lookup touches these 32 bytes and then, almost
  *   entries  | 80 x 8 | ...                    always, one entry
  *   order    ring of (slot, direction) in the order of first packets; 2 x slots numbers, so 8
@@ -45,6 +47,7 @@ struct set {
 };
 
 struct flow_table {
+	void *block; /* as allocated */
 	struct set *sets;
 	struct flow_entry *entries;
 	uint32_t *order; /* slot << 1 | direction */
@@ -52,11 +55,13 @@ struct flow_table {
 	uint64_t head, tail,
 		boundary; /* positions on the ring; the index is position & order_mask */
 	uint32_t before;  /* windows below are closed */
+	uint64_t until_s; /* what is closed was watched up to here */
 	unsigned window_s;
 	bool by_direction;
 	uint64_t key[2];
 	struct flow_sink sink;
 	uint64_t reasons[FLOW_REASONS];
+	_Alignas(64) uint8_t memory[];
 };
 
 static size_t rounded(size_t slots)
@@ -71,11 +76,14 @@ static size_t rounded(size_t slots)
 int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
 		   const uint64_t key[static 2], bool by_direction, const struct flow_sink *sink)
 {
-	struct flow_table *t = calloc(1, sizeof *t);
 	size_t n = rounded(slots);
+	/* calloc() aligns to 16 bytes, a set and the table want 64. */
+	void *block = calloc(1, flow_memory(slots));
+	struct flow_table *t = (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
 
-	if (!t)
+	if (!block)
 		return -ENOMEM;
+	t->block = block;
 	t->slots = n;
 	t->set_mask = n / FLOW_WAYS - 1;
 	t->order_mask = 2 * n - 1;
@@ -83,25 +91,17 @@ int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
 	t->by_direction = by_direction;
 	t->sink = *sink;
 	memcpy(t->key, key, sizeof t->key);
-	t->sets = calloc(n / FLOW_WAYS, sizeof *t->sets);
-	t->entries = calloc(n, sizeof *t->entries);
-	t->order = calloc(2 * n, sizeof *t->order);
-	if (!t->sets || !t->entries || !t->order) {
-		flow_table_free(t);
-		return -ENOMEM;
-	}
+	t->sets = (void *)t->memory;
+	t->entries = (void *)(t->sets + n / FLOW_WAYS);
+	t->order = (void *)(t->entries + n);
 	*ret = t;
 	return 0;
 }
 
 void flow_table_free(struct flow_table *t)
 {
-	if (!t)
-		return;
-	free(t->sets);
-	free(t->entries);
-	free(t->order);
-	free(t);
+	if (t)
+		free(t->block);
 }
 
 static uint64_t load64(const uint8_t *p)
@@ -186,12 +186,20 @@ void flow_prepare(const struct flow_table *t, const struct decoded *d, uint8_t i
 	ret->icmp_type = d->icmp_type;
 	ret->has_ports = d->has_ports;
 	ret->has_icmp_type = d->has_icmp_type;
+	ret->has_payload = d->has_payload;
 	__builtin_prefetch(t->sets + (ret->hash & t->set_mask));
 }
 
-/* Writes out what the directions in `dirs` (bits) hold, and empties them. */
-static void emit(struct flow_table *t, struct flow_entry *e, unsigned dirs, enum flow_reason reason)
+/* Writes out what the directions in `dirs` (bits) hold, and empties them. `until`: second of the
+ * window up to which nothing that answers was overlooked. */
+static void emit(struct flow_table *t, struct flow_entry *e, unsigned dirs, enum flow_reason reason,
+		 unsigned until)
 {
+	const struct flow_dir *asked = &e->dir[e->initiator == FLOW_INITIATOR_B];
+
+	if (e->outcome == FLOWREC_SENT && asked->packets &&
+	    asked->first + (unsigned)FLOWREC_PATIENCE_S <= until)
+		e->outcome = FLOWREC_UNANSWERED;
 	for (unsigned d = 0; d < 2; d++) {
 		if (!(dirs >> d & 1) || !e->dir[d].packets)
 			continue;
@@ -210,28 +218,34 @@ static void push(struct flow_table *t, size_t slot, unsigned dir)
 
 	if (e->queued >> dir & 1)
 		return;
-	e->queued |= (uint8_t)(1U << dir);
+	e->queued = (e->queued | 1U << dir) & 3U;
 	t->order[t->tail++ & t->order_mask] = (uint32_t)(slot << 1 | dir);
+}
+
+/* An error is about another packet, mostly of another flow. */
+static bool is_icmp_error(const struct flow_packet *p)
+{
+	if (!p->has_icmp_type)
+		return false;
+	if (p->key.protocol == ICMPV6)
+		return p->icmp_type < 128;
+	switch (p->icmp_type) {
+	case 3:  /* unreachable */
+	case 4:  /* source quench */
+	case 11: /* time exceeded */
+	case 12: /* parameter problem */ return true;
+	default: return false;
+	}
 }
 
 static bool is_icmp_answer(const struct flow_packet *p)
 {
 	if (!p->has_icmp_type)
 		return false;
-	if (p->key.protocol == ICMP)
-		switch (p->icmp_type) {
-		case 0:  /* echo reply */
-		case 3:  /* unreachable */
-		case 4:  /* source quench */
-		case 11: /* time exceeded */
-		case 12: /* parameter problem */
-		case 14: /* timestamp reply */
-		case 18: /* address mask reply */ return true;
-		default: return false;
-		}
-	/* ICMPv6: errors are below 128; echo reply 129, neighbour advertisement 136 */
-	return p->key.protocol == ICMPV6 &&
-	       (p->icmp_type < 128 || p->icmp_type == 129 || p->icmp_type == 136);
+	if (p->key.protocol == ICMPV6) /* echo reply, neighbour advertisement */
+		return p->icmp_type == 129 || p->icmp_type == 136;
+	/* echo reply, timestamp reply, address mask reply */
+	return p->icmp_type == 0 || p->icmp_type == 14 || p->icmp_type == 18;
 }
 
 /*
@@ -252,7 +266,24 @@ static enum flow_initiator initiator(const struct flow_packet *p)
 		if (p->key.port_a != p->key.port_b)
 			return p->key.port_a < p->key.port_b ? FLOW_INITIATOR_B : FLOW_INITIATOR_A;
 	}
-	return is_icmp_answer(p) ? receiver : sender;
+	return is_icmp_answer(p) || is_icmp_error(p) ? receiver : sender;
+}
+
+static bool by_initiator(const struct flow_entry *e, const struct flow_packet *p)
+{
+	return (e->initiator == FLOW_INITIATOR_B) == (p->side == 1);
+}
+
+/* How far the flow is after this packet. Any segment but a reset answers: of a connection that was
+ * there before us no SYN-ACK is seen. */
+static void climb(struct flow_entry *e, const struct flow_packet *p)
+{
+	if (by_initiator(e, p)) {
+		if (e->outcome == FLOWREC_ANSWERED && p->has_payload)
+			e->outcome = FLOWREC_DATA_OUT;
+	} else if (e->outcome < FLOWREC_ANSWERED && !is_icmp_error(p)) {
+		e->outcome = p->tcp_flags & RST ? FLOWREC_REFUSED : FLOWREC_ANSWERED;
+	}
 }
 
 /* What `seen` of a set holds after this packet. */
@@ -284,20 +315,34 @@ static unsigned victim(const struct set *set, uint16_t now)
 	return best;
 }
 
-/* A known flow may begin anew: by a SYN from the other side on the same ports, or after a long
- * silence. */
-static bool begins_anew(const struct flow_table *t, const struct flow_entry *e,
-			const struct flow_packet *p)
+/* A new attempt on a known flow: a SYN on the same ports, or a packet after a long silence. */
+static bool is_attempt(const struct flow_table *t, const struct flow_entry *e,
+		       const struct flow_packet *p)
 {
-	uint64_t silent_s;
-
 	if (p->key.protocol == TCP)
-		return p->has_ports && (p->tcp_flags & SYN_ACK) == SYN &&
-		       e->initiator != initiator(p);
-	if (e->window >= p->window)
-		return false;
-	silent_s = (uint64_t)(p->window - e->window) * t->window_s + p->offset - last_offset(e);
-	return silent_s > REOPEN_S && e->initiator != initiator(p);
+		return p->has_ports && (p->tcp_flags & SYN_ACK) == SYN;
+	return e->window < p->window &&
+	       (uint64_t)(p->window - e->window) * t->window_s + p->offset - last_offset(e) >
+		       REOPEN_S;
+}
+
+/* A packet of a known flow, from the entry's window or another. Records that went out keep what was
+ * true of them; an attempt from the other side makes it the initiator. */
+static void turn(struct flow_table *t, struct flow_entry *e, const struct flow_packet *p)
+{
+	bool attempt = is_attempt(t, e, p);
+
+	if (e->window != p->window) {
+		emit(t, e, 3, FLOW_STALE, t->window_s);
+		e->window = p->window;
+		if (attempt)
+			e->outcome = FLOWREC_SENT;
+	}
+	if (attempt && e->initiator != initiator(p)) {
+		t->sink.opened(t->sink.ctx, e, p, initiator(p));
+		if (by_initiator(e, p))
+			e->outcome = FLOWREC_SENT;
+	}
 }
 
 /* Bit 15 of each 16-bit lane of `four` that equals `tag`. Exact in every lane: no carry leaves one. */
@@ -362,10 +407,13 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 	size_t slot = set * FLOW_WAYS + way;
 
 	if (t->sets[set].tags[way])
-		emit(t, t->entries + slot, 3, FLOW_EVICTED);
+		emit(t, t->entries + slot, 3, FLOW_EVICTED,
+		     t->entries[slot].window == p->window ? p->offset : t->window_s);
 	t->sets[set].tags[way] = tag_of(p->hash);
-	t->entries[slot] = (struct flow_entry){
-		.key = p->key, .queued = t->entries[slot].queued, .window = p->window};
+	t->entries[slot] = (struct flow_entry){.key = p->key,
+					       .queued = t->entries[slot].queued,
+					       .outcome = FLOWREC_SENT,
+					       .window = p->window};
 	t->sink.opened(t->sink.ctx, t->entries + slot, p, initiator(p));
 	return slot;
 }
@@ -380,21 +428,15 @@ void flow_update(struct flow_table *t, const struct flow_packet *p)
 		slot = insert(t, p);
 		e = t->entries + slot;
 	} else {
-		bool anew;
-
 		e = t->entries + slot;
-		anew = begins_anew(t, e, p);
-		if (e->window != p->window) {
-			emit(t, e, 3, FLOW_STALE);
-			e->window = p->window;
-		}
-		if (anew)
-			t->sink.opened(t->sink.ctx, e, p, initiator(p));
+		turn(t, e, p);
 	}
+	if (e->outcome != FLOWREC_DATA_OUT)
+		climb(e, p);
 	t->sets[slot / FLOW_WAYS].seen[slot % FLOW_WAYS] = seen_at(t, p);
 	d = &e->dir[p->side];
 	if (d->packets > UINT32_MAX - p->packets || d->bytes + p->bytes < d->bytes)
-		emit(t, e, 1U << p->side, FLOW_OVERFLOW);
+		emit(t, e, 1U << p->side, FLOW_OVERFLOW, p->offset);
 	if (!d->packets) {
 		d->first = d->last = p->offset;
 		push(t, slot, p->side);
@@ -408,9 +450,33 @@ void flow_update(struct flow_table *t, const struct flow_packet *p)
 	e->tcp_flags[p->side] |= p->tcp_flags;
 }
 
-void flow_close(struct flow_table *t, uint32_t before)
+void flow_refused(struct flow_table *t, const struct decoded *quoted, uint8_t iface)
+{
+	struct flow_packet p;
+	size_t slot;
+
+	flow_prepare(t, quoted, iface, 0, 0, &p);
+	slot = find(t, &p, false);
+	if (slot == SIZE_MAX || !by_initiator(t->entries + slot, &p) ||
+	    t->entries[slot].outcome >= FLOWREC_REFUSED)
+		return;
+	t->entries[slot].outcome = FLOWREC_REFUSED;
+}
+
+/* The second of the entry's closed window up to which it was watched. */
+static unsigned watched(const struct flow_table *t, const struct flow_entry *e)
+{
+	uint64_t begin = (uint64_t)e->window * t->window_s;
+
+	if (t->until_s <= begin)
+		return 0;
+	return t->until_s - begin < t->window_s ? (unsigned)(t->until_s - begin) : t->window_s;
+}
+
+void flow_close(struct flow_table *t, uint32_t before, uint64_t until_s)
 {
 	t->before = before;
+	t->until_s = until_s;
 	t->boundary = t->tail;
 }
 
@@ -424,11 +490,12 @@ bool flow_sweep(struct flow_table *t, size_t max)
 		if (t->head + 4 < t->boundary)
 			__builtin_prefetch(t->entries +
 					   (t->order[(t->head + 4) & t->order_mask] >> 1));
-		e->queued &= (uint8_t) ~(1U << dir);
+		e->queued = e->queued & ~(1U << dir) & 3U;
 		if (!e->dir[dir].packets)
 			continue;
 		if (e->window < t->before)
-			emit(t, e, t->by_direction ? 1U << dir : 3, FLOW_WINDOW_CLOSED);
+			emit(t, e, t->by_direction ? 1U << dir : 3, FLOW_WINDOW_CLOSED,
+			     watched(t, e));
 		else
 			push(t, item >> 1, dir);
 	}
@@ -458,5 +525,5 @@ size_t flow_slots(const struct flow_table *t)
 
 size_t flow_memory(size_t slots)
 {
-	return sizeof(struct flow_table) + rounded(slots) * FLOW_SLOT_BYTES;
+	return sizeof(struct flow_table) + 63 + rounded(slots) * FLOW_SLOT_BYTES;
 }

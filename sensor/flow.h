@@ -6,8 +6,8 @@
  * Memory is allocated once, FLOW_SLOT_BYTES a slot all told. The hash is keyed, so nobody can aim
  * at one set. An entry counts one window at a time; an update from another window emits first what
  * the entry holds. When a set is full, the entry seen longest ago is emitted and gives way: nothing
- * is lost, and it is counted. Entries that were emitted stay, with their initiator and verdict,
- * until another flow needs the slot.
+ * is lost, and it is counted. Entries that were emitted stay, with their initiator, verdict and
+ * outcome, until another flow needs the slot.
  */
 #pragma once
 
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "platform/addr.h"
+#include "proto/flowrec.h"
 #include "sensor/decode.h"
 
 enum { FLOW_WAYS = 8, FLOW_SLOT_BYTES = 92 };
@@ -46,8 +47,9 @@ struct flow_entry {
 	uint8_t reject : 1;
 	uint8_t a_local : 1;
 	uint8_t b_local : 1;
-	uint8_t queued;  /* bit per direction: it is on the ring of first packets */
-	uint32_t window; /* number of the window: Unix seconds / window length */
+	uint8_t queued : 2;  /* bit per direction: it is on the ring of first packets */
+	uint8_t outcome : 3; /* enum flowrec_outcome: how far it got; the table's own work */
+	uint32_t window;     /* number of the window: Unix seconds / window length */
 	uint16_t rule;
 	uint8_t tcp_flags[2];
 	struct flow_dir dir[2];
@@ -65,7 +67,7 @@ struct flow_packet {
 	uint8_t side;    /* who sent it: 0 is a */
 	uint8_t tcp_flags;
 	uint8_t icmp_type;
-	bool has_ports, has_icmp_type;
+	bool has_ports, has_icmp_type, has_payload;
 };
 
 enum flow_reason { FLOW_WINDOW_CLOSED, FLOW_STALE, FLOW_EVICTED, FLOW_OVERFLOW, FLOW_REASONS };
@@ -100,8 +102,14 @@ void flow_prepare(const struct flow_table *table, const struct decoded *decoded,
 void flow_locate(const struct flow_table *table, const struct flow_packet *packet);
 void flow_update(struct flow_table *table, const struct flow_packet *packet);
 
-/* Window `before` - 1 and all older ones are over: flow_sweep() will emit them. */
-void flow_close(struct flow_table *table, uint32_t before);
+/* An ICMP error says that this packet, which went through the same interface, found nobody. Its flow
+ * counts as refused if its initiator sent the packet and nobody answered yet; a flow that is not in
+ * the table stays unknown. */
+void flow_refused(struct flow_table *table, const struct decoded *quoted, uint8_t iface);
+
+/* Window `before` - 1 and all older ones are over: flow_sweep() will emit them. They were watched
+ * until `until_s` (Unix seconds), which lies before the last one's end when the run does. */
+void flow_close(struct flow_table *table, uint32_t before, uint64_t until_s);
 /* Emits closed windows, looking at `max` entries at most. True when nothing is left to emit. */
 bool flow_sweep(struct flow_table *table, size_t max);
 

@@ -40,6 +40,7 @@ struct pipeline {
 	struct account account;
 	struct flow_packet pending[PENDING];
 	size_t n_pending, pending_done; /* of them, how many the table has */
+	uint64_t seen_s;                /* Unix seconds of a packet that came lately */
 	uint64_t now_ns;                /* of the call from outside that runs now */
 	bool turn_by_turn;              /* windows are swept a bounded part at a time */
 	bool sweeping;
@@ -122,7 +123,10 @@ static void on_window_closed(void *ctx, uint32_t before)
 	struct pipeline *p = ctx;
 	uint64_t window = (uint64_t)p->window.current * p->window_s;
 
-	flow_close(p->flows, before);
+	flow_close(p->flows, before,
+		   p->live    ? p->now_ns / NS_PER_S
+		   : p->ended ? p->seen_s
+			      : UINT64_MAX);
 	p->sweeping = !flow_sweep(p->flows, p->turn_by_turn ? SWEEP_PER_TURN : SIZE_MAX);
 	send_accounts(p, window);
 }
@@ -240,7 +244,22 @@ static void update_pending(struct pipeline *p)
 		window_note(&p->window, packet->window, packet->key.iface);
 		flow_update(p->flows, packet);
 	}
+	if (p->n_pending) {
+		const struct flow_packet *last = &p->pending[p->n_pending - 1];
+
+		p->seen_s = (uint64_t)last->window * p->window_s + last->offset;
+	}
 	p->n_pending = p->pending_done = 0;
+}
+
+/* The packet that the error is about is in the table by then, and the frame is still there. */
+static void take_error(struct pipeline *p, const struct decoded *error, uint16_t iface)
+{
+	struct decoded quoted;
+
+	update_pending(p);
+	if (decode_quote(error, &quoted))
+		flow_refused(p->flows, &quoted, (uint8_t)iface);
 }
 
 struct input {
@@ -268,6 +287,8 @@ static void on_packet(void *ctx, const struct packet *packet)
 	p->pending[p->n_pending].nsec = packet->nsec;
 	if (++p->n_pending == PENDING)
 		update_pending(p);
+	if (decoded.quote)
+		take_error(p, &decoded, packet->iface);
 }
 
 int pipeline_input(struct pipeline *p, uint16_t iface, int max, uint64_t now_ns, struct err *err)

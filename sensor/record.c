@@ -47,6 +47,7 @@ void record_from_flow(struct flowrec *ret, const struct flow_entry *e, unsigned 
 		.action = e->reject ? FLOWREC_REJECT : FLOWREC_ACCEPT,
 		.initiator = initiator(e, dir),
 		.verdict = e->verdict,
+		.outcome = e->outcome,
 	};
 	ret->direction = direction(dir ? e->b_local : e->a_local, dir ? e->a_local : e->b_local,
 				   k->family, &ret->dst);

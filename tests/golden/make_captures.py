@@ -184,8 +184,8 @@ def records(packets, window_s):
     return [(w, list(windows[w].values())) for w in sorted(windows)]
 
 
-def expected(packets, fields=DEFAULT, window_s=60, identity=None, local=()):
-    """The whole text output. Meant for packets in the order of their windows."""
+def expected(packets, fields=DEFAULT, window_s=60, identity=None, local=(), outcomes=None):
+    """The whole text output. Meant for packets in the order of their windows. outcomes: see outcomes()."""
     names = fields.split()
     identity = identity or {}
     version = max([FIELD_VERSIONS[n] for n in names if n in FIELD_VERSIONS] + [2])
@@ -209,6 +209,8 @@ def expected(packets, fields=DEFAULT, window_s=60, identity=None, local=()):
                 "protocol": proto, "packets": count, "bytes": size, "start": start, "end": end, "action": "ACCEPT",
                 "log-status": "OK", "tcp-flags": flags, "type": "IPv6" if is6(src) else "IPv4",
                 "flow-direction": "egress" if is_local(src) else "ingress" if is_local(dst) else "-",
+                "fp-outcome": outcomes[(window - packets[0].ns // NS // window_s, *sorted(((src, sport), (dst, dport))), proto)]
+                if outcomes else "-",
             }))
     return "\n".join(out) + "\n"
 
@@ -255,7 +257,8 @@ A6, B6 = "2001:db8::5", "2001:db8:0:1:2::9"
 class Case:
     """A capture and how the sensor is asked about it."""
 
-    def __init__(self, name, packets, args=(), fields=GOLDEN, window_s=60, identity=None, local=(), formats=("pcap",)):
+    def __init__(self, name, packets, args=(), fields=GOLDEN, window_s=60, identity=None, local=(), formats=("pcap",), outcomes=None):
+        self.outcomes = outcomes
         self.name, self.packets, self.formats = name, packets, formats
         self.fields, self.window_s, self.identity, self.local = fields, window_s, identity, local
         self.args = list(args)
@@ -269,7 +272,7 @@ class Case:
             self.args += ["--local", net]
 
     def expected(self):
-        return expected(self.packets, self.fields, self.window_s, self.identity, self.local)
+        return expected(self.packets, self.fields, self.window_s, self.identity, self.local, self.outcomes)
 
 
 def tcp_flags():
@@ -519,6 +522,95 @@ def many_flows(count=3000, packets=12000):
     return p
 
 
+def refusal(at, sender, quoted, kind, code):
+    """An ICMP error to who sent the quoted packet, which is (source, destination, protocol, payload): as much as RFC 792 and
+    RFC 4443 ask for."""
+    src, dst, proto, payload = quoted
+    inner = l3(src, dst, proto, payload)
+    inner = inner[:28] if not is6(src) else inner
+    return frame(at, sender, src, ICMP6 if is6(src) else ICMP, struct.pack(">BBHI", kind, code, 0, 0) + inner,
+                 ip_size(src) + 8 + len(inner))
+
+
+def outcomes():
+    """Flows that get as far as each step, and what `fp-outcome` must say of each in window 0 and 1: by window (from the first
+    packet's on), both ends in sorted order, protocol. Times are seconds from the window's begin."""
+    p, want = [], {}
+
+    def flow(window, client, cport, server, sport, proto, outcome):
+        want[(window, *sorted(((client, cport), (server, sport))), proto)] = outcome
+
+    def attempt(at, cport, *more, server=B, proto=TCP):
+        t = ns(T0 + at)
+        p.append(tcp_packet(t, A, server, cport, 80, SYN) if proto == TCP else udp_packet(t, A, server, cport, 80, 30))
+        for sender, flags, size in more:
+            a, b, ap, bp = (A, server, cport, 80) if sender == "c" else (server, A, 80, cport)
+            p.append(tcp_packet(t, a, b, ap, bp, flags, size) if proto == TCP else udp_packet(t, a, b, ap, bp, size))
+
+    ack = [("s", SYN | ACK, 0), ("c", ACK, 0)]
+    attempt(1, 1001)  # nothing comes
+    flow(0, A, 1001, B, 80, TCP, "unanswered")
+    attempt(1, 1002, ("s", RST | ACK, 0))
+    flow(0, A, 1002, B, 80, TCP, "refused")
+    attempt(1, 1003, *ack)
+    flow(0, A, 1003, B, 80, TCP, "answered")
+    attempt(1, 1004, *ack, ("c", PSH | ACK, 100))
+    flow(0, A, 1004, B, 80, TCP, "data_out")
+    attempt(1, 1005, *ack, ("s", RST, 0))
+    flow(0, A, 1005, B, 80, TCP, "answered")
+    attempt(2, 1006, proto=UDP)
+    flow(0, A, 1006, B, 80, UDP, "unanswered")
+    attempt(2, 1007, ("s", 0, 9), proto=UDP)
+    flow(0, A, 1007, B, 80, UDP, "answered")
+    attempt(2, 1008, ("s", 0, 9), ("c", 0, 9), proto=UDP)
+    flow(0, A, 1008, B, 80, UDP, "data_out")
+    attempt(2, 1009, ("s", 0, 9), ("c", 0, 0), proto=UDP)
+    flow(0, A, 1009, B, 80, UDP, "answered")
+    # A router, C, says that nobody is there: by ICMP of a datagram and of a SYN. Its own flow is nobody's answer.
+    attempt(3, 1010, proto=UDP)
+    p.append(refusal(ns(T0 + 3), C, (A, B, UDP, udp(1010, 80, b"u" * 30)), 3, 1))
+    flow(0, A, 1010, B, 80, UDP, "refused")
+    attempt(3, 1011)
+    p.append(refusal(ns(T0 + 3), C, (A, B, TCP, tcp(1011, 80, SYN, b"")), 3, 13))
+    flow(0, A, 1011, B, 80, TCP, "refused")
+    flow(0, A, 0, C, 0, ICMP, "sent")
+    # "Too big" refuses nothing, nor does an error that quotes another port.
+    attempt(4, 1012, proto=UDP)
+    p.append(refusal(ns(T0 + 4), C, (A, B, UDP, udp(1012, 80, b"u" * 30)), 3, 4))
+    flow(0, A, 1012, B, 80, UDP, "unanswered")
+    attempt(4, 1013, proto=UDP)
+    p.append(refusal(ns(T0 + 4), C, (A, B, UDP, udp(1014, 80, b"u" * 30)), 3, 1))
+    flow(0, A, 1013, B, 80, UDP, "unanswered")
+    # The refusal was forged, the answer comes after it.
+    attempt(5, 1015, proto=UDP)
+    p.append(refusal(ns(T0 + 5), C, (A, B, UDP, udp(1015, 80, b"u" * 30)), 3, 3))
+    p.append(udp_packet(ns(T0 + 5), B, A, 80, 1015, 9))
+    flow(0, A, 1015, B, 80, UDP, "answered")
+    # IPv6, and a peer that begins.
+    p += [udp_packet(ns(T0 + 6), A6, B6, 1016, 80, 10), refusal(ns(T0 + 6), B6, (A6, B6, UDP, udp(1016, 80, b"u" * 10)), 1, 4)]
+    flow(0, A6, 1016, B6, 80, UDP, "refused")
+    flow(0, A6, 0, B6, 0, ICMP6, "sent")
+    p += [tcp_packet(ns(T0 + 7), C, A, 1017, 22, SYN), tcp_packet(ns(T0 + 7), A, C, 22, 1017, RST | ACK)]
+    flow(0, A, 22, C, 1017, TCP, "refused")
+    p += [ping(ns(T0 + 8), A, "203.0.113.10"), ping(ns(T0 + 8), "203.0.113.10", A, reply=True)]
+    flow(0, A, 0, "203.0.113.10", 0, ICMP, "answered")
+    # 4 s before the window's end it is too early to say; the next window's record knows, and so does the last one of the file,
+    # which ends 5 s after this packet, but not the one that comes 4 s before the file's end.
+    attempt(56, 1018)
+    flow(0, A, 1018, B, 80, TCP, "sent")
+    attempt(57, 1019)
+    flow(0, A, 1019, B, 80, TCP, "sent")
+    p += [tcp_packet(ns(T0 + 62), B, A, 80, 1018, SYN | ACK)]
+    flow(1, A, 1018, B, 80, TCP, "answered")
+    attempt(80, 1020)
+    flow(1, A, 1020, B, 80, TCP, "unanswered")
+    attempt(81, 1021)
+    flow(1, A, 1021, B, 80, TCP, "sent")
+    p += [udp_packet(ns(T0 + 85), B, A, 80, 1008, 10)]  # what it reached stays over the window's end
+    flow(1, A, 1008, B, 80, UDP, "data_out")
+    return p, want
+
+
 def custom_fields():
     p = connection(ns(T0 + 1), A, B, 40000, 443, [100], [200]) + [ping(ns(T0 + 200), B6, A6)]
     p += [udp_packet(ns(T0 + 201), B, A, 9, 9, 9), udp_packet(ns(T0 + 202), C, B, 9, 9, 9)]
@@ -555,6 +647,8 @@ def cases():
     yield Case("late-stamps-64", late_stamps_64(), formats=("pcapng", "pcapng-be", "pcapng-ns"))
     yield Case("unordered", unordered())
     yield Case("many-flows", many_flows())
+    p, how_far = outcomes()
+    yield Case("outcomes", p, fields=GOLDEN + " fp-outcome", outcomes=how_far)
     p = custom_fields()
     yield Case("fields-of-version-2", p, fields=" ".join(rng.sample(DEFAULT.split(), 14)), identity=ALL_IDENTITY)
     yield Case("fields-of-version-3", p, fields="type tcp-flags dstaddr srcaddr", identity=ALL_IDENTITY)

@@ -35,7 +35,7 @@ unit-sensor/test_decode := sensor/decode_link sensor/decode_extra sensor/decode_
 unit += sensor/test_fragment
 unit-sensor/test_fragment := sensor/fragment
 unit += sensor/test_flow
-unit-sensor/test_flow := sensor/flow
+unit-sensor/test_flow := sensor/flow proto/flowrec platform/err
 unit += sensor/test_window
 unit-sensor/test_window := sensor/window
 unit += sensor/test_account
@@ -57,14 +57,14 @@ unit-platform/test_loop := platform/loop platform/addr platform/log platform/clo
 unit += platform/test_crypto
 unit-platform/test_crypto := platform/crypto
 unit += platform/test_crypto_cert
-unit-platform/test_crypto_cert := platform/crypto_crl platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/err
+unit-platform/test_crypto_cert := platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/err
 unit += platform/test_crypto_sign
-unit-platform/test_crypto_sign := platform/crypto_sign platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/err
+unit-platform/test_crypto_sign := platform/crypto_sign platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/err
 unit += platform/test_tls
-unit-platform/test_tls := platform/tls platform/tls_config platform/loop platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/addr \
+unit-platform/test_tls := platform/tls platform/loop platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/addr \
 	platform/log platform/clock platform/err
 unit += analyst/test_pki
-unit-analyst/test_pki := analyst/pki platform/crypto_crl platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/settings platform/file platform/clock \
+unit-analyst/test_pki := analyst/pki platform/crypto_cert platform/crypto_pem platform/crypto platform/settings platform/file platform/clock \
 	platform/err
 unit += proto/test_chain
 unit-proto/test_chain := proto/chain platform/crypto platform/err
@@ -72,7 +72,7 @@ unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
 unit-collector/test_ingest := collector/ingest evidence/ledger_segment evidence/ledger_write evidence/ledger_read \
-	platform/text proto/wire proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c platform/tls platform/tls_config platform/loop \
-	platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/addr platform/log platform/clock platform/err
+	platform/text proto/wire proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c platform/tls platform/loop \
+	platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/addr platform/log platform/clock platform/err
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err

@@ -106,6 +106,7 @@ static struct flowrec random_record(struct fixture *f)
 		.direction = (uint8_t)random_below(f, 3),
 		.initiator = (uint8_t)random_below(f, 3),
 		.verdict = (uint8_t)random_below(f, 5),
+		.outcome = (uint8_t)random_below(f, 6),
 	};
 	uint8_t protocols[] = {TCP, UDP, 1, (uint8_t)random_next(f)};
 
@@ -175,6 +176,7 @@ static void assert_same_record(const struct flowrec *a, const struct flowrec *b)
 	assert_int_equal(a->direction, b->direction);
 	assert_int_equal(a->initiator, b->initiator);
 	assert_int_equal(a->verdict, b->verdict);
+	assert_int_equal(a->outcome, b->outcome);
 }
 
 static struct batch *open_ok(const uint8_t *bytes, size_t len)
@@ -233,13 +235,14 @@ static void test_enums(void **state)
 {
 	struct fixture *f = *state;
 
-	for (unsigned bits = 0; bits < 3 * 2 * 3 * 3 * 5; bits++) {
+	for (unsigned bits = 0; bits < 3 * 2 * 3 * 3 * 5 * 6; bits++) {
 		struct flowrec rec = {
 			.status = (uint8_t)(bits % 3),
 			.action = (uint8_t)(bits / 3 % 2),
 			.direction = (uint8_t)(bits / 6 % 3),
 			.initiator = (uint8_t)(bits / 18 % 3),
 			.verdict = (uint8_t)(bits / 54 % 5),
+			.outcome = (uint8_t)(bits / 270 % 6),
 			.iface = 15,
 		};
 
@@ -270,6 +273,7 @@ static struct flowrec largest(size_t i)
 		.direction = FLOWREC_EGRESS,
 		.initiator = FLOWREC_INITIATOR_DST,
 		.verdict = i % 2 ? FLOWREC_UNEXPECTED_INBOUND : FLOWREC_UNEXPECTED_EGRESS,
+		.outcome = i % 2 ? FLOWREC_DATA_OUT : FLOWREC_OUTCOME_NONE,
 	};
 
 	memset(rec.src.b, 0xff, 16);
@@ -617,7 +621,7 @@ static const char *const known_records[RECORD_FIELDS] = {
 	"0802",                 /* count 2 */
 	"12080a000001c0000209", /* IPv4 addresses */
 	"",                     /* no IPv6 */
-	"2203860419",           /* marks 512 + 4 + 2 and 16 + 8 + 1 */
+	"2203862119",           /* marks 4096 + 128 + 4 + 2 and 16 + 8 + 1 */
 	"2a0100",               /* source 0 */
 	"320101",               /* destination 1 */
 	"3a03c0b802",           /* source port 40000 */
@@ -681,6 +685,7 @@ static void test_known_bytes(void **state)
 		.direction = FLOWREC_EGRESS,
 		.initiator = FLOWREC_INITIATOR_SRC,
 		.verdict = FLOWREC_EXPECTED,
+		.outcome = FLOWREC_ANSWERED,
 	};
 	struct flowrec back = {
 		.packets = 2,
@@ -691,6 +696,7 @@ static void test_known_bytes(void **state)
 		.direction = FLOWREC_INGRESS,
 		.initiator = FLOWREC_INITIATOR_DST,
 		.verdict = FLOWREC_EXPECTED,
+		.outcome = FLOWREC_ANSWERED,
 	};
 	uint8_t expected[512];
 	size_t len = compose(expected, sizeof(expected), none, none, none);
@@ -725,22 +731,23 @@ static void test_refused(void **state)
 		 .b = {5, "2a0102"}},
 		{"outside the dictionary", .a = {3, "1a1000000000000000000000000000000001"},
 		 .b = {5, "2a0103"}},
-		{"mark has a value", .a = {4, "2203870419"}},    /* direction 3 */
-		{"mark has a value", .a = {4, "22038e0419"}},    /* initiator 3 */
-		{"mark has a value", .a = {4, "2203860719"}},    /* status 3 */
-		{"mark has a value", .a = {4, "2203861419"}},    /* verdict 5 */
-		{"mark has a value", .a = {4, "2203862019"}},    /* bit 12 */
-		{"record 1: it refers", .a = {4, "2203960419"}}, /* a mirror first */
-		{"record 1: it refers", .a = {4, "2203a60419"}}, /* same first */
-		{"record 2: it is marked as mirror and", .a = {4, "2203860439"}},
+		{"mark has a value", .a = {4, "2203872119"}},    /* direction 3 */
+		{"mark has a value", .a = {4, "22038e2119"}},    /* initiator 3 */
+		{"mark has a value", .a = {4, "220486e10119"}},  /* status 3 */
+		{"mark has a value", .a = {4, "2203862519"}},    /* verdict 5 */
+		{"mark has a value", .a = {4, "2203863119"}},    /* outcome 6 */
+		{"mark has a value", .a = {4, "220486a10219"}},  /* bit 15 */
+		{"record 1: it refers", .a = {4, "2203962119"}}, /* a mirror first */
+		{"record 1: it refers", .a = {4, "2203a62119"}}, /* same first */
+		{"record 2: it is marked as mirror and", .a = {4, "2203862139"}},
 		{"record 2: it refers",
-		 .a = {4, "220486019901"}}, /* a mirror after one without key */
-		{"record 2: it refers", .a = {4, "22048601a901"}}, /* same after one without key */
-		{"record 2: it refers", .a = {4, "220486049901"}}, /* a mirror without key */
-		{"record 2: it refers", .a = {4, "22048604a901"}}, /* same without key */
+		 .a = {4, "220486409940"}}, /* a mirror after one without key */
+		{"record 2: it refers", .a = {4, "22048640a940"}}, /* same after one without key */
+		{"record 2: it refers", .a = {4, "220486019940"}}, /* a mirror without key */
+		{"record 2: it refers", .a = {4, "22048601a940"}}, /* same without key */
 		{"column interface has too few",
-		 .a = {4, "220486048601"}}, /* the second has no key */
-		{"column marks has too few", .a = {4, "22028604"}},
+		 .a = {4, "220486018640"}}, /* the second has no key */
+		{"column marks has too few", .a = {4, "22028621"}},
 		{"outside the dictionary", .a = {5, "2a0102"}},
 		{"column source has too many", .a = {5, "2a020001"}},
 		{"column source has too few", .a = {5, ""}},
@@ -918,6 +925,8 @@ static void realistic(struct fixture *f, size_t flows)
 			.direction = FLOWREC_EGRESS,
 			.initiator = FLOWREC_INITIATOR_SRC,
 			.verdict = FLOWREC_EXPECTED,
+			.outcome = (uint8_t)(random_below(f, 4) ? FLOWREC_DATA_OUT
+								: random_below(f, 6)),
 		};
 		struct flowrec back;
 		uint64_t remote = random_below(f, 200);
@@ -972,6 +981,7 @@ static bool open_damaged(const uint8_t *bytes, size_t len)
 		assert_in_range(rec.direction, FLOWREC_DIRECTION_UNKNOWN, FLOWREC_EGRESS);
 		assert_in_range(rec.initiator, FLOWREC_INITIATOR_UNKNOWN, FLOWREC_INITIATOR_DST);
 		assert_in_range(rec.verdict, FLOWREC_VERDICT_NONE, FLOWREC_UNEXPECTED_INBOUND);
+		assert_in_range(rec.outcome, FLOWREC_OUTCOME_NONE, FLOWREC_DATA_OUT);
 		assert_in_range(rec.iface, 0, WIRE_INTERFACES_MAX - 1);
 		assert_true(rec.start <= rec.end && rec.end <= INT64_MAX);
 		assert_int_equal(rec.tcp_flags & ~0x17, 0);

@@ -40,6 +40,7 @@ static const struct flowrec ssh = {
 	.initiator = FLOWREC_INITIATOR_SRC,
 	.direction = FLOWREC_EGRESS,
 	.verdict = FLOWREC_UNEXPECTED_EGRESS,
+	.outcome = FLOWREC_REFUSED,
 };
 
 static struct flowrec_format format_of(const char *fields)
@@ -85,8 +86,9 @@ static void lines(void **state)
 		 "vpc-abcdefab012345678 - NODATA 4 eu-west-1 -\n"},
 		{"bytes,version", &ssh, "4249 2\n"},
 		{"${tcp-flags} ${version}", &ssh, "19 3\n"},
-		{"version fp-rule fp-initiator fp-verdict fp-sensor", &ssh,
-		 "2 dns src unexpected_egress -\n"},
+		{"version fp-rule fp-initiator fp-verdict fp-outcome fp-sensor", &ssh,
+		 "2 dns src unexpected_egress refused -\n"},
+		{"fp-outcome log-status", &nodata, "- NODATA\n"},
 		{"flow-direction traffic-path pkt-dst-aws-service version pkt-srcaddr", &ssh,
 		 "egress - - 5 172.31.16.139\n"},
 		{"srcaddr dstaddr type packets action srcport", &ipv6,

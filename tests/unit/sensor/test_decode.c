@@ -192,6 +192,117 @@ static void headers_and_mss(void **state)
 	}
 }
 
+/* RFC 792, RFC 4443: which errors refuse, and what they quote. 10.0.0.1 and 2001:db8::1 sent it. */
+#define TO_US4(total) "4500" total "00010000 40 01 0000 c6336401 0a000001 "
+#define TO_US6(payload)                                                                            \
+	"60000000" payload "3a40 20010db8000000000000000000000009 "                                \
+	"20010db8000000000000000000000001 "
+#define ICMP(type, code) type code "0000 00000000 "
+
+static void quotes(void **state)
+{
+	static const struct {
+		const char *name, *hex;
+		bool refuses; /* the quoted flow is 40000 to 53 */
+	} rows[] = {
+		{"port unreachable", TO_US4("0038") ICMP("03", "03") IP4("001c", "0000", "11") UDP,
+		 true},
+		{"of a longer packet",
+		 TO_US4("0038") ICMP("03", "0d") IP4("05dc", "0000", "11") UDP, true},
+		{"4 bytes of it",
+		 TO_US4("0034") ICMP("03", "03") IP4("001c", "0000", "11") "9c40 0035 ", true},
+		{"no port", TO_US4("0033") ICMP("03", "03") IP4("001c", "0000", "11") "9c40 00 ",
+		 false},
+		{"no header",
+		 TO_US4("002f") ICMP("03", "03") "4500001c 00010000 4011 0000 0a000001 c00002 ",
+		 false},
+		{"nothing", TO_US4("001c") ICMP("03", "03"), false},
+		{"too big", TO_US4("0038") ICMP("03", "04") IP4("001c", "0000", "11") UDP, false},
+		{"time exceeded", TO_US4("0038") ICMP("0b", "00") IP4("001c", "0000", "11") UDP,
+		 false},
+		{"echo", TO_US4("0038") ICMP("08", "00") IP4("001c", "0000", "11") UDP, false},
+		{"to somebody else",
+		 "4500 0038 00010000 40 01 0000 c6336401 0a000002 " ICMP("03", "03")
+			 IP4("001c", "0000", "11") UDP,
+		 false},
+		{"beyond the claimed length",
+		 TO_US4("001c") ICMP("03", "03") IP4("001c", "0000", "11") UDP, false},
+		{"of the other family", TO_US4("0050") ICMP("03", "03") IP6("0008", "11") UDP,
+		 false},
+		{"6 port unreachable", TO_US6("0038") ICMP("01", "04") IP6("0008", "11") UDP, true},
+		{"6 next header", TO_US6("0038") ICMP("04", "01") IP6("0008", "11") UDP, true},
+		{"6 with an extension",
+		 TO_US6("0040") ICMP("01", "00") IP6("0010", "00") "1100010400000000" UDP, true},
+		{"6 parameter", TO_US6("0038") ICMP("04", "00") IP6("0008", "11") UDP, false},
+		{"6 too big", TO_US6("0038") ICMP("02", "00") IP6("0008", "11") UDP, false},
+		{"6 time exceeded", TO_US6("0038") ICMP("03", "00") IP6("0008", "11") UDP, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint8_t bytes[256];
+		uint32_t len = from_hex(rows[i].hex, bytes);
+
+		for (uint32_t cut = 0; cut <= len; cut++) {
+			uint8_t *copy = malloc(cut ? cut : 1);
+			struct packet p = {.data = copy, .captured = cut, .wire = len};
+			struct decoded d, quoted = {.bytes = 0};
+			bool is_whole;
+
+			memcpy(copy, bytes, cut);
+			is_whole = decode_packet(RAW, &p, &d) == DECODE_IP && d.quote &&
+				   decode_quote(&d, &quoted) && quoted.has_ports;
+			if (cut == len &&
+			    (is_whole != rows[i].refuses ||
+			     (is_whole && (quoted.srcport != 40000 || quoted.dstport != 53 ||
+					   quoted.protocol != 17))))
+				fail_msg("%s", rows[i].name);
+			free(copy);
+		}
+	}
+}
+
+/* By the lengths that the headers claim, not by what was captured. */
+static void payload(void **state)
+{
+	static const struct {
+		const char *name, *hex;
+		bool payload;
+	} rows[] = {
+		{"udp", IP4("001c", "0000", "11") UDP, false},
+		{"udp and a byte", IP4("001d", "0000", "11") UDP "00", true},
+		{"udp and padding", IP4("001c", "0000", "11") UDP "00", false},
+		{"udp, cut", IP4("001d", "0000", "11") UDP, true},
+		{"tcp", IP4("0028", "4000", "06") TCP_SYN, false},
+		{"tcp and a byte", IP4("0029", "4000", "06") TCP_SYN "00", true},
+		{"tcp options",
+		 IP4("002c", "4000",
+		     "06") "9c40 01bb 00000000 00000000 6002 ffff 0000 0000 020405b4",
+		 false},
+		{"later fragment", IP4("001c", "0001", "11") UDP, true},
+		{"echo", IP4("001c", "0000", "01") "0800000000000000", false},
+		{"echo with data", IP4("001d", "0000", "01") "080000000000000000", true},
+		{"gre", IP4("0015", "0000", "2f") "00", true},
+		{"nothing", IP4("0014", "0000", "2f"), false},
+		{"udp6", IP6("0008", "11") UDP, false},
+		{"udp6 and a byte", IP6("0009", "11") UDP "00", true},
+		{"udp6 behind options", IP6("0010", "00") "1100010400000000" UDP, false},
+		{"later fragment 6", IP6("0010", "2c") "1100000800000001" UDP, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint8_t bytes[256];
+		uint32_t len = from_hex(rows[i].hex, bytes);
+		struct packet p = {.data = bytes, .captured = len, .wire = len};
+		struct decoded d;
+
+		assert_int_equal(decode_packet(RAW, &p, &d), DECODE_IP);
+		if (d.has_payload != rows[i].payload)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 static void every_result_has_a_name(void **state)
 {
 	(void)state;
@@ -203,10 +314,9 @@ static void every_result_has_a_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames),
-		cmocka_unit_test(cut_anywhere),
-		cmocka_unit_test(headers_and_mss),
-		cmocka_unit_test(every_result_has_a_name),
+		cmocka_unit_test(frames),          cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(headers_and_mss), cmocka_unit_test(quotes),
+		cmocka_unit_test(payload),         cmocka_unit_test(every_result_has_a_name),
 	};
 
 	return cmocka_run_group_tests_name("decode", tests, NULL, NULL);

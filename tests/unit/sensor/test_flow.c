@@ -23,6 +23,7 @@ struct model {
 	enum flow_initiator last_initiator;
 	unsigned order[16][2]; /* peer, direction of the first records */
 	unsigned emitted;
+	uint8_t outcome; /* of the last record */
 };
 
 static struct decoded packet_of(unsigned peer, bool answer)
@@ -61,6 +62,7 @@ static void emit(void *ctx, const struct flow_entry *entry, unsigned dir, enum f
 	assert_true(peer < PEERS && entry->window < 4);
 	m->packets[entry->window][peer][answer] += entry->dir[dir].packets;
 	m->bytes[entry->window][peer][answer] += entry->dir[dir].bytes;
+	m->outcome = entry->outcome;
 	if (m->emitted < 16) {
 		m->order[m->emitted][0] = peer;
 		m->order[m->emitted][1] = answer;
@@ -108,14 +110,14 @@ static void run_model(size_t slots, size_t sweep, bool by_direction)
 			total++;
 			flow_sweep(t, sweep);
 		}
-		flow_close(t, window + 1);
+		flow_close(t, window + 1, UINT64_MAX);
 	}
 	live = flow_live_packets(t, 3);
 	for (unsigned w = 0; w < 4; w++)
 		for (unsigned p = 0; p < PEERS; p++)
 			live += got->packets[w][p][0] + got->packets[w][p][1];
 	assert_int_equal(live, total);
-	flow_close(t, UINT32_MAX);
+	flow_close(t, UINT32_MAX, UINT64_MAX);
 	assert_true(flow_sweep(t, SIZE_MAX));
 	assert_int_equal(flow_live_packets(t, 3), 0);
 	assert_memory_equal(got->packets, want->packets, sizeof got->packets);
@@ -149,7 +151,7 @@ static void records_come_in_the_order_of_first_packets(void **state)
 
 			put(t, &d, 1, 0);
 		}
-	flow_close(t, 2);
+	flow_close(t, 2, UINT64_MAX);
 	assert_true(flow_sweep(t, SIZE_MAX));
 	assert_int_equal(m.emitted, 6);
 	for (size_t i = 0; i < 6; i++) {
@@ -168,12 +170,12 @@ static void an_update_emits_a_stale_entry_first(void **state)
 
 	(void)state;
 	put(t, &d, 0, 59);
-	flow_close(t, 1);
+	flow_close(t, 1, UINT64_MAX);
 	put(t, &d, 1, 0);
 	assert_int_equal(m.packets[0][7][0], 1);
 	assert_true(flow_sweep(t, SIZE_MAX));
 	assert_int_equal(m.emitted, 1);
-	flow_close(t, 2);
+	flow_close(t, 2, UINT64_MAX);
 	assert_true(flow_sweep(t, SIZE_MAX));
 	assert_int_equal(m.packets[1][7][0], 1);
 	flow_table_free(t);
@@ -277,7 +279,7 @@ static void a_long_silence_or_a_syn_begins_anew(void **state)
 	assert_int_equal(m.opened, 1);
 	put(t, &answer, 3, 11); /* 180 s later: not yet */
 	assert_int_equal(m.opened, 1);
-	flow_close(t, 4);
+	flow_close(t, 4, UINT64_MAX);
 	flow_sweep(t, SIZE_MAX);
 	put(t, &answer, 6, 12); /* 181 s */
 	assert_int_equal(m.opened, 2);
@@ -290,10 +292,218 @@ static void a_long_silence_or_a_syn_begins_anew(void **state)
 	put(t, &ask, 0, 0);
 	put(t, &answer, 0, 1); /* the other side's own SYN on the same ports */
 	assert_int_equal(m.opened, 2);
-	flow_close(t, 1);
+	flow_close(t, 1, UINT64_MAX);
 	flow_sweep(t, SIZE_MAX);
 	assert_int_equal(m.emitted, 2); /* and still one record a direction */
 	flow_table_free(t);
+}
+
+/* ---- how far a flow got ---- */
+
+enum { FIN = 1, SYN = 2, RST = 4, SYN_ACK = 18 };
+
+/* A packet: who sends it, what it bears; `at` counts seconds from the begin of window 0. */
+struct step {
+	char from;    /* 'i'nitiator, 'r'esponder; 0: the scenario ends */
+	uint8_t bits; /* TCP flags, or ICMP type */
+	bool payload;
+	uint16_t at;
+};
+
+static const struct {
+	const char *name;
+	uint8_t protocol;
+	uint16_t until; /* the run ends */
+	struct step steps[6];
+	uint8_t outcome;
+} ladder[] = {
+	{"a SYN, and the run ends 4 s later", 6, 14, {{'i', SYN, false, 10}}, FLOWREC_SENT},
+	{"5 s later", 6, 15, {{'i', SYN, false, 10}}, FLOWREC_UNANSWERED},
+	{"a SYN 4 s before its window ends", 6, 600, {{'i', SYN, false, 56}}, FLOWREC_SENT},
+	{"and one more in the next",
+	 6,
+	 600,
+	 {{'i', SYN, false, 56}, {'i', SYN, false, 60}},
+	 FLOWREC_UNANSWERED},
+	{"refused", 6, 600, {{'i', SYN, false, 1}, {'r', RST, false, 1}}, FLOWREC_REFUSED},
+	{"a reset by its own side",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1}, {'i', RST, false, 1}},
+	 FLOWREC_UNANSWERED},
+	{"answered",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1}, {'r', SYN_ACK, false, 1}, {'i', 0, false, 1}},
+	 FLOWREC_ANSWERED},
+	{"answered before it was reset",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1}, {'r', SYN_ACK, false, 1}, {'r', RST, false, 1}},
+	 FLOWREC_ANSWERED},
+	{"answered after a forged reset",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1}, {'r', RST, false, 1}, {'r', SYN_ACK, false, 1}},
+	 FLOWREC_ANSWERED},
+	{"data in the SYN is no data out",
+	 6,
+	 600,
+	 {{'i', SYN, true, 1}, {'r', SYN_ACK, false, 1}, {'i', 0, false, 1}},
+	 FLOWREC_ANSWERED},
+	{"data of the responder neither",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1}, {'r', SYN_ACK, false, 1}, {'r', 0, true, 1}},
+	 FLOWREC_ANSWERED},
+	{"data out",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1}, {'r', SYN_ACK, false, 1}, {'i', 0, true, 1}},
+	 FLOWREC_DATA_OUT},
+	{"data out stays over windows",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1},
+	  {'r', SYN_ACK, false, 1},
+	  {'i', 0, true, 1},
+	  {'r', FIN, false, 100}},
+	 FLOWREC_DATA_OUT},
+	{"a window later the same ports are tried again",
+	 6,
+	 600,
+	 {{'i', SYN, false, 1}, {'r', SYN_ACK, false, 1}, {'i', 0, true, 1}, {'i', SYN, false, 70}},
+	 FLOWREC_UNANSWERED},
+	{"under way before us",
+	 6,
+	 600,
+	 {{'i', 0, true, 1}, {'r', 0, false, 1}, {'i', 0, true, 2}},
+	 FLOWREC_DATA_OUT},
+	{"only the answer was seen", 6, 600, {{'r', SYN_ACK, false, 1}}, FLOWREC_ANSWERED},
+	{"a datagram", 17, 600, {{'i', 0, true, 1}}, FLOWREC_UNANSWERED},
+	{"a datagram back", 17, 600, {{'i', 0, true, 1}, {'r', 0, true, 1}}, FLOWREC_ANSWERED},
+	{"another one",
+	 17,
+	 600,
+	 {{'i', 0, true, 1}, {'r', 0, true, 1}, {'i', 0, true, 2}},
+	 FLOWREC_DATA_OUT},
+	{"another one without payload",
+	 17,
+	 600,
+	 {{'i', 0, true, 1}, {'r', 0, true, 1}, {'i', 0, false, 2}},
+	 FLOWREC_ANSWERED},
+	{"180 s of silence are not long",
+	 17,
+	 600,
+	 {{'i', 0, true, 1}, {'r', 0, true, 1}, {'i', 0, false, 181}},
+	 FLOWREC_ANSWERED},
+	{"181 s are: it begins anew",
+	 17,
+	 600,
+	 {{'i', 0, true, 1}, {'r', 0, true, 1}, {'i', 0, true, 182}},
+	 FLOWREC_UNANSWERED},
+	{"echo and reply", 1, 600, {{'i', 8, true, 1}, {'r', 0, true, 1}}, FLOWREC_ANSWERED},
+	{"an error is no answer",
+	 1,
+	 600,
+	 {{'i', 8, true, 1}, {'r', 11, true, 1}, {'r', 3, true, 1}},
+	 FLOWREC_UNANSWERED},
+	{"ICMPv6 echo and reply",
+	 58,
+	 600,
+	 {{'i', 128, true, 1}, {'r', 129, true, 1}},
+	 FLOWREC_ANSWERED},
+	{"an ICMPv6 error is no answer",
+	 58,
+	 600,
+	 {{'i', 128, true, 1}, {'r', 3, true, 1}},
+	 FLOWREC_UNANSWERED},
+	{"a packet back", 47, 600, {{'i', 0, true, 1}, {'r', 0, true, 1}}, FLOWREC_ANSWERED},
+};
+
+static struct decoded decoded_of(uint8_t protocol, const struct step *step)
+{
+	struct decoded d = packet_of(1, step->from == 'r');
+
+	d.protocol = protocol;
+	d.has_ports = protocol == 6 || protocol == 17;
+	d.has_icmp_type = protocol == 1 || protocol == 58;
+	if (!d.has_ports)
+		d.srcport = d.dstport = 0;
+	d.tcp_flags = protocol == 6 ? step->bits : 0;
+	d.icmp_type = step->bits;
+	d.has_payload = step->payload;
+	return d;
+}
+
+static void a_flow_climbs_the_ladder(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof ladder / sizeof ladder[0]; i++) {
+		struct model m = {.emitted = 0};
+		struct flow_table *t = table_new(&m, 16, false);
+
+		for (const struct step *s = ladder[i].steps; s->from; s++) {
+			struct decoded d = decoded_of(ladder[i].protocol, s);
+
+			put(t, &d, s->at / WINDOW_S, s->at % WINDOW_S);
+		}
+		flow_close(t, UINT32_MAX, ladder[i].until);
+		assert_true(flow_sweep(t, SIZE_MAX));
+		if (m.outcome != ladder[i].outcome)
+			fail_msg("%s: %s", ladder[i].name,
+				 flowrec_outcome_text((enum flowrec_outcome)m.outcome));
+		flow_table_free(t);
+	}
+}
+
+/* What an ICMP error quotes: the flow must be there, and its initiator must have sent it. */
+static void a_quoted_flow_is_refused(void **state)
+{
+	static const struct step ask = {'i', 0, true, 1}, answer = {'r', 0, true, 1};
+	static const struct {
+		const char *name;
+		struct step quoted;
+		uint8_t iface;
+		uint16_t port;       /* added to the quoted source port */
+		bool answered, late; /* a datagram back came before, after the error */
+		uint8_t outcome;
+	} rows[] = {
+		{"refused", {'i', 0, true, 1}, 3, 0, false, false, FLOWREC_REFUSED},
+		{"another flow's port", {'i', 0, true, 1}, 3, 1, false, false, FLOWREC_UNANSWERED},
+		{"another interface", {'i', 0, true, 1}, 2, 0, false, false, FLOWREC_UNANSWERED},
+		{"what the responder sent",
+		 {'r', 0, true, 1},
+		 3,
+		 0,
+		 false,
+		 false,
+		 FLOWREC_UNANSWERED},
+		{"too late", {'i', 0, true, 1}, 3, 0, true, false, FLOWREC_ANSWERED},
+		{"belied", {'i', 0, true, 1}, 3, 0, false, true, FLOWREC_ANSWERED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct model m = {.emitted = 0};
+		struct flow_table *t = table_new(&m, 16, false);
+		struct decoded asked = decoded_of(17, &ask), back = decoded_of(17, &answer);
+		struct decoded quoted = decoded_of(17, &rows[i].quoted);
+
+		put(t, &asked, 0, 1);
+		if (rows[i].answered)
+			put(t, &back, 0, 1);
+		quoted.srcport = (uint16_t)(quoted.srcport + rows[i].port);
+		flow_refused(t, &quoted, rows[i].iface);
+		if (rows[i].late)
+			put(t, &back, 0, 2);
+		flow_close(t, UINT32_MAX, UINT64_MAX);
+		assert_true(flow_sweep(t, SIZE_MAX));
+		if (m.outcome != rows[i].outcome)
+			fail_msg("%s: %s", rows[i].name,
+				 flowrec_outcome_text((enum flowrec_outcome)m.outcome));
+		flow_table_free(t);
+	}
 }
 
 int main(void)
@@ -306,6 +516,8 @@ int main(void)
 		cmocka_unit_test(flows_that_differ_in_a_port_are_two),
 		cmocka_unit_test(the_initiator_is_who_began),
 		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
+		cmocka_unit_test(a_flow_climbs_the_ladder),
+		cmocka_unit_test(a_quoted_flow_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
