@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The ledger: what the sensors sent, as received, in append-only segment files below one folder.
+ * The ledger: what the sensors sent, as received, in append-only segment files below one folder, and
+ * the chain of signed manifests that says what they were.
  *
  *     STORE/SENSOR-ID/00000001.fpl, 00000002.fpl, ...
+ *     STORE/@manifest/00000001.fpl, ...
  *
- * The format and why a crash is safe are at the head of ledger_write.c. One writer at a time (a
- * lock on the folder, which leaves no file behind); any number of readers beside it.
+ * The format and why a crash is safe are at the head of ledger_write.c, the manifests in manifest.h.
+ * One writer at a time (a lock on the folder, which leaves no file behind); any number of readers
+ * beside it.
  */
 #pragma once
 
@@ -13,32 +16,66 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/crypto_sign.h"
 #include "platform/err.h"
 #include "proto/batch.h"
 #include "proto/wire.h"
 
 enum {
-	LEDGER_PAYLOAD_MAX = 256 * 1024,       /* bytes of a hello or batch */
+	LEDGER_PAYLOAD_MAX = 256 * 1024,       /* bytes of a hello, batch or manifest */
 	LEDGER_SEGMENT_MAX = 64 * 1024 * 1024, /* a segment file is not begun to be longer */
 	LEDGER_UNSYNCED_MAX = 4 * 1024 * 1024, /* a sensor's bytes that wait for ledger_commit() */
 	LEDGER_STREAMS_MAX = 64, /* streams of one sensor that can be resumed: the latest */
 	LEDGER_PATH_MAX = 1024,  /* bytes of any path below STORE with its NUL */
+	LEDGER_STORE_ID = 16,    /* random bytes that all files of a store begin with */
 };
 
 _Static_assert((int)LEDGER_PAYLOAD_MAX >= (int)BATCH_BYTES_MAX, "a batch must fit");
 _Static_assert((int)LEDGER_PAYLOAD_MAX >= (int)WIRE_HELLO_MAX, "a hello must fit");
+
+/* What entries hold, summed up. Begin with ledger_sum_none. */
+struct ledger_sum {
+	uint32_t hellos, batches;
+	uint64_t records, packets;
+	uint64_t first_s, last_s; /* least and greatest time in them, Unix seconds; 1 and 0: none */
+	uint64_t received_ns, received_end_ns;
+};
+
+extern const struct ledger_sum ledger_sum_none;
+/* Widens the span of times. */
+void ledger_sum_time(struct ledger_sum *sum, uint64_t first_s, uint64_t last_s);
+/* Adds what a batch holds: its records with traffic, their packets, and the times of all in it. The
+ * batch's records must not have been read; they are after it. */
+void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch);
+void ledger_sum_add(struct ledger_sum *sum, const struct ledger_sum *more);
 
 /* ---- writing ---- */
 
 struct ledger;
 struct ledger_sensor; /* belongs to its ledger; valid until ledger_close() */
 
-/* Creates STORE if it is missing and locks it. -EWOULDBLOCK with a sentence when another process
- * writes to it. */
-int ledger_open(struct ledger **ret, const char *store, struct err *err);
+struct ledger_config {
+	struct crypto_signer *signer; /* the collector's; borrowed */
+	uint64_t segment_s;           /* a segment is closed when its first entry is older */
+	uint64_t retain_s;            /* closed segments older than this are deleted; 0: never */
+	uint64_t retain_bytes; /* the oldest are deleted while segments are more than this; 0: never */
+};
+
+enum { LEDGER_SEGMENT_S = 86400 };
+
+/* Creates STORE if it is missing, locks it, recovers what a crash left, and signs that the collector
+ * starts. -EWOULDBLOCK with a sentence when another process writes to it; ERR_FORMAT when its
+ * manifests are damaged: then nothing may be added. */
+int ledger_open(struct ledger **ret, const char *store, const struct ledger_config *config,
+		uint64_t now_ns, struct err *err);
 /* STORE has become the root folder of this process (chroot(2)): paths begin there from now on. */
 void ledger_is_root(struct ledger *ledger);
-/* Does not commit. NULL is fine. */
+/* Commits and signs all that no manifest covers yet, also if that is nothing; then deletes what the
+ * config allows. To be called on schedule. After a failure the next call covers all. */
+int ledger_seal(struct ledger *ledger, uint64_t now_ns, struct err *err);
+/* As ledger_seal, and signs that the collector ends in good order. */
+int ledger_end(struct ledger *ledger, uint64_t now_ns, struct err *err);
+/* Neither commits nor signs. NULL is fine. */
 void ledger_close(struct ledger *ledger);
 
 /* The sensor's place in the ledger, made if it is new. The first call for an id reads the last
@@ -56,14 +93,16 @@ uint64_t ledger_stream_durable(const struct ledger_sensor *sensor,
 			       const uint8_t stream[static WIRE_STREAM_ID]);
 
 /* Append, in the page cache at first: durable after the next ledger_commit(). The batch must follow
- * its chain (the caller has asked batch_chain_check()). On failure the sensor has failed until
- * ledger_sensor_open() is called again. */
+ * its chain (the caller has asked batch_chain_check()); `sum` is what it holds. On failure the
+ * sensor has failed until ledger_sensor_open() is called again. -ENOSPC while the disk is nearly
+ * full: the rest of it is kept for manifests. */
 int ledger_append_hello(struct ledger_sensor *sensor, uint64_t received_ns,
 			const uint8_t stream[static WIRE_STREAM_ID], const uint8_t *bytes,
 			size_t len, struct err *err);
 int ledger_append_batch(struct ledger_sensor *sensor, uint64_t received_ns,
 			const uint8_t stream[static WIRE_STREAM_ID], uint64_t sequence,
-			const uint8_t *bytes, size_t len, struct err *err);
+			const uint8_t *bytes, size_t len, const struct ledger_sum *sum,
+			struct err *err);
 
 /* Makes all that was appended durable. 0, or the first error; sensors that could not be synced have
  * failed. */
@@ -77,7 +116,9 @@ struct ledger_reader;
 enum ledger_kind {
 	LEDGER_HELLO = 1,
 	LEDGER_BATCH = 2,
-	LEDGER_TORN,   /* the unfinished end of a sensor's last segment: a collector is writing, or
+	LEDGER_CARRY = 3,       /* where a stream stood when the segment was begun */
+	LEDGER_HELLO_AGAIN = 4, /* of a segment before, repeated at the head of this one */
+	LEDGER_TORN = 100, /* the unfinished end of a sensor's last segment: a collector is writing, or
 			  was killed */
 	LEDGER_DAMAGE, /* bytes that were durable once are not what they were, or are missing */
 };
@@ -88,7 +129,8 @@ struct ledger_entry {
 	const char *sensor; /* name of the folder */
 	const char *file;   /* path of the segment */
 	uint64_t offset;    /* in the file */
-	/* hello and batch */
+	/* all but torn and damage */
+	bool is_skip;         /* entries before it were left out */
 	uint64_t received_ns; /* the collector's wall clock */
 	uint64_t sequence;    /* 0 of a hello */
 	const uint8_t *stream;
@@ -102,6 +144,9 @@ struct ledger_entry {
 /* `sensor`: only this one, nothing if it is not there; NULL for all, in order of their ids. */
 int ledger_reader_open(struct ledger_reader **ret, const char *store, const char *sensor,
 		       struct err *err);
+/* Leaves out batches that hold nothing between these times (Unix seconds, both included), as far as
+ * the manifests tell; before the first ledger_next(). */
+void ledger_reader_span(struct ledger_reader *reader, uint64_t from_s, uint64_t to_s);
 void ledger_reader_free(struct ledger_reader *reader);
 
 /* 1 and the next entry, 0 at the end, or negative: a file cannot be read. Damage is an entry; what

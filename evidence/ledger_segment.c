@@ -4,6 +4,7 @@
  */
 #include "evidence/ledger_segment.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 enum {
 	SEGMENT_WINDOW = 1024 * 1024,
-	ENTRY_SIGNED = 48, /* bytes of an entry's head that its digest covers */
+	ENTRY_SIGNED = 56, /* bytes of an entry's head that its digest covers */
 };
 
 _Static_assert((int)SEGMENT_WINDOW >= 2 * (int)SEGMENT_ENTRY_MAX, "an entry must fit anywhere");
@@ -27,6 +28,12 @@ static const uint8_t mark[3] = {'f', 'p', 'E'};
 void segment_init(struct segment *segment)
 {
 	*segment = (struct segment){.fd = -1};
+}
+
+void segment_expect(struct segment *segment, const uint8_t store[static LEDGER_STORE_ID])
+{
+	segment->knows_store = true;
+	memcpy(segment->store, store, LEDGER_STORE_ID);
 }
 
 int segment_open(struct segment *segment, const char *path, uint32_t number, struct err *err)
@@ -106,11 +113,13 @@ static void entry_digest(uint8_t out[static SHA256_BYTES], const uint8_t *head,
 	crypto_sha256(out, both, sizeof both);
 }
 
-void segment_head(uint8_t out[static SEGMENT_HEAD], uint32_t number)
+void segment_head(uint8_t out[static SEGMENT_HEAD], uint32_t number,
+		  const uint8_t store[static LEDGER_STORE_ID])
 {
 	memcpy(out, magic, 16);
 	put_be32(out + 16, SEGMENT_FORMAT);
 	put_be32(out + 20, number);
+	memcpy(out + 24, store, LEDGER_STORE_ID);
 }
 
 void segment_entry_head(uint8_t out[static SEGMENT_ENTRY_HEAD], const struct segment_entry *entry)
@@ -120,8 +129,9 @@ void segment_entry_head(uint8_t out[static SEGMENT_ENTRY_HEAD], const struct seg
 	put_be32(out + 4, (uint32_t)entry->len);
 	put_be64(out + 8, entry->received_ns);
 	put_be64(out + 16, entry->durable);
-	memcpy(out + 24, entry->stream, WIRE_STREAM_ID);
-	put_be64(out + 40, entry->sequence);
+	put_be64(out + 24, entry->manifest);
+	memcpy(out + 32, entry->stream, WIRE_STREAM_ID);
+	put_be64(out + 48, entry->sequence);
 	entry_digest(out + ENTRY_SIGNED, out, entry->digest);
 }
 
@@ -140,7 +150,7 @@ static int read_entry(struct segment *s, uint64_t offset, struct segment_entry *
 		return rc;
 	*ret_reason = "no entry begins here";
 	len = be32(p + 4);
-	if (memcmp(p, mark, 3) != 0 || p[3] < SEGMENT_HELLO || p[3] > SEGMENT_CARRY ||
+	if (memcmp(p, mark, 3) != 0 || p[3] < SEGMENT_HELLO || p[3] > SEGMENT_MANIFEST ||
 	    len > LEDGER_PAYLOAD_MAX)
 		return 0;
 	*ret_reason = "the file ends within an entry";
@@ -152,8 +162,9 @@ static int read_entry(struct segment *s, uint64_t offset, struct segment_entry *
 	ret->len = len;
 	ret->received_ns = be64(p + 8);
 	ret->durable = be64(p + 16);
-	ret->stream = p + 24;
-	ret->sequence = be64(p + 40);
+	ret->manifest = be64(p + 24);
+	ret->stream = p + 32;
+	ret->sequence = be64(p + 48);
 	ret->payload = p + SEGMENT_ENTRY_HEAD;
 	crypto_sha256(ret->digest, ret->payload, len);
 	entry_digest(digest, p, ret->digest);
@@ -229,10 +240,25 @@ static int skip_fault(struct segment *s, const char *reason, struct segment_faul
 	return 0;
 }
 
+/* Is this the head of the segment? NULL, or why not. */
+static const char *check_head(struct segment *s, const uint8_t *p)
+{
+	uint8_t head[SEGMENT_HEAD];
+
+	if (!p)
+		return "the file ends within its head";
+	segment_head(head, s->number, s->knows_store ? s->store : p + SEGMENT_HEAD - LEDGER_STORE_ID);
+	if (memcmp(p, head, SEGMENT_HEAD - LEDGER_STORE_ID) != 0)
+		return "the file's head is not that of this segment";
+	if (memcmp(p, head, SEGMENT_HEAD) != 0)
+		return "the segment is one of another store";
+	segment_expect(s, p + SEGMENT_HEAD - LEDGER_STORE_ID);
+	return NULL;
+}
+
 int segment_next(struct segment *s, struct segment_entry *ret_entry,
 		 struct segment_fault *ret_fault)
 {
-	uint8_t head[SEGMENT_HEAD];
 	const char *reason;
 	const uint8_t *p;
 	int rc;
@@ -243,10 +269,9 @@ int segment_next(struct segment *s, struct segment_entry *ret_entry,
 		rc = take(s, 0, SEGMENT_HEAD, &p);
 		if (rc < 0)
 			return rc;
-		segment_head(head, s->number);
-		if (!p || memcmp(p, head, SEGMENT_HEAD) != 0) {
-			rc = skip_fault(s, "the file's head is not that of this segment",
-					ret_fault);
+		reason = check_head(s, p);
+		if (reason) {
+			rc = skip_fault(s, reason, ret_fault);
 			return rc < 0 ? rc : SEGMENT_FAULT;
 		}
 		s->at = SEGMENT_HEAD;
@@ -276,4 +301,39 @@ uint32_t segment_number(const char *name)
 		n = n * 10 + (uint32_t)(name[i] - '0');
 	}
 	return strcmp(name + 8, ".fpl") == 0 ? n : 0;
+}
+
+static int pick_segment(const struct dirent *d)
+{
+	return segment_number(d->d_name) > 0;
+}
+
+/* By bytes: alphasort() would follow the locale. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int segment_list(const char *folder, uint32_t **ret, size_t *ret_n, struct err *err)
+{
+	struct dirent **names = NULL;
+	uint32_t *numbers;
+	int n = scandir(folder, &names, pick_segment, by_name);
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (n < 0)
+		return err_errno(err, "cannot read the folder %s", folder);
+	numbers = n > 0 ? calloc((size_t)n, sizeof *numbers) : NULL;
+	for (int i = 0; i < n; i++) {
+		if (numbers)
+			numbers[i] = segment_number(names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	if (n > 0 && !numbers)
+		return err_set(err, -ENOMEM, "no memory to read %s", folder);
+	*ret = numbers;
+	*ret_n = (size_t)n;
+	return 0;
 }

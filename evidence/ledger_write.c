@@ -3,149 +3,226 @@
  * Writing the ledger.
  *
  * A sensor has a folder, in it segment files 00000001.fpl, 00000002.fpl, ... A new one is begun
- * when the present one would grow beyond 64 MiB. Integers are big-endian.
+ * when the present one would grow beyond 64 MiB, or is old enough to be closed. Manifests are
+ * entries of the same form in a folder of their own. Integers are big-endian.
  *
- * File head, 24 bytes:
+ * File head, 40 bytes:
  *
  *       0  16  "flowproof-ledger"
  *      16   4  format: 1
  *      20   4  number of the segment, as in its name
+ *      24  16  store: random, the same in all files of a store
  *
- * Then entries without space between them, each 80 bytes and a payload:
+ * Then entries without space between them, each 88 bytes and a payload:
  *
  *       0   3  "fpE"
- *       3   1  type: 1 hello, 2 batch, 3 carry
+ *       3   1  type: 1 hello, 2 batch, 3 carry, 4 hello again, 5 manifest
  *       4   4  length of the payload, at most 262,144
  *       8   8  received: the collector's wall clock, Unix nanoseconds
  *      16   8  durable: this many bytes of this file were known to be on disk when the entry was
  *              written
- *      24  16  stream
- *      40   8  sequence of the batch; 0 of a hello; of a carry: the stream's last batch
- *      48  32  SHA-256 of (bytes 0 to 47, SHA-256 of the payload)
- *      80      payload: the message as received (flowproof.proto); of a carry: SHA-256 of the
- *              stream's last batch
+ *      24   8  manifest: number of the last manifest then; 0 of a manifest
+ *      32  16  stream; 0 of a manifest
+ *      48   8  sequence of the batch; 0 of a hello; of a carry: the stream's last batch; number of
+ *              a manifest
+ *      56  32  SHA-256 of (bytes 0 to 55, SHA-256 of the payload)
+ *      88      payload: the message as received (flowproof.proto); of a carry: SHA-256 of the
+ *              stream's last batch; of a manifest: manifest.h
  *
  * An entry is valid if its mark, type and length are possible and its digest fits.
  *
  * A segment begins with a carry for each stream that can be resumed, so that the last segment alone
- * says where every stream stands. A segment without a hello or batch says nothing yet: it may be
- * cut to nothing and begun again from the one before it.
+ * says where every stream stands, and, if a batch comes next, with the hello of its stream again, so
+ * that it can be read without those before it. A segment without a hello or batch says nothing yet:
+ * unless a manifest covers it, it may be cut to nothing and begun again from the one before it.
  *
  * Why a crash is safe: nothing is acknowledged before fdatasync(2) returned, and a new file's
  * folder was synced when it was made. Before a new segment is begun the old one is synced, so only
  * the last can end in a torn entry. What a crash may leave is bytes after the last sync in any
  * state, not more than SEGMENT_TORN_MAX, and none of them was acknowledged: the sensor sends them
- * again. So the first invalid entry is cut off with all that follows, unless a later entry's
- * `durable` lies beyond it: then those bytes were on disk once, it was no crash that changed them,
- * nothing is cut, and writing goes on in a new segment.
+ * again. So the first invalid entry is cut off with all that follows, unless a manifest covers it, or
+ * a later entry's `durable` lies beyond it: then those bytes were on disk once, it was no crash that
+ * changed them, nothing is cut, and writing goes on in a new segment.
  *
  * After a failed write or sync the kernel may have dropped what it could not write, and would
  * report the next sync as good. The sensor has failed then: the file is cut back to what was
  * durable before anything is appended again.
  */
-#include "evidence/ledger.h"
-
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "evidence/ledger_segment.h"
+#include "evidence/ledger_parts.h"
 #include "platform/file.h"
 #include "platform/log.h"
 
 static const char tag[] = "ledger";
 
-/* Where one stream stands. */
-struct ledger_stream {
-	uint8_t id[WIRE_STREAM_ID];
-	struct batch_chain chain;
-	uint64_t durable; /* sequence */
+enum {
+	RESERVE_MAX = 8 * 1024 * 1024, /* of a disk, for manifests; at most a sixteenth of it */
+	RESERVE_SHARE = 16,
 };
 
-struct ledger_sensor {
-	struct ledger *ledger;
-	char id[WIRE_SENSOR_ID_MAX];
-	int fd;
-	uint32_t number;  /* of the present segment */
-	uint64_t size;    /* of the present segment, all entries */
-	uint64_t durable; /* bytes of it known to be on disk */
-	bool failed;
-	size_t n_streams;
-	struct ledger_stream streams[LEDGER_STREAMS_MAX]; /* the latest last */
-};
+/* ---- files ---- */
 
-struct ledger {
-	char *store;
-	int dir;
-	struct segment scan;
-	size_t n_sensors, cap_sensors;
-	struct ledger_sensor **sensors;
-	uint8_t entry[SEGMENT_ENTRY_MAX];
-};
-
-int ledger_open(struct ledger **ret, const char *store, struct err *err)
+int ledger_path(const struct ledger *ledger, const char *folder, uint32_t number,
+		char out[static LEDGER_PATH_MAX], struct err *err)
 {
-	struct ledger *ledger;
+	int n = number ? snprintf(out, LEDGER_PATH_MAX, "%s/%s/%08u.fpl", ledger->store, folder,
+				  number)
+		       : snprintf(out, LEDGER_PATH_MAX, "%s/%s", ledger->store, folder);
+
+	if (n < 0 || n >= LEDGER_PATH_MAX)
+		return err_set(err, -ENAMETOOLONG, "the path of the store is too long: %s",
+			       ledger->store);
+	return 0;
+}
+
+void ledger_file_close(struct ledger_file *file)
+{
+	if (file->fd >= 0)
+		(void)close(file->fd);
+	file->fd = -1;
+}
+
+int ledger_file_open(struct ledger *ledger, struct ledger_file *file, uint32_t number,
+		     uint64_t size, struct err *err)
+{
+	char path[LEDGER_PATH_MAX];
+	uint64_t present;
 	int rc;
 
-	rc = file_make_dir(store, err);
+	ledger_file_close(file);
+	file->failed = true; /* until it is whole */
+	rc = ledger_path(ledger, file->folder, 0, path, err);
+	if (rc == 0)
+		rc = file_make_dir(path, err);
+	if (rc == 0)
+		rc = ledger_path(ledger, file->folder, number, path, err);
+	if (rc == 0)
+		rc = file_open_append(path, &file->fd, &present, err);
 	if (rc < 0)
 		return rc;
-	ledger = calloc(1, sizeof *ledger);
-	if (!ledger)
-		return err_set(err, -ENOMEM, "no memory for the ledger");
-	segment_init(&ledger->scan);
-	ledger->dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ledger->dir < 0) {
-		rc = err_errno(err, "cannot open the folder %s", store);
-		goto out;
+	if (present > size && (rc = file_cut(file->fd, size)) < 0) {
+		errno = -rc;
+		return err_errno(err, "cannot cut %s", path);
 	}
-	if (flock(ledger->dir, LOCK_EX | LOCK_NB) < 0) {
-		rc = errno == EWOULDBLOCK ? err_set(err, -EWOULDBLOCK,
-						    "%s is in use by another collector", store)
-					  : err_errno(err, "cannot lock %s", store);
-		goto out;
-	}
-	ledger->store = strdup(store);
-	if (!ledger->store)
-		rc = err_set(err, -ENOMEM, "no memory for the ledger");
-out:
-	if (rc < 0)
-		ledger_close(ledger);
-	else
-		*ret = ledger;
-	return rc;
+	file->number = number;
+	file->size = size;
+	file->durable = 0;
+	return 0;
 }
 
-void ledger_is_root(struct ledger *ledger)
+int ledger_file_sync(struct ledger_file *file, struct err *err)
 {
-	ledger->store[0] = '\0'; /* path_of() puts the slash */
+	int rc = file->durable < file->size ? file_sync(file->fd) : 0;
+
+	if (rc < 0) {
+		file->failed = true;
+		return err_set(err, rc, "cannot sync the ledger of %s: %s", file->folder,
+			       strerror(-rc));
+	}
+	file->durable = file->size;
+	return 0;
 }
 
-void ledger_close(struct ledger *ledger)
+static int write_bytes(struct ledger_file *file, const uint8_t *bytes, size_t len,
+		       struct crypto_sha256 *digest, struct err *err)
 {
-	if (!ledger)
-		return;
+	int rc = file_write(file->fd, bytes, len);
+
+	if (rc < 0) {
+		file->failed = true;
+		return err_set(err, rc, "cannot write the ledger of %s: %s", file->folder,
+			       strerror(-rc));
+	}
+	file->size += len;
+	if (digest)
+		crypto_sha256_add(digest, bytes, len);
+	return 0;
+}
+
+int ledger_file_head(struct ledger *ledger, struct ledger_file *file, struct crypto_sha256 *digest,
+		     struct err *err)
+{
+	uint8_t head[SEGMENT_HEAD];
+
+	segment_head(head, file->number, ledger->id);
+	return write_bytes(file, head, sizeof head, digest, err);
+}
+
+int ledger_file_entry(struct ledger *ledger, struct ledger_file *file, struct segment_entry *entry,
+		      struct crypto_sha256 *digest, struct err *err)
+{
+	uint8_t *out = ledger->entry;
+
+	entry->durable = file->durable;
+	entry->manifest = entry->type == SEGMENT_MANIFEST ? 0 : ledger->number;
+	crypto_sha256(entry->digest, entry->payload, entry->len);
+	segment_entry_head(out, entry);
+	memcpy(out + SEGMENT_ENTRY_HEAD, entry->payload, entry->len);
+	return write_bytes(file, out, SEGMENT_ENTRY_HEAD + entry->len, digest, err);
+}
+
+/* ---- sensors and their streams ---- */
+
+int ledger_reset_tail(struct ledger_sensor *sensor, struct err *err)
+{
+	uint8_t unused[SHA256_BYTES];
+
+	if (sensor->digest)
+		crypto_sha256_end(sensor->digest, unused);
+	sensor->sum = ledger_sum_none;
+	sensor->digest = crypto_sha256_new();
+	if (!sensor->digest)
+		return err_set(err, -ENOMEM, "no memory for the ledger of %s", sensor->id);
+	return 0;
+}
+
+struct ledger_sensor *ledger_find_sensor(struct ledger *ledger, const char *id)
+{
+	struct ledger_sensor *sensor, **more;
+	struct err err;
+
 	for (size_t i = 0; i < ledger->n_sensors; i++) {
-		if (ledger->sensors[i]->fd >= 0)
-			(void)close(ledger->sensors[i]->fd);
-		free(ledger->sensors[i]);
+		if (strcmp(ledger->sensors[i]->id, id) == 0)
+			return ledger->sensors[i];
 	}
-	free(ledger->sensors);
-	segment_fini(&ledger->scan);
-	if (ledger->dir >= 0)
-		(void)close(ledger->dir);
-	free(ledger->store);
-	free(ledger);
+	if (ledger->n_sensors == ledger->cap_sensors) {
+		size_t cap = ledger->cap_sensors ? 2 * ledger->cap_sensors : 16;
+
+		more = reallocarray(ledger->sensors, cap, sizeof(struct ledger_sensor *));
+		if (!more)
+			return NULL;
+		ledger->sensors = more;
+		ledger->cap_sensors = cap;
+	}
+	sensor = calloc(1, sizeof *sensor);
+	if (!sensor || ledger_reset_tail(sensor, &err) < 0) {
+		free(sensor);
+		return NULL;
+	}
+	sensor->ledger = ledger;
+	(void)snprintf(sensor->id, sizeof sensor->id, "%s", id);
+	sensor->file = (struct ledger_file){.folder = sensor->id, .fd = -1, .failed = true};
+	sensor->first = 1;
+	ledger->sensors[ledger->n_sensors++] = sensor;
+	return sensor;
 }
 
-/* ---- streams ---- */
+static void free_sensor(struct ledger_sensor *sensor)
+{
+	uint8_t unused[SHA256_BYTES];
+
+	ledger_file_close(&sensor->file);
+	crypto_sha256_end(sensor->digest, unused);
+	free(sensor->hello);
+	free(sensor);
+}
 
 static const struct ledger_stream *find_stream(const struct ledger_sensor *sensor,
 					       const uint8_t *id)
@@ -159,7 +236,7 @@ static const struct ledger_stream *find_stream(const struct ledger_sensor *senso
 
 /* The stream, put last; made if it is new, in place of the one that was silent longest if need be.
  */
-static struct ledger_stream *touch_stream(struct ledger_sensor *sensor, const uint8_t *id)
+struct ledger_stream *ledger_touch_stream(struct ledger_sensor *sensor, const uint8_t *id)
 {
 	const struct ledger_stream *known = find_stream(sensor, id);
 	struct ledger_stream stream = {.durable = 0};
@@ -199,277 +276,41 @@ uint64_t ledger_stream_durable(const struct ledger_sensor *sensor,
 	return known ? known->durable : 0;
 }
 
-/* ---- files ---- */
-
-/* STORE/ID, or with a number STORE/ID/NUMBER.fpl. */
-static int path_of(const struct ledger_sensor *sensor, uint32_t number,
-		   char out[static LEDGER_PATH_MAX], struct err *err)
+int ledger_sync_sensor(struct ledger_sensor *sensor, struct err *err)
 {
-	const char *store = sensor->ledger->store;
-	int n = number ? snprintf(out, LEDGER_PATH_MAX, "%s/%s/%08u.fpl", store, sensor->id, number)
-		       : snprintf(out, LEDGER_PATH_MAX, "%s/%s", store, sensor->id);
+	int rc = ledger_file_sync(&sensor->file, err);
 
-	if (n < 0 || n >= LEDGER_PATH_MAX)
-		return err_set(err, -ENAMETOOLONG, "the path of the store is too long: %s", store);
-	return 0;
-}
-
-static int sync_segment(struct ledger_sensor *sensor, struct err *err)
-{
-	int rc;
-
-	if (sensor->durable < sensor->size) {
-		rc = file_sync(sensor->fd);
-		if (rc < 0) {
-			sensor->failed = true;
-			return err_set(err, rc, "cannot sync the ledger of %s: %s", sensor->id,
-				       strerror(-rc));
-		}
-	}
-	sensor->durable = sensor->size;
-	for (size_t i = 0; i < sensor->n_streams; i++)
+	for (size_t i = 0; rc == 0 && i < sensor->n_streams; i++)
 		sensor->streams[i].durable = sensor->streams[i].chain.sequence;
-	return 0;
+	return rc;
 }
 
-static int write_bytes(struct ledger_sensor *sensor, const uint8_t *bytes, size_t len,
-		       struct err *err)
+bool ledger_sensor_failed(const struct ledger_sensor *sensor)
 {
-	int rc = file_write(sensor->fd, bytes, len);
-
-	if (rc < 0) {
-		sensor->failed = true;
-		return err_set(err, rc, "cannot write the ledger of %s: %s", sensor->id,
-			       strerror(-rc));
-	}
-	sensor->size += len;
-	return 0;
-}
-
-/* `entry` but for .durable, which is the file's, and .digest, which is computed here. */
-static int write_entry(struct ledger_sensor *sensor, struct segment_entry *entry, struct err *err)
-{
-	uint8_t *out = sensor->ledger->entry;
-
-	entry->durable = sensor->durable;
-	crypto_sha256(entry->digest, entry->payload, entry->len);
-	segment_entry_head(out, entry);
-	memcpy(out + SEGMENT_ENTRY_HEAD, entry->payload, entry->len);
-	return write_bytes(sensor, out, SEGMENT_ENTRY_HEAD + entry->len, err);
-}
-
-/* Opens segment `number`, cuts it to `size` bytes and makes it the present one. An empty one gets
- * its head and the carries. */
-static int open_segment(struct ledger_sensor *sensor, uint32_t number, uint64_t size,
-			struct err *err)
-{
-	char path[LEDGER_PATH_MAX];
-	uint8_t head[SEGMENT_HEAD];
-	uint64_t present;
-	int rc;
-
-	if (sensor->fd >= 0)
-		(void)close(sensor->fd);
-	sensor->fd = -1;
-	sensor->failed = true; /* until it is whole */
-	rc = path_of(sensor, number, path, err);
-	if (rc < 0)
-		return rc;
-	rc = file_open_append(path, &sensor->fd, &present, err);
-	if (rc < 0)
-		return rc;
-	if (present > size && ftruncate(sensor->fd, (off_t)size) < 0)
-		return err_errno(err, "cannot cut %s", path);
-	sensor->number = number;
-	sensor->size = size;
-	sensor->durable = 0;
-	if (size == 0) {
-		segment_head(head, number);
-		rc = write_bytes(sensor, head, sizeof head, err);
-		for (size_t i = 0; rc == 0 && i < sensor->n_streams; i++) {
-			struct segment_entry carry = {
-				.type = SEGMENT_CARRY,
-				.stream = sensor->streams[i].id,
-				.sequence = sensor->streams[i].chain.sequence,
-				.payload = sensor->streams[i].chain.digest,
-				.len = SHA256_BYTES,
-			};
-
-			if (carry.sequence > 0)
-				rc = write_entry(sensor, &carry, err);
-		}
-		if (rc < 0)
-			return rc;
-	}
-	sensor->failed = false;
-	return 0;
-}
-
-static int pick_segment(const struct dirent *d)
-{
-	return segment_number(d->d_name) > 0;
-}
-
-/* The highest segment number in the sensor's folder; 0 if there is none. */
-static int last_segment(const struct ledger_sensor *sensor, uint32_t *ret, struct err *err)
-{
-	char path[LEDGER_PATH_MAX];
-	struct dirent **names = NULL;
-	uint32_t last = 0;
-	int n, rc;
-
-	rc = path_of(sensor, 0, path, err);
-	if (rc < 0)
-		return rc;
-	n = scandir(path, &names, pick_segment, alphasort);
-	if (n < 0)
-		return err_errno(err, "cannot read the folder %s", path);
-	for (int i = 0; i < n; i++) {
-		uint32_t number = segment_number(names[i]->d_name);
-
-		if (number > last)
-			last = number;
-		free(names[i]);
-	}
-	free(names);
-	*ret = last;
-	return 0;
-}
-
-struct scan_result {
-	uint64_t good;   /* bytes that stay */
-	uint64_t size;   /* of the file */
-	bool is_damaged; /* not to be written to any more */
-	bool is_empty;   /* no hello, no batch */
-};
-
-/* Reads a segment for where its streams stand. */
-static int scan_segment(struct ledger_sensor *sensor, uint32_t number, struct scan_result *ret,
-			struct err *err)
-{
-	struct segment *scan = &sensor->ledger->scan;
-	struct segment_entry entry;
-	struct segment_fault fault;
-	char path[LEDGER_PATH_MAX];
-	int rc;
-
-	rc = path_of(sensor, number, path, err);
-	if (rc == 0)
-		rc = segment_open(scan, path, number, err);
-	if (rc < 0)
-		return rc;
-	*ret = (struct scan_result){.good = scan->size, .size = scan->size, .is_empty = true};
-	while ((rc = segment_next(scan, &entry, &fault)) > 0) {
-		struct ledger_stream *stream;
-
-		if (rc == SEGMENT_FAULT) {
-			if (!fault.was_durable) { /* torn: what follows it was not durable either */
-				ret->good = fault.from;
-				break;
-			}
-			ret->is_damaged = true;
-			log_warn(tag,
-				 "%s is damaged at byte %llu (%s); continuing in a new segment",
-				 path, (unsigned long long)fault.from, fault.reason);
-			continue;
-		}
-		if (entry.type != SEGMENT_CARRY)
-			ret->is_empty = false;
-		else if (entry.len != SHA256_BYTES)
-			continue;
-		stream = touch_stream(sensor, entry.stream);
-		if (entry.type == SEGMENT_HELLO)
-			continue;
-		stream->chain.sequence = entry.sequence;
-		memcpy(stream->chain.digest,
-		       entry.type == SEGMENT_CARRY ? entry.payload : entry.digest, SHA256_BYTES);
-	}
-	segment_close(scan);
-	if (rc < 0) {
-		errno = -rc;
-		return err_errno(err, "cannot read %s", path);
-	}
-	return 0;
-}
-
-/* Finds out where the sensor's streams stand and opens the segment to go on in. */
-static int resume(struct ledger_sensor *sensor, struct err *err)
-{
-	struct scan_result last = {.is_empty = true}, before;
-	char path[LEDGER_PATH_MAX];
-	uint32_t number = 0;
-	int rc;
-
-	sensor->n_streams = 0;
-	rc = path_of(sensor, 0, path, err);
-	if (rc < 0)
-		return rc;
-	rc = file_make_dir(path, err);
-	if (rc < 0)
-		return rc;
-	rc = last_segment(sensor, &number, err);
-	if (rc == 0 && number > 0)
-		rc = scan_segment(sensor, number, &last, err);
-	if (rc < 0)
-		return rc;
-	if (number > 1 && last.is_empty && !last.is_damaged) {
-		sensor->n_streams = 0;
-		last.good = 0;
-		rc = scan_segment(sensor, number - 1, &before, err);
-		if (rc < 0 && rc != -ENOENT)
-			return rc;
-	}
-	if (last.good < last.size && !last.is_empty)
-		log_warn(tag, "%s/%08u.fpl ended in an unfinished entry: %llu bytes cut off", path,
-			 number, (unsigned long long)(last.size - last.good));
-	if (number == 0 || last.is_damaged)
-		rc = open_segment(sensor, number + 1, 0, err);
-	else
-		rc = open_segment(sensor, number, last.is_empty ? 0 : last.good, err);
-	/* What a collector that was killed left in the page cache may not be on disk yet. */
-	return rc < 0 ? rc : sync_segment(sensor, err);
+	return sensor->file.failed;
 }
 
 int ledger_sensor_open(struct ledger *ledger, const char *id, struct ledger_sensor **ret,
 		       struct err *err)
 {
-	struct ledger_sensor *sensor = NULL, **more;
+	struct ledger_sensor *sensor;
+	struct ledger_file *file;
 	int rc;
 
 	if (!wire_sensor_id_ok(id))
 		return err_set(err, ERR_FORMAT, "'%s' cannot name a sensor", id);
-	for (size_t i = 0; i < ledger->n_sensors && !sensor; i++) {
-		if (strcmp(ledger->sensors[i]->id, id) == 0)
-			sensor = ledger->sensors[i];
-	}
-	if (!sensor) {
-		if (ledger->n_sensors == ledger->cap_sensors) {
-			size_t cap = ledger->cap_sensors ? 2 * ledger->cap_sensors : 16;
-
-			more = reallocarray(ledger->sensors, cap, sizeof(struct ledger_sensor *));
-			if (!more)
-				return err_set(err, -ENOMEM, "no memory for another sensor");
-			ledger->sensors = more;
-			ledger->cap_sensors = cap;
-		}
-		sensor = calloc(1, sizeof *sensor);
-		if (!sensor)
-			return err_set(err, -ENOMEM, "no memory for another sensor");
-		sensor->ledger = ledger;
-		(void)snprintf(sensor->id, sizeof sensor->id, "%s", id);
-		sensor->fd = -1;
-		sensor->failed = true;
-		ledger->sensors[ledger->n_sensors++] = sensor;
-	}
-	if (sensor->failed) {
-		if (sensor->fd >= 0 && ftruncate(sensor->fd, (off_t)sensor->durable) < 0)
-			return err_errno(err, "cannot cut the ledger of %s back", id);
-		rc = resume(sensor, err);
+	sensor = ledger_find_sensor(ledger, id);
+	if (!sensor)
+		return err_set(err, -ENOMEM, "no memory for another sensor");
+	file = &sensor->file;
+	if (file->failed) {
+		if (file->fd >= 0 && (rc = file_cut(file->fd, file->durable)) < 0)
+			return err_set(err, rc, "cannot cut the ledger of %s back: %s", id,
+				       strerror(-rc));
+		rc = ledger_resume_sensor(sensor, err);
 		if (rc < 0) { /* what was durable is not known: nothing may be cut next time */
-			if (sensor->fd >= 0)
-				(void)close(sensor->fd);
-			sensor->fd = -1;
-			sensor->failed = true;
+			ledger_file_close(file);
+			file->failed = true;
 			return rc;
 		}
 	}
@@ -477,26 +318,206 @@ int ledger_sensor_open(struct ledger *ledger, const char *id, struct ledger_sens
 	return 0;
 }
 
+/* ---- the whole ---- */
+
+static int lock_store(struct ledger *ledger, const char *store, struct err *err)
+{
+	ledger->dir = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ledger->dir < 0)
+		return err_errno(err, "cannot open the folder %s", store);
+	if (flock(ledger->dir, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK
+		       ? err_set(err, -EWOULDBLOCK, "%s is in use by another collector", store)
+		       : err_errno(err, "cannot lock %s", store);
+}
+
+int ledger_open(struct ledger **ret, const char *store, const struct ledger_config *config,
+		uint64_t now_ns, struct err *err)
+{
+	struct ledger *ledger;
+	const uint8_t *der;
+	size_t len;
+	int rc;
+
+	rc = file_make_dir(store, err);
+	if (rc < 0)
+		return rc;
+	ledger = calloc(1, sizeof *ledger);
+	if (!ledger)
+		return err_set(err, -ENOMEM, "no memory for the ledger");
+	ledger->config = *config;
+	ledger->dir = -1;
+	ledger->file = (struct ledger_file){.folder = MANIFEST_FOLDER, .fd = -1};
+	der = crypto_signer_certificate(config->signer, &len);
+	crypto_sha256(ledger->signer, der, len);
+	segment_init(&ledger->scan);
+	ledger->store = strdup(store);
+	rc = ledger->store ? lock_store(ledger, store, err)
+			   : err_set(err, -ENOMEM, "no memory for the ledger");
+	if (rc == 0)
+		rc = ledger_resume_manifests(ledger, err);
+	if (rc == 0)
+		rc = ledger_resume_all(ledger, err);
+	if (rc == 0)
+		rc = ledger_manifest(ledger, MANIFEST_START, now_ns, err);
+	if (rc < 0)
+		ledger_close(ledger);
+	else
+		*ret = ledger;
+	return rc;
+}
+
+void ledger_is_root(struct ledger *ledger)
+{
+	ledger->store[0] = '\0'; /* ledger_path() puts the slash */
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	if (!ledger)
+		return;
+	for (size_t i = 0; i < ledger->n_sensors; i++)
+		free_sensor(ledger->sensors[i]);
+	free(ledger->sensors);
+	ledger_file_close(&ledger->file);
+	segment_fini(&ledger->scan);
+	if (ledger->dir >= 0)
+		(void)close(ledger->dir);
+	free(ledger->store);
+	free(ledger);
+}
+
+/* ---- room ---- */
+
+/* Sees whether the disk is nearly full, and says when that changes. */
+static void look_for_room(struct ledger *ledger)
+{
+	uint64_t left, size, reserve;
+	bool is_full;
+
+	if (file_room(ledger->dir, &left, &size) < 0)
+		return;
+	reserve = size / RESERVE_SHARE < RESERVE_MAX ? size / RESERVE_SHARE : RESERVE_MAX;
+	/* Half as much again before it counts as room: not on and off with every batch. */
+	is_full = left < (ledger->is_full ? reserve + reserve / 2 : reserve);
+	if (is_full && !ledger->is_full)
+		log_err(tag,
+			"the disk of the store is full, but for %llu KiB that are kept for manifests: "
+			"nothing more is taken or acknowledged until there is room; the sensors keep "
+			"what they have",
+			(unsigned long long)left / 1024);
+	else if (!is_full && ledger->is_full)
+		log_info(tag, "there is room on the disk again: %llu KiB",
+			 (unsigned long long)left / 1024);
+	ledger->is_full = is_full;
+}
+
 /* ---- appending ---- */
+
+bool ledger_is_sealed(const struct ledger_sensor *sensor)
+{
+	return sensor->file.fd < 0 ||
+	       (sensor->sealed_number == sensor->file.number && sensor->sealed_closed);
+}
+
+/* Closes the present segment and begins the next. */
+static int begin_segment(struct ledger_sensor *sensor, const struct segment_entry *next,
+			 struct err *err)
+{
+	struct ledger *ledger = sensor->ledger;
+	struct ledger_file *file = &sensor->file;
+	int rc = 0;
+
+	if (!ledger_is_sealed(sensor)) {
+		rc = ledger_sync_sensor(sensor, err);
+		if (rc == 0)
+			rc = ledger_seal_closed(sensor, next->received_ns, err);
+	}
+	if (rc == 0)
+		rc = ledger_file_open(ledger, file, file->number + 1, 0, err);
+	if (rc == 0)
+		rc = ledger_file_head(ledger, file, sensor->digest, err);
+	sensor->sealed_hello = 0;
+	sensor->hello_at = 0;
+	for (size_t i = 0; rc == 0 && i < sensor->n_streams; i++) {
+		struct segment_entry carry = {
+			.type = SEGMENT_CARRY,
+			.received_ns = next->received_ns,
+			.stream = sensor->streams[i].id,
+			.sequence = sensor->streams[i].chain.sequence,
+			.payload = sensor->streams[i].chain.digest,
+			.len = SHA256_BYTES,
+		};
+
+		if (carry.sequence > 0)
+			rc = ledger_file_entry(ledger, file, &carry, sensor->digest, err);
+	}
+	if (rc == 0 && next->type == SEGMENT_BATCH && sensor->hello) {
+		struct segment_entry again = {.type = SEGMENT_HELLO_AGAIN,
+					      .received_ns = sensor->hello_ns,
+					      .stream = sensor->hello_stream,
+					      .payload = sensor->hello,
+					      .len = sensor->hello_len};
+
+		sensor->hello_at = file->size;
+		rc = ledger_file_entry(ledger, file, &again, sensor->digest, err);
+	}
+	if (rc < 0)
+		return rc;
+	sensor->begun_ns = next->received_ns;
+	sensor->is_closed = false;
+	file->failed = false;
+	return 0;
+}
 
 static int append(struct ledger_sensor *sensor, struct segment_entry *entry, struct err *err)
 {
+	struct ledger *ledger = sensor->ledger;
+	struct ledger_file *file = &sensor->file;
 	uint64_t size = SEGMENT_ENTRY_HEAD + entry->len;
 	int rc = 0;
 
-	if (sensor->failed)
+	if (file->failed)
 		return err_set(err, -EIO, "the ledger of %s failed before", sensor->id);
 	if (entry->len > LEDGER_PAYLOAD_MAX)
 		return err_set(err, ERR_FULL, "a message of %zu bytes is too long for the ledger",
 			       entry->len);
-	if (sensor->size + size > LEDGER_SEGMENT_MAX) {
-		rc = sync_segment(sensor, err);
-		if (rc == 0)
-			rc = open_segment(sensor, sensor->number + 1, 0, err);
-	} else if (sensor->size - sensor->durable + size > LEDGER_UNSYNCED_MAX) {
-		rc = sync_segment(sensor, err);
-	}
-	return rc < 0 ? rc : write_entry(sensor, entry, err);
+	if (ledger->is_full)
+		look_for_room(ledger);
+	if (ledger->is_full)
+		return err_set(err, -ENOSPC, "the disk of the store is full");
+	if (sensor->is_closed || file->size + size > LEDGER_SEGMENT_MAX)
+		rc = begin_segment(sensor, entry, err);
+	else if (file->size - file->durable + size > LEDGER_UNSYNCED_MAX)
+		rc = ledger_sync_sensor(sensor, err);
+	entry->offset = file->size;
+	return rc < 0 ? rc : ledger_file_entry(ledger, file, entry, sensor->digest, err);
+}
+
+static void count_received(struct ledger_sum *sum, uint64_t received_ns)
+{
+	if (sum->received_ns == 0)
+		sum->received_ns = received_ns;
+	sum->received_end_ns = received_ns;
+}
+
+/* Kept for the head of the next segment. */
+static int keep_hello(struct ledger_sensor *sensor, const struct segment_entry *entry,
+		      struct err *err)
+{
+	uint8_t *copy = malloc(entry->len + 1);
+
+	if (!copy)
+		return err_set(err, -ENOMEM, "no memory for a hello of %s", sensor->id);
+	if (entry->len > 0)
+		memcpy(copy, entry->payload, entry->len);
+	free(sensor->hello);
+	sensor->hello = copy;
+	sensor->hello_len = entry->len;
+	sensor->hello_ns = entry->received_ns;
+	memcpy(sensor->hello_stream, entry->stream, WIRE_STREAM_ID);
+	return 0;
 }
 
 int ledger_append_hello(struct ledger_sensor *sensor, uint64_t received_ns,
@@ -510,14 +531,19 @@ int ledger_append_hello(struct ledger_sensor *sensor, uint64_t received_ns,
 				      .len = len};
 	int rc = append(sensor, &entry, err);
 
-	if (rc == 0)
-		(void)touch_stream(sensor, stream);
-	return rc;
+	if (rc < 0)
+		return rc;
+	(void)ledger_touch_stream(sensor, stream);
+	sensor->hello_at = entry.offset;
+	sensor->sum.hellos++;
+	count_received(&sensor->sum, received_ns);
+	return keep_hello(sensor, &entry, err);
 }
 
 int ledger_append_batch(struct ledger_sensor *sensor, uint64_t received_ns,
 			const uint8_t stream[static WIRE_STREAM_ID], uint64_t sequence,
-			const uint8_t *bytes, size_t len, struct err *err)
+			const uint8_t *bytes, size_t len, const struct ledger_sum *sum,
+			struct err *err)
 {
 	struct segment_entry entry = {.type = SEGMENT_BATCH,
 				      .received_ns = received_ns,
@@ -530,9 +556,13 @@ int ledger_append_batch(struct ledger_sensor *sensor, uint64_t received_ns,
 
 	if (rc < 0)
 		return rc;
-	known = touch_stream(sensor, stream);
+	known = ledger_touch_stream(sensor, stream);
 	known->chain.sequence = sequence;
 	memcpy(known->chain.digest, entry.digest, SHA256_BYTES);
+	known->is_fresh = true;
+	ledger_sum_add(&sensor->sum, sum);
+	sensor->sum.batches++;
+	count_received(&sensor->sum, received_ns);
 	return 0;
 }
 
@@ -543,16 +573,12 @@ int ledger_commit(struct ledger *ledger, struct err *err)
 	for (size_t i = 0; i < ledger->n_sensors; i++) {
 		struct ledger_sensor *sensor = ledger->sensors[i];
 
-		if (sensor->failed || sensor->durable == sensor->size)
+		if (sensor->file.failed || sensor->file.durable == sensor->file.size)
 			continue;
-		rc = sync_segment(sensor, first ? NULL : err);
+		rc = ledger_sync_sensor(sensor, first ? NULL : err);
 		if (rc < 0 && first == 0)
 			first = rc;
 	}
+	look_for_room(ledger);
 	return first;
-}
-
-bool ledger_sensor_failed(const struct ledger_sensor *sensor)
-{
-	return sensor->failed;
 }

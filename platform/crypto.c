@@ -70,6 +70,15 @@ void crypto_sha256_add(struct crypto_sha256 *ctx, const void *bytes, size_t len)
 		must(sha256_update(&ctx->ctx, bytes, len));
 }
 
+void crypto_sha256_peek(const struct crypto_sha256 *ctx, uint8_t out[static SHA256_BYTES])
+{
+	struct crypto_sha256 copy;
+
+	mbedtls_sha256_init(&copy.ctx);
+	mbedtls_sha256_clone(&copy.ctx, &ctx->ctx);
+	sha256_end(&copy, out);
+}
+
 void crypto_sha256_end(struct crypto_sha256 *ctx, uint8_t out[static SHA256_BYTES])
 {
 	sha256_end(ctx, out);

@@ -18,6 +18,8 @@ void crypto_sha256(uint8_t out[static SHA256_BYTES], const void *bytes, size_t l
 struct crypto_sha256; /* running digest, for long input */
 struct crypto_sha256 *crypto_sha256_new(void);
 void crypto_sha256_add(struct crypto_sha256 *ctx, const void *bytes, size_t len);
+/* The digest of what was added so far; more may follow. */
+void crypto_sha256_peek(const struct crypto_sha256 *ctx, uint8_t out[static SHA256_BYTES]);
 /* Gives the digest and frees ctx. */
 void crypto_sha256_end(struct crypto_sha256 *ctx, uint8_t out[static SHA256_BYTES]);
 

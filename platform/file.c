@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { FILE_PATH_MAX = 2048 }; /* bytes of a path with its NUL */
@@ -86,6 +87,29 @@ int file_write(int fd, const void *bytes, size_t len)
 int file_sync(int fd)
 {
 	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+int file_cut(int fd, uint64_t size)
+{
+	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
+int file_remove(const char *path)
+{
+	if (unlink(path) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return sync_folder_of(path);
+}
+
+int file_room(int fd, uint64_t *ret_free, uint64_t *ret_size)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) < 0)
+		return -errno;
+	*ret_free = (uint64_t)st.f_bavail * (uint64_t)st.f_bsize;
+	*ret_size = (uint64_t)st.f_blocks * (uint64_t)st.f_bsize;
+	return 0;
 }
 
 int file_read_at(int fd, void *out, size_t len, uint64_t offset)

@@ -20,6 +20,15 @@ int file_write(int fd, const void *bytes, size_t len);
 /* Makes the written data durable (fdatasync). 0 or -errno. */
 int file_sync(int fd);
 
+/* Cuts the file to `size` bytes. 0 or -errno. */
+int file_cut(int fd, uint64_t size);
+
+/* Removes a file; durable with its folder. Fine if there is none. 0 or -errno. */
+int file_remove(const char *path);
+
+/* Bytes that may still be written to the disk on which `fd` lies, and the disk's size. 0 or -errno. */
+int file_room(int fd, uint64_t *ret_free, uint64_t *ret_size);
+
 /* Reads exactly `len` bytes at `offset`: 0; 1 when the file ends before; -errno. */
 int file_read_at(int fd, void *out, size_t len, uint64_t offset);
 

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What batches hold, summed up: for manifests, which are checked against it, and for finding a span
+ * of time.
+ */
+#include "evidence/ledger.h"
+#include "platform/clock.h"
+
+const struct ledger_sum ledger_sum_none = {.first_s = 1, .last_s = 0};
+
+void ledger_sum_time(struct ledger_sum *sum, uint64_t first_s, uint64_t last_s)
+{
+	bool none = sum->first_s > sum->last_s;
+
+	if (first_s > last_s)
+		return;
+	if (none || first_s < sum->first_s)
+		sum->first_s = first_s;
+	if (none || last_s > sum->last_s)
+		sum->last_s = last_s;
+}
+
+void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch)
+{
+	const struct batch_head *head = batch_head(batch);
+	const struct batch_account *accounts;
+	const struct batch_alert *alerts;
+	struct flowrec rec;
+	size_t n;
+
+	while (batch_next(batch, &rec)) {
+		sum->records += rec.status == FLOWREC_OK;
+		sum->packets += rec.packets;
+		ledger_sum_time(sum, rec.start, rec.end);
+	}
+	alerts = batch_alert_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		ledger_sum_time(sum, alerts[i].time_ns / NS_PER_S, alerts[i].time_ns / NS_PER_S);
+	accounts = batch_account_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		ledger_sum_time(sum, accounts[i].window, accounts[i].window);
+	if (head->has_gap)
+		ledger_sum_time(sum, head->gap.window_first, head->gap.window_last);
+}
+
+void ledger_sum_add(struct ledger_sum *sum, const struct ledger_sum *more)
+{
+	sum->hellos += more->hellos;
+	sum->batches += more->batches;
+	sum->records += more->records;
+	sum->packets += more->packets;
+	ledger_sum_time(sum, more->first_s, more->last_s);
+}
