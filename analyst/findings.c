@@ -101,6 +101,7 @@ static int run(struct options *o, struct err *err)
 
 	if (findings_new(&g.findings) < 0)
 		return err_set(err, -ENOMEM, "no memory for findings");
+	o->query.by_time = true;
 	rc = query_run(&o->query, &ops, &g, err);
 	if (rc == 0)
 		print_all(g.findings, o->query.json);

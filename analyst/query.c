@@ -112,7 +112,10 @@ int query_run(struct query *query, const struct replay_ops *ops, void *ctx, stru
 {
 	static const struct replay_ops walk_ops = {walk_hello, walk_batch, walk_fault};
 	struct walk walk = {.query = query, .ops = ops, .ctx = ctx, .is_empty = true};
-	int rc = replay_run(query->store, query->sensor, &walk_ops, &walk, err);
+	const struct replay_span span = {.from_s = query->from_s, .to_s = query->to_s};
+	bool by_time = query->by_time && (query->from || query->to);
+	int rc = replay_run(query->store, query->sensor, by_time ? &span : NULL, &walk_ops, &walk,
+			    err);
 
 	if (rc == 0 && walk.is_empty && query->sensor)
 		log_warn("ledger", "%s has nothing of the sensor '%s'", query->store,

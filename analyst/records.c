@@ -98,6 +98,7 @@ static int print_records(struct options *o, struct err *err)
 	if (o->fields)
 		rc = flowrec_format_parse(&p->format, o->fields, err);
 	p->has_header = o->query.json || o->no_header;
+	o->query.by_time = true;
 	if (rc == 0)
 		rc = query_run(&o->query, &ops, p, err);
 	if (rc == 0)

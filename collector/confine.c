@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * confine: the collector's list of system calls, beside those of every program. It takes
- * connections, never makes any; it opens, makes and cuts files in its store, never removes any.
+ * connections, never makes any; it opens, makes and cuts files in its store, and removes some only if
+ * it is told to keep them for a time. (That right adds little: what can be cut can be cut to nothing.)
  */
 #include "collector/confine.h"
 
@@ -61,9 +62,27 @@ static const struct sandbox_call calls[] = {
 #ifdef SYS_statx
 	ALWAYS(statx),
 #endif
+	ALWAYS(fstatfs),
+#ifdef SYS_fstatfs64
+	ALWAYS(fstatfs64),
+#endif
+	/* retention: the last ones */
+	ALWAYS(unlinkat),
+#ifdef SYS_unlink
+	ALWAYS(unlink),
+#endif
 };
 
-void confine_describe(struct sandbox *ret, const char *store, uint32_t user)
+enum {
+	CALLS = sizeof calls / sizeof calls[0],
+#ifdef SYS_unlink
+	REMOVING = 2,
+#else
+	REMOVING = 1,
+#endif
+};
+
+void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes)
 {
 	struct stat st;
 
@@ -71,8 +90,9 @@ void confine_describe(struct sandbox *ret, const char *store, uint32_t user)
 		user = st.st_uid;
 	*ret = (struct sandbox){
 		.calls = calls,
-		.n_calls = sizeof calls / sizeof calls[0],
+		.n_calls = removes ? CALLS : CALLS - REMOVING,
 		.folder = store,
+		.removes = removes,
 		.user = user ? user : SANDBOX_USER,
 	};
 }

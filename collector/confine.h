@@ -7,5 +7,5 @@
 #include "platform/sandbox.h"
 
 /* `store`: NULL for a self-test without one. `user`: 0 for the store's owner, or SANDBOX_USER if
- * that is root. */
-void confine_describe(struct sandbox *ret, const char *store, uint32_t user);
+ * that is root. `removes`: retention deletes segments. */
+void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes);

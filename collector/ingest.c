@@ -240,7 +240,8 @@ static const char *store_hello(struct conn *conn, const uint8_t *message, size_t
 		}
 	}
 	if (rc < 0) {
-		log_err(tag, "%s", err.text);
+		if (may_log(conn->ingest))
+			log_err(tag, "%s", err.text);
 		return no_disk;
 	}
 	return NULL;
@@ -304,7 +305,8 @@ static void add_up(struct ingest_totals *totals, const struct flowrec *rec)
 }
 
 /* Sums the records up. False if something belongs to an interface that the hello did not name. */
-static bool sum_up(const struct wire_hello *hello, struct batch *batch, struct ingest_totals *ret)
+static bool sum_up(const struct wire_hello *hello, struct batch *batch, struct ingest_totals *ret,
+		   struct ledger_sum *ret_sum)
 {
 	const struct batch_account *accounts;
 	const struct batch_alert *alerts;
@@ -313,10 +315,13 @@ static bool sum_up(const struct wire_hello *hello, struct batch *batch, struct i
 	size_t n;
 
 	*ret = (struct ingest_totals){.records = 0};
+	*ret_sum = ledger_sum_none;
 	while (batch_next(batch, &rec)) {
 		ok = ok && rec.iface < hello->n_interfaces;
 		add_up(ret, &rec);
+		ledger_sum_record(ret_sum, &rec);
 	}
+	ledger_sum_rest(ret_sum, batch);
 	alerts = batch_alert_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		ok = ok && alerts[i].iface < hello->n_interfaces;
@@ -334,6 +339,7 @@ static const char *store_batch(struct conn *conn, struct batch *batch, const uin
 	const struct batch_head *head = batch_head(batch);
 	struct ingest_totals totals;
 	struct batch_chain chain;
+	struct ledger_sum sum;
 	int rc;
 
 	ledger_stream_chain(conn->sensor, conn->hello->stream, &chain);
@@ -344,11 +350,11 @@ static const char *store_batch(struct conn *conn, struct batch *batch, const uin
 	}
 	if (rc < 0)
 		return err->text;
-	if (!sum_up(conn->hello, batch, &totals))
+	if (!sum_up(conn->hello, batch, &totals, &sum))
 		return "a batch names an interface that the hello did not";
 	rc = ledger_append_batch(conn->sensor, clock_wall_ns(), conn->hello->stream, head->sequence,
-				 message, len, err);
-	if (rc < 0)
+				 message, len, &sum, err);
+	if (rc < 0 && may_log(conn->ingest))
 		log_err(tag, "%s", err->text);
 	/* People are told of it all the same: an alert does not wait for the disk. */
 	config->sink->batch(config->sink_ctx, &conn->stream, batch, &totals);

@@ -14,6 +14,7 @@
 #include "collector/console.h"
 #include "collector/ingest.h"
 #include "evidence/ledger.h"
+#include "platform/clock.h"
 #include "platform/log.h"
 #include "platform/loop.h"
 #include "platform/settings.h"
@@ -21,7 +22,7 @@
 
 struct options {
 	char *store, *listen, *ca, *cert, *key, *config;
-	uint64_t commit_ms, user_id;
+	uint64_t commit_ms, seal_s, segment_s, retain_days, retain_mib, user_id;
 	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 };
 
@@ -71,6 +72,42 @@ static const struct setting table[] = {
 	 .help = "Milliseconds a batch may wait for others before all are synced to the disk at "
 		 "once and "
 		 "acknowledged."},
+	{.name = "seal-s",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(seal_s),
+	 .arg = "N",
+	 .preset = "600",
+	 .min = 1,
+	 .max = 86400,
+	 .help = "Seconds between two manifests: each signs all that came since the one before, "
+		 "also if "
+		 "that is nothing."},
+	{.name = "segment-s",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(segment_s),
+	 .arg = "N",
+	 .preset = "86400",
+	 .min = 1,
+	 .max = 31536000,
+	 .help = "Seconds after which a sensor's segment is closed and the next one begun. "
+		 "Segments are "
+		 "what retention deletes."},
+	{.name = "retain-days",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(retain_days),
+	 .arg = "N",
+	 .min = 1,
+	 .max = 36500,
+	 .help = "Delete closed segments that are older. Signed manifests say so. Default: never."},
+	{.name = "retain-mib",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(retain_mib),
+	 .arg = "N",
+	 .min = 1,
+	 .max = 1073741824,
+	 .help = "Delete the oldest closed segments while all are larger than N MiB. Signed "
+		 "manifests say "
+		 "so. Default: never."},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = SETTING_FLAG,
@@ -120,13 +157,15 @@ static const struct setting table[] = {
 	 .help = "Print the version."},
 };
 
-enum { SETTINGS = sizeof table / sizeof table[0] };
+enum { SETTINGS = sizeof table / sizeof table[0], DAY_S = 86400, MIB = 1024 * 1024 };
 
 struct collector {
 	struct options options;
 	struct loop *loop;
 	struct tls_config *tls;
+	struct crypto_signer *signer;
 	struct ledger *ledger;
+	struct loop_timer *seal_timer;
 	struct console *console;
 	struct ingest *ingest;
 	struct loop_watch *signals[2];
@@ -184,6 +223,9 @@ static int prepare(struct collector *c, struct endpoint *ret_at, struct err *err
 	rc = tls_config_new(&c->tls, TLS_SERVER, o->ca, o->cert, o->key, err);
 	if (rc < 0)
 		return rc;
+	rc = crypto_signer_new(&c->signer, o->cert, o->key, err);
+	if (rc < 0)
+		return rc;
 	if (strcmp(tls_config_name(c->tls), TLS_COLLECTOR_NAME) != 0)
 		log_warn("collector", "%s names '%s': sensors only talk to '%s'", o->cert,
 			 tls_config_name(c->tls), TLS_COLLECTOR_NAME);
@@ -239,8 +281,22 @@ static void raise_file_limit(void)
 static void stopped(void *ctx)
 {
 	struct collector *c = ctx;
+	struct err err;
 
+	if (ledger_end(c->ledger, clock_wall_ns(), &err) < 0)
+		log_err("collector", "the end is not signed: %s", err.text);
 	loop_stop(c->loop);
+}
+
+static void seal(void *ctx)
+{
+	struct collector *c = ctx;
+	struct err err;
+
+	if (ledger_seal(c->ledger, clock_wall_ns(), &err) < 0)
+		log_err("collector", "%s; trying again in %llu s", err.text,
+			(unsigned long long)c->options.seal_s);
+	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 }
 
 static void on_signal(void *ctx)
@@ -253,7 +309,8 @@ static void on_signal(void *ctx)
 
 static void describe_sandbox(const struct options *o, struct sandbox *ret)
 {
-	confine_describe(ret, o->store, (uint32_t)o->user_id);
+	confine_describe(ret, o->store, (uint32_t)o->user_id,
+			 o->retain_days > 0 || o->retain_mib > 0);
 	ret->lock_memory = o->lock_memory;
 	ret->eperm = o->sandbox_eperm;
 }
@@ -286,6 +343,16 @@ static int enter_sandbox(struct collector *c, struct err *err)
 	return 0;
 }
 
+static int open_ledger(struct collector *c, struct err *err)
+{
+	const struct ledger_config config = {.signer = c->signer,
+					     .segment_s = c->options.segment_s,
+					     .retain_s = c->options.retain_days * DAY_S,
+					     .retain_bytes = c->options.retain_mib * MIB};
+
+	return ledger_open(&c->ledger, c->options.store, &config, clock_wall_ns(), err);
+}
+
 static int start(struct collector *c, struct err *err)
 {
 	struct ingest_config config = {.commit_ms = (uint32_t)c->options.commit_ms,
@@ -301,7 +368,7 @@ static int start(struct collector *c, struct err *err)
 	if (rc == 0)
 		rc = loop_new(&c->loop, err);
 	if (rc == 0)
-		rc = ledger_open(&c->ledger, c->options.store, err);
+		rc = open_ledger(c, err);
 	if (rc < 0)
 		return rc;
 	rc = console_new(&c->console, c->options.quiet ? -1 : STDOUT_FILENO);
@@ -309,6 +376,8 @@ static int start(struct collector *c, struct err *err)
 		rc = loop_signal_new(&c->signals[0], c->loop, SIGTERM, on_signal, c);
 	if (rc == 0)
 		rc = loop_signal_new(&c->signals[1], c->loop, SIGINT, on_signal, c);
+	if (rc == 0)
+		rc = loop_timer_new(&c->seal_timer, c->loop, seal, c);
 	if (rc < 0)
 		return err_set(err, rc, "cannot start: %s", strerror(-rc));
 	config.loop = c->loop;
@@ -321,6 +390,7 @@ static int start(struct collector *c, struct err *err)
 	rc = enter_sandbox(c, err);
 	if (rc < 0)
 		return rc;
+	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 	ingest_address(c->ingest, &at);
 	log_info("collector", "listening on %s", endpoint_text(text, &at));
 	return 0;
@@ -365,6 +435,8 @@ int main(int argc, char **argv)
 	ingest_free(c.ingest);
 	console_free(c.console);
 	ledger_close(c.ledger);
+	crypto_signer_free(c.signer);
+	loop_timer_free(c.seal_timer);
 	loop_watch_free(c.signals[0]);
 	loop_watch_free(c.signals[1]);
 	tls_config_free(c.tls);

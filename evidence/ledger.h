@@ -44,8 +44,11 @@ struct ledger_sum {
 extern const struct ledger_sum ledger_sum_none;
 /* Widens the span of times. */
 void ledger_sum_time(struct ledger_sum *sum, uint64_t first_s, uint64_t last_s);
-/* Adds what a batch holds: its records with traffic, their packets, and the times of all in it. The
- * batch's records must not have been read; they are after it. */
+/* Adds a record: counts it if it has traffic. */
+void ledger_sum_record(struct ledger_sum *sum, const struct flowrec *rec);
+/* Adds the times of all else in a batch. */
+void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch);
+/* Both, for a batch whose records were not read; they are after it. */
 void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch);
 void ledger_sum_add(struct ledger_sum *sum, const struct ledger_sum *more);
 
@@ -58,7 +61,8 @@ struct ledger_config {
 	struct crypto_signer *signer; /* the collector's; borrowed */
 	uint64_t segment_s;           /* a segment is closed when its first entry is older */
 	uint64_t retain_s;            /* closed segments older than this are deleted; 0: never */
-	uint64_t retain_bytes; /* the oldest are deleted while segments are more than this; 0: never */
+	uint64_t
+		retain_bytes; /* the oldest are deleted while segments are more than this; 0: never */
 };
 
 enum { LEDGER_SEGMENT_S = 86400 };
@@ -118,7 +122,8 @@ enum ledger_kind {
 	LEDGER_BATCH = 2,
 	LEDGER_CARRY = 3,       /* where a stream stood when the segment was begun */
 	LEDGER_HELLO_AGAIN = 4, /* of a segment before, repeated at the head of this one */
-	LEDGER_TORN = 100, /* the unfinished end of a sensor's last segment: a collector is writing, or
+	LEDGER_TORN =
+		100,   /* the unfinished end of a sensor's last segment: a collector is writing, or
 			  was killed */
 	LEDGER_DAMAGE, /* bytes that were durable once are not what they were, or are missing */
 };

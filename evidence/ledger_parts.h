@@ -30,11 +30,12 @@ struct ledger_stream {
 struct ledger_sensor {
 	struct ledger *ledger;
 	char id[WIRE_SENSOR_ID_MAX];
-	struct ledger_file file; /* failed: ledger_sensor_open() was not called yet, or must be again */
-	bool is_closed;          /* the present segment; the next append begins another */
-	uint64_t begun_ns;       /* when its first entry was received */
-	uint64_t hello_at;       /* its last hello; 0: none */
-	uint8_t *hello;          /* the last that was appended, for the head of the next segment */
+	struct ledger_file
+		file;      /* failed: ledger_sensor_open() was not called yet, or must be again */
+	bool is_closed;    /* the present segment; the next append begins another */
+	uint64_t begun_ns; /* when its first entry was received */
+	uint64_t hello_at; /* its last hello; 0: none */
+	uint8_t *hello;    /* the last that was appended, for the head of the next segment */
 	size_t hello_len;
 	uint64_t hello_ns;
 	uint8_t hello_stream[WIRE_STREAM_ID];
@@ -74,7 +75,8 @@ struct ledger {
 	uint8_t last[SHA256_BYTES];
 	uint8_t signer[SHA256_BYTES];
 	bool is_snapshot; /* the next one tells of all sensors: it begins a file */
-	uint8_t streams[LEDGER_STREAMS_MAX * MANIFEST_STREAM]; /* of a range that is being written */
+	uint8_t streams[LEDGER_STREAMS_MAX *
+			MANIFEST_STREAM]; /* of a range that is being written */
 	size_t n_cuts;
 	struct ledger_cut cuts[LEDGER_CUTS_MAX];
 	struct manifest_writer writer;

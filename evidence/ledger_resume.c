@@ -24,7 +24,8 @@ static void tell_cut(struct ledger *ledger, const char *folder, uint32_t number,
 	struct ledger_cut *cut;
 
 	log_warn(tag,
-		 "%s/%08u.fpl ended in an unfinished entry: %llu bytes from byte %llu on are cut off; "
+		 "%s/%08u.fpl ended in an unfinished entry: %llu bytes from byte %llu on are cut "
+		 "off; "
 		 "none of them was acknowledged",
 		 folder, number, (unsigned long long)bytes, (unsigned long long)offset);
 	if (ledger->n_cuts == LEDGER_CUTS_MAX)
@@ -142,10 +143,11 @@ static int begin_store(struct ledger *ledger, struct err *err)
 		return err_errno(err, "cannot read the folder %s", ledger->store);
 	while (rc == 0 && (d = readdir(dir)) != NULL) {
 		if (d->d_type != DT_REG && wire_sensor_id_ok(d->d_name))
-			rc = err_set(err, ERR_FORMAT,
-				     "%s has a folder %s and no manifests: nothing may be added to it; "
-				     "keep it, and start with an empty store",
-				     ledger->store, d->d_name);
+			rc = err_set(
+				err, ERR_FORMAT,
+				"%s has a folder %s and no manifests: nothing may be added to it; "
+				"keep it, and start with an empty store",
+				ledger->store, d->d_name);
 	}
 	(void)closedir(dir);
 	if (rc == 0)
@@ -186,10 +188,11 @@ int ledger_resume_manifests(struct ledger *ledger, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (ledger->number == 0 && n > 1)
-		return err_set(err, ERR_FORMAT,
-			       "%s: none of the manifests can be read: nothing may be added; keep it, "
-			       "and start with an empty store",
-			       path);
+		return err_set(
+			err, ERR_FORMAT,
+			"%s: none of the manifests can be read: nothing may be added; keep it, "
+			"and start with an empty store",
+			path);
 	if (ledger->number == 0)
 		rc = begin_store(ledger, err);
 	segment_expect(&ledger->scan, ledger->id);
@@ -286,7 +289,8 @@ static int scan_segment(struct ledger_sensor *sensor, uint32_t number, uint64_t 
 	*ret = (struct scan_result){.good = scan->size, .size = scan->size, .is_empty = true};
 	if (scan->size < tail) {
 		ret->is_damaged = true;
-		log_err(tag, "%s is shorter than a manifest says; continuing in a new segment", path);
+		log_err(tag, "%s is shorter than a manifest says; continuing in a new segment",
+			path);
 	}
 	segment_head(head, number, ledger->id);
 	if (tail == 0)
@@ -472,7 +476,8 @@ int ledger_resume_all(struct ledger *ledger, struct err *err)
 	if (!dir)
 		return err_errno(err, "cannot read the folder %s", ledger->store);
 	while ((d = readdir(dir)) != NULL) {
-		if (d->d_type != DT_REG && wire_sensor_id_ok(d->d_name) && !ledger_find_sensor(ledger, d->d_name))
+		if (d->d_type != DT_REG && wire_sensor_id_ok(d->d_name) &&
+		    !ledger_find_sensor(ledger, d->d_name))
 			rc = err_set(err, -ENOMEM, "no memory for the sensors of the store");
 	}
 	(void)closedir(dir);
@@ -480,8 +485,7 @@ int ledger_resume_all(struct ledger *ledger, struct err *err)
 		struct ledger_sensor *sensor = ledger->sensors[i];
 
 		end_deletion(sensor);
-		if (has_tail(sensor) &&
-		    ledger_sensor_open(ledger, sensor->id, &sensor, &why) < 0)
+		if (has_tail(sensor) && ledger_sensor_open(ledger, sensor->id, &sensor, &why) < 0)
 			log_err(tag, "%s", why.text);
 	}
 	return rc;

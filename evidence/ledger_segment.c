@@ -247,7 +247,8 @@ static const char *check_head(struct segment *s, const uint8_t *p)
 
 	if (!p)
 		return "the file ends within its head";
-	segment_head(head, s->number, s->knows_store ? s->store : p + SEGMENT_HEAD - LEDGER_STORE_ID);
+	segment_head(head, s->number,
+		     s->knows_store ? s->store : p + SEGMENT_HEAD - LEDGER_STORE_ID);
 	if (memcmp(p, head, SEGMENT_HEAD - LEDGER_STORE_ID) != 0)
 		return "the file's head is not that of this segment";
 	if (memcmp(p, head, SEGMENT_HEAD) != 0)

@@ -36,7 +36,7 @@ enum segment_type {
 struct segment_entry {
 	uint64_t offset;
 	uint64_t received_ns;
-	uint64_t durable; /* bytes of this file known to be on disk when the entry was written */
+	uint64_t durable;  /* bytes of this file known to be on disk when the entry was written */
 	uint64_t manifest; /* number of the last manifest when the entry was written */
 	uint64_t sequence;
 	const uint8_t *stream; /* valid until the next call, as payload */
@@ -56,12 +56,12 @@ struct segment_fault {
 struct segment {
 	int fd;
 	uint32_t number;
-	uint64_t size; /* when it was opened: what is appended later is not seen */
-	uint64_t at;   /* where the next entry is looked for: may be put to where one begins */
+	uint64_t size;   /* when it was opened: what is appended later is not seen */
+	uint64_t at;     /* where the next entry is looked for: may be put to where one begins */
 	uint64_t budget; /* bytes that the search for entries may still hash */
 	bool knows_store;
 	uint8_t store[LEDGER_STORE_ID]; /* given by the caller, or that of the first head read */
-	uint8_t *window; /* SEGMENT_WINDOW bytes of the file, from window_at */
+	uint8_t *window;                /* SEGMENT_WINDOW bytes of the file, from window_at */
 	uint64_t window_at;
 	size_t have;
 };

@@ -20,19 +20,20 @@ void ledger_sum_time(struct ledger_sum *sum, uint64_t first_s, uint64_t last_s)
 		sum->last_s = last_s;
 }
 
-void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch)
+void ledger_sum_record(struct ledger_sum *sum, const struct flowrec *rec)
+{
+	sum->records += rec->status == FLOWREC_OK;
+	sum->packets += rec->packets;
+	ledger_sum_time(sum, rec->start, rec->end);
+}
+
+void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch)
 {
 	const struct batch_head *head = batch_head(batch);
 	const struct batch_account *accounts;
 	const struct batch_alert *alerts;
-	struct flowrec rec;
 	size_t n;
 
-	while (batch_next(batch, &rec)) {
-		sum->records += rec.status == FLOWREC_OK;
-		sum->packets += rec.packets;
-		ledger_sum_time(sum, rec.start, rec.end);
-	}
 	alerts = batch_alert_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		ledger_sum_time(sum, alerts[i].time_ns / NS_PER_S, alerts[i].time_ns / NS_PER_S);
@@ -41,6 +42,15 @@ void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch)
 		ledger_sum_time(sum, accounts[i].window, accounts[i].window);
 	if (head->has_gap)
 		ledger_sum_time(sum, head->gap.window_first, head->gap.window_last);
+}
+
+void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch)
+{
+	struct flowrec rec;
+
+	while (batch_next(batch, &rec))
+		ledger_sum_record(sum, &rec);
+	ledger_sum_rest(sum, batch);
 }
 
 void ledger_sum_add(struct ledger_sum *sum, const struct ledger_sum *more)

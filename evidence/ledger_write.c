@@ -108,8 +108,8 @@ int ledger_file_open(struct ledger *ledger, struct ledger_file *file, uint32_t n
 	if (rc < 0)
 		return rc;
 	if (present > size && (rc = file_cut(file->fd, size)) < 0) {
-		errno = -rc;
-		return err_errno(err, "cannot cut %s", path);
+		ledger_file_close(file);
+		return err_set(err, rc, "cannot cut %s: %s", path, strerror(-rc));
 	}
 	file->number = number;
 	file->size = size;
@@ -403,8 +403,10 @@ static void look_for_room(struct ledger *ledger)
 	is_full = left < (ledger->is_full ? reserve + reserve / 2 : reserve);
 	if (is_full && !ledger->is_full)
 		log_err(tag,
-			"the disk of the store is full, but for %llu KiB that are kept for manifests: "
-			"nothing more is taken or acknowledged until there is room; the sensors keep "
+			"the disk of the store is full, but for %llu KiB that are kept for "
+			"manifests: "
+			"nothing more is taken or acknowledged until there is room; the sensors "
+			"keep "
 			"what they have",
 			(unsigned long long)left / 1024);
 	else if (!is_full && ledger->is_full)
@@ -463,6 +465,8 @@ static int begin_segment(struct ledger_sensor *sensor, const struct segment_entr
 		sensor->hello_at = file->size;
 		rc = ledger_file_entry(ledger, file, &again, sensor->digest, err);
 	}
+	if (rc == 0)
+		rc = ledger_file_sync(file, err);
 	if (rc < 0)
 		return rc;
 	sensor->begun_ns = next->received_ns;

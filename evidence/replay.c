@@ -6,9 +6,10 @@
 #include "evidence/replay.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { REPLAY_STREAMS = 32 };
+enum { REPLAY_STREAMS = LEDGER_STREAMS_MAX };
 
 struct replay_stream {
 	uint8_t id[WIRE_STREAM_ID];
@@ -125,6 +126,8 @@ static int take_hello(struct replay *replay, const struct ledger_entry *entry)
 	replay->hello = rc == 0 ? hello : NULL;
 	if (rc < 0)
 		return tell_fault(replay, entry, err.text);
+	if (entry->kind == LEDGER_HELLO_AGAIN)
+		return 0;
 	return replay->ops->hello ? replay->ops->hello(replay->ctx, entry, hello) : 0;
 }
 
@@ -150,31 +153,71 @@ static int take_batch(struct replay *replay, const struct ledger_entry *entry)
 	return rc;
 }
 
-int replay_run(const char *store, const char *sensor, const struct replay_ops *ops, void *ctx,
-	       struct err *err)
+/* Where a stream stood when the segment was begun. One that is not known here began in segments that
+ * are gone. */
+static int take_carry(struct replay *replay, const struct ledger_entry *entry)
 {
-	struct replay replay = {.ops = ops, .ctx = ctx};
-	struct ledger_reader *reader;
-	struct ledger_entry entry;
-	int rc;
+	struct replay_stream *stream = find_stream(replay, entry->stream);
 
+	if (entry->len != SHA256_BYTES)
+		return tell_fault(replay, entry, "a carry is too short or too long");
+	if (stream && (stream->chain.sequence != entry->sequence ||
+		       memcmp(stream->chain.digest, entry->payload, SHA256_BYTES) != 0))
+		return tell_fault(replay, entry,
+				  "a carry is not where its stream stood: batches are missing");
+	if (!stream)
+		stream = add_stream(replay, entry->stream);
+	stream->chain.sequence = entry->sequence;
+	memcpy(stream->chain.digest, entry->payload, SHA256_BYTES);
+	return 0;
+}
+
+static int take_entry(struct replay *replay, const struct ledger_entry *entry)
+{
+	enter_sensor(replay, entry->sensor);
+	if (entry->is_skip) {
+		replay->lost = true;
+		replay->n_streams = 0;
+	}
+	switch (entry->kind) {
+	case LEDGER_CARRY: return take_carry(replay, entry);
+	case LEDGER_HELLO:
+	case LEDGER_HELLO_AGAIN: return take_hello(replay, entry);
+	case LEDGER_BATCH: return take_batch(replay, entry);
+	case LEDGER_TORN:
+	case LEDGER_DAMAGE: break;
+	}
+	return tell_fault(replay, entry, NULL);
+}
+
+int replay_run(const char *store, const char *sensor, const struct replay_span *span,
+	       const struct replay_ops *ops, void *ctx, struct err *err)
+{
+	struct replay *replay = calloc(1, sizeof *replay);
+	struct ledger_reader *reader = NULL;
+	struct ledger_entry entry;
+	int rc = -ENOMEM;
+
+	if (!replay)
+		goto out;
+	replay->ops = ops;
+	replay->ctx = ctx;
 	rc = ledger_reader_open(&reader, store, sensor, err);
 	if (rc < 0)
-		return rc;
+		goto out;
+	if (span)
+		ledger_reader_span(reader, span->from_s, span->to_s);
 	while ((rc = ledger_next(reader, &entry, err)) > 0) {
-		enter_sensor(&replay, entry.sensor);
-		if (entry.kind == LEDGER_HELLO)
-			rc = take_hello(&replay, &entry);
-		else if (entry.kind == LEDGER_BATCH)
-			rc = take_batch(&replay, &entry);
-		else
-			rc = tell_fault(&replay, &entry, NULL);
+		rc = take_entry(replay, &entry);
 		if (rc != 0)
 			break;
 	}
+out:
 	if (rc == -ENOMEM)
 		(void)err_set(err, rc, "no memory to read the ledger");
-	wire_hello_free(replay.hello);
+	if (replay)
+		wire_hello_free(replay->hello);
+	free(replay);
 	ledger_reader_free(reader);
 	return rc;
 }

@@ -21,7 +21,13 @@ struct replay_ops {
 	int (*fault)(void *ctx, const struct ledger_entry *entry);
 };
 
-/* Goes through STORE, or one sensor of it. 0; what an op returned; negative if STORE cannot be
+/* Unix seconds, both included. */
+struct replay_span {
+	uint64_t from_s, to_s;
+};
+
+/* Goes through STORE, or one sensor of it; with a span (NULL: none) batches that hold nothing of it
+ * are left out where the manifests tell so, and hellos are. 0; what an op returned; negative if STORE cannot be
  * read. */
-int replay_run(const char *store, const char *sensor, const struct replay_ops *ops, void *ctx,
-	       struct err *err);
+int replay_run(const char *store, const char *sensor, const struct replay_span *span,
+	       const struct replay_ops *ops, void *ctx, struct err *err);

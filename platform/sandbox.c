@@ -281,7 +281,8 @@ static int restrict_further(const struct sandbox *want, struct sandbox_state *st
 	int rc;
 
 	if (IS_ENABLED(CONFIG_LANDLOCK) && !SANDBOX_SANITIZED) {
-		state->landlock = sandbox_landlock(folder, want->ports, want->n_ports);
+		state->landlock =
+			sandbox_landlock(folder, want->removes, want->ports, want->n_ports);
 		if (state->landlock < 0) {
 			errno = -state->landlock;
 			return err_errno(err, "Landlock is here but refuses");

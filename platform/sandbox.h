@@ -44,6 +44,7 @@ struct sandbox {
 	/* The only folder in which files may be opened, made and cut; NULL: none at all. Started as
 	 * root it becomes the root folder. It is handed over to the user if it belongs to root. */
 	const char *folder;
+	bool removes; /* files there may be removed, too */
 	/* The only ports to which TCP connections may go, where the kernel can tell (Landlock). */
 	uint16_t ports[SANDBOX_PORTS_MAX];
 	size_t n_ports;
@@ -95,7 +96,7 @@ int sandbox_seccomp(const struct sandbox *want);
 
 /* The version in force, 0 if kernel or build have none, -errno. The folder as this process sees it
  * now. */
-int sandbox_landlock(const char *folder, const uint16_t *ports, size_t n_ports);
+int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, size_t n_ports);
 
 /* Address and leak sanitizers trace, fork and read /proc at the end of a run. */
 #if defined(__SANITIZE_ADDRESS__)

@@ -48,6 +48,7 @@ enum {
 	WRITE_FILE = 1 << 1,
 	READ_FILE = 1 << 2,
 	READ_DIR = 1 << 3,
+	REMOVE_FILE = 1 << 5,
 	MAKE_DIR = 1 << 7,
 	MAKE_FILE = 1 << 8,
 	TRUNCATE = 1 << 14,
@@ -64,16 +65,17 @@ enum {
 
 #ifdef LANDLOCK_CREATE
 
-static int add_rules(int rules, const char *folder, const uint16_t *ports, size_t n_ports,
-		     const struct ruleset *all)
+static int add_rules(int rules, const char *folder, bool removes, const uint16_t *ports,
+		     size_t n_ports, const struct ruleset *all)
 {
 	int rc = 0;
 
 	if (folder) {
-		/* Nothing is ever removed, renamed or linked. */
+		/* Nothing is ever renamed or linked. */
 		struct below_rule below = {.allowed =
 						   all->files & (READ_FILE | WRITE_FILE | READ_DIR |
-								 MAKE_DIR | MAKE_FILE | TRUNCATE)};
+								 MAKE_DIR | MAKE_FILE | TRUNCATE |
+								 (removes ? REMOVE_FILE : 0))};
 
 		below.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (below.folder < 0)
@@ -91,7 +93,7 @@ static int add_rules(int rules, const char *folder, const uint16_t *ports, size_
 	return rc;
 }
 
-int sandbox_landlock(const char *folder, const uint16_t *ports, size_t n_ports)
+int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, size_t n_ports)
 {
 	long version = syscall(LANDLOCK_CREATE, NULL, 0, VERSION_FLAG);
 	struct ruleset all = {.files = FILES_1};
@@ -117,7 +119,7 @@ int sandbox_landlock(const char *folder, const uint16_t *ports, size_t n_ports)
 	rules = (int)syscall(LANDLOCK_CREATE, &all, size, 0);
 	if (rules < 0)
 		return -errno;
-	rc = add_rules(rules, folder, ports, n_ports, &all);
+	rc = add_rules(rules, folder, removes, ports, n_ports, &all);
 	if (rc == 0 && syscall(LANDLOCK_RESTRICT, rules, 0) != 0)
 		rc = -errno;
 	(void)close(rules);
@@ -126,9 +128,9 @@ int sandbox_landlock(const char *folder, const uint16_t *ports, size_t n_ports)
 
 #else
 
-int sandbox_landlock(const char *folder, const uint16_t *ports, size_t n_ports)
+int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, size_t n_ports)
 {
-	(void)folder, (void)ports, (void)n_ports;
+	(void)folder, (void)removes, (void)ports, (void)n_ports;
 	return 0;
 }
 

@@ -47,8 +47,10 @@ unit += sensor/test_spool
 unit-sensor/test_spool := sensor/spool proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c \
 	platform/crypto platform/err
 unit += evidence/test_ledger
-unit-evidence/test_ledger := platform/text evidence/ledger_segment evidence/ledger_write evidence/ledger_read proto/wire proto/chain \
-	proto/flowproof.pb-c platform/crypto platform/file platform/log platform/clock platform/err
+ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_write ledger_resume ledger_seal) \
+	proto/wire proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
+	platform/log platform/clock platform/err
+unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert tests/unit/evidence/keys
 unit += evidence/test_findings
 unit-evidence/test_findings := evidence/findings proto/flowrec platform/addr platform/json platform/crypto platform/clock \
 	platform/err
@@ -71,8 +73,7 @@ unit-proto/test_chain := proto/chain platform/crypto platform/err
 unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
-unit-collector/test_ingest := collector/ingest evidence/ledger_segment evidence/ledger_write evidence/ledger_read \
-	platform/text proto/wire proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c platform/tls platform/loop \
-	platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/addr platform/log platform/clock platform/err
+unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write \
+	platform/tls platform/loop platform/crypto_cert platform/addr
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err

@@ -39,6 +39,7 @@ struct house {
 	struct loop *loop;
 	struct loop_timer *guard;
 	struct ledger *ledger;
+	struct crypto_signer *signer;
 	struct tls_config *server, *one, *two;
 	struct ingest *ingest;
 	struct ingest_config config;
@@ -144,9 +145,10 @@ static struct tls_config *tls_of(enum tls_role role, const char *file)
 
 static void start(struct house *house)
 {
+	const struct ledger_config config = {.signer = house->signer, .segment_s = DAY};
 	struct err err = {""};
 
-	if (ledger_open(&house->ledger, "store", &err) != 0)
+	if (ledger_open(&house->ledger, "store", &config, clock_wall_ns(), &err) != 0)
 		fail_msg("%s", err.text);
 	house->config.ledger = house->ledger;
 	if (ingest_start(&house->ingest, &house->config, &err) != 0)
@@ -170,6 +172,8 @@ static int open_house(void **state)
 	assert_int_equal(loop_new(&house->loop, &err), 0);
 	assert_int_equal(loop_timer_new(&house->guard, house->loop, on_guard, house), 0);
 	house->server = tls_of(TLS_SERVER, "collector");
+	assert_int_equal(crypto_signer_new(&house->signer, "collector.crt", "collector.key", &err),
+			 0);
 	house->one = tls_of(TLS_CLIENT, "one");
 	house->two = tls_of(TLS_CLIENT, "two");
 	house->config = (struct ingest_config){.loop = house->loop,
@@ -191,6 +195,7 @@ static int close_house(void **state)
 	struct house *house = *state;
 
 	stop(house);
+	crypto_signer_free(house->signer);
 	tls_config_free(house->server);
 	tls_config_free(house->one);
 	tls_config_free(house->two);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The ledger, in a new folder below /tmp. Sizes and offsets are reckoned from the format at the
- * head of ledger_write.c: 24 bytes of file head, 80 of an entry's head.
+ * head of ledger_write.c: 40 bytes of file head, 88 of an entry's head.
  */
 #include "evidence/ledger.h"
 
@@ -27,8 +27,11 @@
 #include "platform/bytes.h"
 #include "platform/file.h"
 #include "platform/log.h"
+#include "tests/unit/evidence/keys.h"
 
-enum { FILE_HEAD = 24, ENTRY_HEAD = 80, PATH_TEXT = 256 };
+enum { FILE_HEAD = 40, ENTRY_HEAD = 88, PATH_TEXT = 256 };
+
+static struct crypto_signer *signer;
 
 static const uint8_t stream_a[WIRE_STREAM_ID] = "stream a........";
 static const uint8_t stream_b[WIRE_STREAM_ID] = "stream b........";
@@ -36,6 +39,22 @@ static const uint8_t stream_b[WIRE_STREAM_ID] = "stream b........";
 /* What was appended, to be found again: "hello" and "batch N". */
 static const char hello_text[] = "hello";
 static const char batch_text[] = "batch of records";
+static const struct ledger_sum no_sum = {.first_s = 1};
+
+static int make_signer(void **state)
+{
+	int rc = keys_make(state);
+
+	if (rc == 0)
+		signer = keys_signer("collector");
+	return rc;
+}
+
+static int free_signer(void **state)
+{
+	crypto_signer_free(signer);
+	return keys_remove(state);
+}
 
 static int make_folder(void **state)
 {
@@ -80,10 +99,12 @@ static uint64_t size_of(const char *path)
 
 static struct ledger *open_ledger(const char *store)
 {
+	const struct ledger_config config = {.signer = signer, .segment_s = LEDGER_SEGMENT_S};
 	struct ledger *ledger = NULL;
-	struct err err;
+	struct err err = {""};
 
-	assert_int_equal(ledger_open(&ledger, store, &err), 0);
+	if (ledger_open(&ledger, store, &config, 1, &err) != 0)
+		fail_msg("%s", err.text);
 	return ledger;
 }
 
@@ -110,7 +131,8 @@ static void add_batch(struct ledger_sensor *sensor, const uint8_t *stream, uint6
 	struct err err;
 
 	assert_int_equal(ledger_append_batch(sensor, 1000 + sequence, stream, sequence,
-					     (const uint8_t *)batch_text, sizeof batch_text, &err),
+					     (const uint8_t *)batch_text, sizeof batch_text,
+					     &no_sum, &err),
 			 0);
 }
 
@@ -153,7 +175,7 @@ static struct tally walk(const char *store)
 		t.damaged += e.kind == LEDGER_DAMAGE;
 		if (e.kind == LEDGER_BATCH)
 			t.last_sequence = e.sequence;
-		else if (e.kind != LEDGER_HELLO)
+		else if (e.kind >= LEDGER_TORN)
 			t.fault_offset = e.offset;
 	}
 	assert_int_equal(rc, 0);
@@ -214,7 +236,7 @@ static void test_append_and_read(void **state)
 static void test_format(void **state)
 {
 	static const uint8_t head[FILE_HEAD] = "flowproof-ledger\0\0\0\1\0\0\0\1";
-	uint8_t digest[SHA256_BYTES], both[48 + SHA256_BYTES];
+	uint8_t digest[SHA256_BYTES], both[56 + SHA256_BYTES];
 	char path[PATH_TEXT];
 	const uint8_t *p;
 	struct err err;
@@ -225,19 +247,20 @@ static void test_format(void **state)
 	assert_int_equal(file_read_all(path_of(*state, "one", 1, path), 4096, &file, &len, &err),
 			 0);
 	assert_int_equal(len, FILE_HEAD + 2 * ENTRY_HEAD + sizeof hello_text + sizeof batch_text);
-	assert_memory_equal(file, head, FILE_HEAD);
+	assert_memory_equal(file, head, 24);
 	p = (const uint8_t *)file + FILE_HEAD + ENTRY_HEAD + sizeof hello_text;
 	assert_memory_equal(p, "fpE\2", 4);
 	assert_int_equal(be32(p + 4), sizeof batch_text);
 	assert_int_equal(be64(p + 8), 1001);
 	assert_int_equal(be64(p + 16), FILE_HEAD + ENTRY_HEAD + sizeof hello_text);
-	assert_memory_equal(p + 24, stream_a, WIRE_STREAM_ID);
-	assert_int_equal(be64(p + 40), 1);
+	assert_int_equal(be64(p + 24), 1); /* the manifest of the start */
+	assert_memory_equal(p + 32, stream_a, WIRE_STREAM_ID);
+	assert_int_equal(be64(p + 48), 1);
 	crypto_sha256(digest, batch_text, sizeof batch_text);
-	memcpy(both, p, 48);
-	memcpy(both + 48, digest, SHA256_BYTES);
+	memcpy(both, p, 56);
+	memcpy(both + 56, digest, SHA256_BYTES);
 	crypto_sha256(digest, both, sizeof both);
-	assert_memory_equal(p + 48, digest, SHA256_BYTES);
+	assert_memory_equal(p + 56, digest, SHA256_BYTES);
 	assert_memory_equal(p + ENTRY_HEAD, batch_text, sizeof batch_text);
 	free(file);
 }
@@ -474,7 +497,7 @@ static void test_long_garbage_is_kept(void **state)
 	assert_int_equal(truncate(path, (off_t)(end + added)), 0);
 	assert_int_equal(walk(*state).damaged, 1);
 	ledger = open_ledger(*state);
-	(void)open_sensor(ledger, "one");
+	add_batch(open_sensor(ledger, "one"), stream_a, 2);
 	ledger_close(ledger);
 	assert_int_equal(size_of(path), end + added);
 	assert_int_equal(access(path_of(*state, "one", 2, path), F_OK), 0);
@@ -546,9 +569,9 @@ static void test_segments(void **state)
 	assert_non_null(big);
 	add_batch(sensor, stream_b, 7);
 	for (uint64_t i = 1; i <= n; i++)
-		assert_int_equal(
-			ledger_append_batch(sensor, 1, stream_a, i, big, LEDGER_PAYLOAD_MAX, &err),
-			0);
+		assert_int_equal(ledger_append_batch(sensor, 1, stream_a, i, big,
+						     LEDGER_PAYLOAD_MAX, &no_sum, &err),
+				 0);
 	free(big);
 	/* Batch 7 of b and `fit` of a do not fit in one, `fit` - 1 do. What went before is durable.
 	 */
@@ -559,15 +582,6 @@ static void test_segments(void **state)
 	assert_int_equal(t.batches, n + 1);
 	assert_int_equal(t.damaged + t.torn, 0);
 
-	/* Stream b has nothing in the second segment but its carry. */
-	ledger = open_ledger(*state);
-	sensor = open_sensor(ledger, "one");
-	ledger_stream_chain(sensor, stream_b, &chain);
-	assert_int_equal(chain.sequence, 7);
-	ledger_stream_chain(sensor, stream_a, &chain);
-	assert_int_equal(chain.sequence, n);
-	ledger_close(ledger);
-
 	/* The crash came while the second segment was begun: it is begun again from the first. */
 	assert_int_equal(truncate(path, FILE_HEAD + ENTRY_HEAD), 0);
 	ledger = open_ledger(*state);
@@ -576,6 +590,16 @@ static void test_segments(void **state)
 	assert_int_equal(chain.sequence, 7);
 	ledger_stream_chain(sensor, stream_a, &chain);
 	assert_int_equal(chain.sequence, n - 1);
+	add_batch(sensor, stream_a, n);
+	ledger_close(ledger);
+
+	/* Stream b has nothing in the second segment but its carry. */
+	ledger = open_ledger(*state);
+	sensor = open_sensor(ledger, "one");
+	ledger_stream_chain(sensor, stream_b, &chain);
+	assert_int_equal(chain.sequence, 7);
+	ledger_stream_chain(sensor, stream_a, &chain);
+	assert_int_equal(chain.sequence, n);
 	ledger_close(ledger);
 
 	assert_int_equal(unlink(path_of(*state, "one", 1, path)), 0);
@@ -587,6 +611,7 @@ static void test_segments(void **state)
 
 static void test_lock(void **state)
 {
+	const struct ledger_config config = {.signer = signer, .segment_s = LEDGER_SEGMENT_S};
 	int ready[2], finish[2], status;
 	struct ledger *ledger;
 	struct err err;
@@ -599,13 +624,14 @@ static void test_lock(void **state)
 	assert_true(child >= 0);
 	if (child == 0) {
 		(void)close(finish[1]);
-		if (ledger_open(&ledger, *state, NULL) < 0 || write(ready[1], "", 1) != 1)
+		if (ledger_open(&ledger, *state, &config, 1, NULL) < 0 ||
+		    write(ready[1], "", 1) != 1)
 			_exit(1);
 		_exit(read(finish[0], &byte, 1) == 0 ? 0 : 2); /* till our parent closes it */
 	}
 	(void)close(finish[0]);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_int_equal(ledger_open(&ledger, *state, &err), -EWOULDBLOCK);
+	assert_int_equal(ledger_open(&ledger, *state, &config, 1, &err), -EWOULDBLOCK);
 	assert_non_null(strstr(err.text, "another collector"));
 	(void)close(finish[1]);
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -642,11 +668,11 @@ static void test_disk_full(void **state)
 	add_batch(sensor, stream_a, 3);
 	set_file_limit(size_of(path) + ENTRY_HEAD / 2); /* the next is cut within its head */
 	assert_int_equal(ledger_append_batch(sensor, 1, stream_a, 4, (const uint8_t *)batch_text,
-					     sizeof batch_text, &err),
+					     sizeof batch_text, &no_sum, &err),
 			 -EFBIG);
 	assert_true(ledger_sensor_failed(sensor));
 	assert_int_equal(ledger_append_batch(sensor, 1, stream_a, 4, (const uint8_t *)batch_text,
-					     sizeof batch_text, &err),
+					     sizeof batch_text, &no_sum, &err),
 			 -EIO);
 	/* Another sensor is not harmed, and nothing of this one is acknowledged. */
 	add_batch(other, stream_b, 1);
@@ -677,8 +703,9 @@ static void test_refused(void **state)
 	struct ledger_reader *reader;
 	struct err err;
 
-	assert_int_equal(ledger_append_batch(sensor, 1, stream_a, 1, big, sizeof big, &err),
-			 ERR_FULL);
+	assert_int_equal(
+		ledger_append_batch(sensor, 1, stream_a, 1, big, sizeof big, &no_sum, &err),
+		ERR_FULL);
 	assert_false(ledger_sensor_failed(sensor));
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
 		assert_int_equal(ledger_sensor_open(ledger, ids[i], &sensor, &err), ERR_FORMAT);
@@ -710,5 +737,5 @@ int main(void)
 
 	log_set_level(LOG_LEVEL_ERR); /* the warnings about torn and damaged files are expected */
 	(void)signal(SIGXFSZ, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_signer, free_signer);
 }
