@@ -26,7 +26,7 @@ struct query {
 	bool json, help;
 	/* derived */
 	uint64_t from_s, to_s;
-	bool by_time; /* to be set: batches outside the span need not be read */
+	bool by_time;       /* to be set: batches outside the span need not be read */
 	int output_errno;   /* why standard output could not be written */
 	uint64_t n_damages; /* all; the first QUERY_DAMAGES_MAX are kept */
 	size_t n_kept;

@@ -16,7 +16,7 @@
  * Then entries without space between them, each 88 bytes and a payload:
  *
  *       0   3  "fpE"
- *       3   1  type: 1 hello, 2 batch, 3 carry, 4 hello again, 5 manifest
+ *       3   1  type: 1 hello, 2 batch, 3 carry, 4 hello again, 6 manifest
  *       4   4  length of the payload, at most 262,144
  *       8   8  received: the collector's wall clock, Unix nanoseconds
  *      16   8  durable: this many bytes of this file were known to be on disk when the entry was

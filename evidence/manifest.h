@@ -4,7 +4,7 @@
  * they say of every byte of the ledger what it was when it was signed. docs/ledger.md tells what
  * follows from that.
  *
- * Payload of an entry of type 5 in the files STORE/@manifest/00000001.fpl, ... Integers are
+ * Payload of an entry of type 6 in the files STORE/@manifest/00000001.fpl, ... Integers are
  * big-endian, times Unix nanoseconds unless said otherwise.
  *
  *       0   4  "fpM1"

@@ -221,7 +221,7 @@ def collector_without_root(tap, w):
             equal(status(c.p.pid)["Uid"].split()[0], str(USER), "Uid")
             replay(w, c)
             c.stop().expect(0)
-        equal(sorted(os.listdir(store)), ["i-file"], "what is in the store")
+        equal(sorted(os.listdir(store)), ["@manifest", "i-file"], "what is in the store")
 
 
 def files(tap, w):
