@@ -61,6 +61,7 @@ sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options confine iden
 sensor-$(CONFIG_LIVE) += platform/ifaddr
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
+sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop sensor/session_loop
 sensor-$(CONFIG_STREAM) += platform/tls platform/crypto_pem platform/crypto_sign proto/batch_write sensor/spool sensor/uplink sensor/session_stream

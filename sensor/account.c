@@ -27,8 +27,8 @@ void account_end(struct account *account)
 	for (uint16_t i = 0; i < account->n; i++) {
 		struct account_interface *a = &account->of[i];
 
-		if (a->kernel.known && a->kernel.received > a->received)
-			a->cut = a->kernel.received - a->received;
+		if (a->kernel.known && a->kernel.received > a->received + a->passed_on)
+			a->cut = a->kernel.received - a->received - a->passed_on;
 	}
 }
 

@@ -25,9 +25,10 @@
 struct account_interface {
 	uint64_t received; /* frames handed over by capture */
 	uint64_t result[DECODE_RESULTS];
-	uint64_t recorded; /* summed from the records that went out */
-	uint64_t cut;      /* taken by libpcap, never handed over; known when the run ends */
-	uint64_t snapped;  /* frames of which the capture kept a part */
+	uint64_t recorded;  /* summed from the records that went out */
+	uint64_t passed_on; /* mirror mode: further frames, counted where their VNI belongs */
+	uint64_t cut;       /* taken by libpcap, never handed over; known when the run ends */
+	uint64_t snapped;   /* frames of which the capture kept a part */
 	uint64_t bad_checksum, beyond_wire; /* of those recorded: as struct decoded has it */
 	struct capture_stats kernel;
 };

@@ -33,6 +33,7 @@ enum decode_result {
 	DECODE_BAD_SHORT,   /* fewer bytes than an IP header */
 	DECODE_BAD_HEADER,  /* IPv4 header length below 20 */
 	DECODE_BAD_LENGTH,  /* IPv4 total length below the header's */
+	DECODE_BAD_MIRROR,  /* mirror mode: VXLAN header cut short */
 
 	DECODE_RESULTS
 };
@@ -66,6 +67,7 @@ struct decoded {
 	uint32_t quote_len;        /* bytes at `quote` */
 	const uint8_t *quote; /* what an ICMP error that says "refused" quotes, as far as it was
 				 captured; lies in the frame. Else NULL */
+	uint32_t ip_at;            /* where in the frame the IP header begins */
 };
 
 /* DLT_* numbers that decode_packet() accepts. */

@@ -119,6 +119,7 @@ const char *decode_result_text(enum decode_result result)
 	case DECODE_BAD_SHORT: return "ip-header-cut";
 	case DECODE_BAD_HEADER: return "ip-header-length";
 	case DECODE_BAD_LENGTH: return "ip-total-length";
+	case DECODE_BAD_MIRROR: return "vxlan-header-cut";
 	case DECODE_RESULTS: break;
 	}
 	return "?";

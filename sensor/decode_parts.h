@@ -82,8 +82,11 @@ struct decode_frame {
 static inline enum decode_result decode_frame_ip(struct decode_frame *f, unsigned version)
 {
 	size_t read = (size_t)(f->rd.p - f->data);
+	enum decode_result result =
+		decode_ip(&f->rd, version, f->wire > read ? f->wire - (uint32_t)read : 0, f->out);
 
-	return decode_ip(&f->rd, version, f->wire > read ? f->wire - (uint32_t)read : 0, f->out);
+	f->out->ip_at = (uint32_t)read;
+	return result;
 }
 
 /* From an ethertype, or 802.2, on (decode_link.c). */

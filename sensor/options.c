@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "platform/config.h"
 #include "platform/text.h"
 
 #define TEXT_OF(x) #x
@@ -44,6 +45,12 @@ static const struct setting table[] = {
 	{"fragments", 0, SETTING_TEXT, AT(fragments), "zero|ports", "zero", 0, 0,
 	 "Ports of a datagram's later fragments, which have none: 0, or those of its first "
 	 "fragment."},
+#endif
+#ifdef CONFIG_MIRROR
+	{"mirror", 0, SETTING_FLAG, AT(mirror), NULL, NULL, 0, 0,
+	 "Look into mirrored frames (VXLAN, as AWS Traffic Mirroring sends them)."},
+	{"mirror-vni", 0, SETTING_LIST, AT(mirror_vnis), "VNI NAME=VALUE...", NULL, 0, 0,
+	 "Whose frames this VNI carries, as interface-id=eni-0a account-id=...; may be repeated."},
 #endif
 	{"local", 0, SETTING_LIST, AT(local), "CIDR", NULL, 0, 0,
 	 "Addresses of this machine; may be repeated. Default: the interfaces' own; of a file: RFC "
@@ -125,6 +132,29 @@ static int understand_lists(struct options *o, struct err *err)
 	return rc;
 }
 
+static int understand_mirror(struct options *o, struct err *err)
+{
+	size_t captures = o->read ? 1 : o->interfaces.n;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < o->mirror_vnis.n; i++)
+		rc = mirror_add(&o->mirrored, o->mirror_vnis.v[i], err);
+	if (rc)
+		return rc;
+	if (!o->mirror)
+		return o->mirrored.n ? err_set(err, ERR_USAGE, "--mirror-vni needs --mirror") : 0;
+	if (!o->read && o->local.n == 0)
+		return err_set(
+			err, ERR_USAGE,
+			"--mirror needs --local: the addresses of the machines that are mirrored");
+	if (captures + o->mirrored.n + 1 > WIRE_INTERFACES_MAX)
+		return err_set(
+			err, ERR_USAGE,
+			"--mirror: %d interfaces, VNIs and one for unlisted VNIs are the most",
+			WIRE_INTERFACES_MAX);
+	return 0;
+}
+
 /* Texts that become fields of records, and interface names. */
 static int check_words(const struct options *o, struct err *err)
 {
@@ -175,6 +205,8 @@ static int understand(struct options *o, struct err *err)
 		return err_set(err, ERR_USAGE, "--fragments '%s': it is zero or ports",
 			       o->fragments);
 	rc = understand_lists(o, err);
+	if (!rc && IS_ENABLED(CONFIG_MIRROR))
+		rc = understand_mirror(o, err);
 	if (rc)
 		return rc;
 	if (o->collectors.n && (!o->id || !o->ca || !o->cert || !o->key))
@@ -208,6 +240,8 @@ int options_read(struct options *ret, int argc, char **argv, struct err *err)
 
 void options_free(struct options *o)
 {
+	if (IS_ENABLED(CONFIG_MIRROR))
+		mirror_free(&o->mirrored);
 	settings_free(table, N_SETTINGS, o);
 }
 

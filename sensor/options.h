@@ -12,20 +12,22 @@
 #include "platform/settings.h"
 #include "proto/flowrec.h"
 #include "proto/wire.h"
+#include "sensor/mirror.h"
 
 enum { OPTIONS_COLLECTORS_MAX = 8, OPTIONS_LOCAL_MAX = 64, OPTIONS_RESOLVERS_MAX = 16 };
 
 struct options {
 	/* as given */
 	char *read, *output, *fields, *policy, *filter, *fragments, *id, *ca, *cert, *key, *config;
-	struct setting_list interfaces, collectors, local, resolvers, interface_ids;
+	struct setting_list interfaces, collectors, local, resolvers, interface_ids, mirror_vnis;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
 	uint64_t window, flow_slots, spool_kib, ring_kib, user_id;
-	bool lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
+	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 
 	/* as understood */
 	struct flowrec_format format;
 	bool fragment_ports; /* --fragments ports */
+	struct mirror mirrored;
 	struct endpoint collector[OPTIONS_COLLECTORS_MAX];
 	struct cidr local_cidr[OPTIONS_LOCAL_MAX];
 	struct cidr resolver[OPTIONS_RESOLVERS_MAX];

@@ -18,6 +18,7 @@
 #include "sensor/decode.h"
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
+#include "sensor/mirror.h"
 #include "sensor/record.h"
 #include "sensor/window.h"
 
@@ -35,6 +36,7 @@ struct pipeline {
 	struct policy_context context; /* its lists lie in identity and options */
 	struct flow_table *flows;
 	struct alert_table *alerts;
+	const struct mirror *mirror;      /* NULL: not in mirror mode */
 	struct fragment_table *fragments; /* NULL: later fragments keep ports 0 */
 	struct window window;
 	struct account account;
@@ -108,7 +110,7 @@ static void fill_account(const struct pipeline *p, uint16_t iface, uint64_t wind
 
 static void send_accounts(struct pipeline *p, uint64_t window)
 {
-	for (uint16_t i = 0; streams(p) && i < p->config.n_captures; i++) {
+	for (uint16_t i = 0; streams(p) && i < p->config.n_interfaces; i++) {
 		struct batch_account account;
 
 		fill_account(p, i, window, &account);
@@ -204,8 +206,10 @@ static void on_opened(void *ctx, struct flow_entry *entry, const struct flow_pac
 	struct pipeline *p = ctx;
 	const struct flow_key *k = &packet->key;
 	bool from_b = initiator == FLOW_INITIATOR_B;
-	bool a_local = identity_is_local(p->config.identity, k->family, &k->a);
-	bool b_local = identity_is_local(p->config.identity, k->family, &k->b);
+	/* In mirror mode --local is the mirrored machines; the target's own traffic is not judged. */
+	bool judged = !p->mirror || k->iface >= p->config.n_captures;
+	bool a_local = judged && identity_is_local(p->config.identity, k->family, &k->a);
+	bool b_local = judged && identity_is_local(p->config.identity, k->family, &k->b);
 	struct policy_query query = {
 		.family = k->family,
 		.protocol = k->protocol,
@@ -273,9 +277,15 @@ static void on_packet(void *ctx, const struct packet *packet)
 	struct pipeline *p = in->pipeline;
 	struct decoded decoded;
 	enum decode_result result = decode_packet(in->link, packet, &decoded);
+	struct packet inner;
 	uint32_t window;
 	uint16_t offset;
 
+	if (IS_ENABLED(CONFIG_MIRROR) && p->mirror && result == DECODE_IP) {
+		result = mirror_enter(p->mirror, p->config.n_captures, packet, &decoded, &inner);
+		p->account.of[packet->iface].passed_on += inner.iface != packet->iface;
+		packet = &inner;
+	}
 	account_frame(&p->account, packet, result, &decoded);
 	if (result != DECODE_IP)
 		return;
@@ -308,8 +318,12 @@ static void read_drops(struct pipeline *p, uint64_t now_s)
 		struct capture_stats now;
 
 		capture_stats(p->config.captures[i], &now);
-		if (account_kernel(&p->account, i, &now))
-			window_lost(&p->window, i, now_s);
+		if (!account_kernel(&p->account, i, &now))
+			continue;
+		window_lost(&p->window, i, now_s);
+		/* Whose frames a mirror lost nobody knows: each VNI may have lost some. */
+		for (uint16_t vni = p->config.n_captures; vni < p->window.ifaces; vni++)
+			window_lost(&p->window, vni, now_s);
 	}
 }
 
@@ -369,19 +383,31 @@ bool pipeline_output_ok(const struct pipeline *p)
 
 /* ---- summary ---- */
 
+static void print_mirror(const struct pipeline *p, FILE *out)
+{
+	fputs("mirror:", out);
+	for (uint16_t i = 0; i < p->config.n_interfaces; i++)
+		fprintf(out, " %s=%llu", p->config.texts[i].interface,
+			(unsigned long long)p->account.of[i].received);
+	fputc('\n', out);
+}
+
 void pipeline_summary(const struct pipeline *p, FILE *out)
 {
 	const uint64_t *reasons = flow_reasons(p->flows);
 	struct batch_account sum = {0};
 
-	for (uint16_t i = 0; i < p->config.n_captures; i++) {
+	for (uint16_t i = 0; i < p->config.n_interfaces; i++) {
 		struct batch_account a;
 
 		fill_account(p, i, 0, &a);
-		if (i == 0)
+		if (i == 0) {
 			sum = a;
-		else
-			account_add(&sum, &a);
+			continue;
+		}
+		if (i >= p->config.n_captures) /* a VNI's drops are told with its capture's */
+			a.kernel_known = a.nic_known = true;
+		account_add(&sum, &a);
 	}
 	fprintf(out,
 		"records: %llu (cut short: stale %llu, evicted %llu, overflow %llu); alerts: "
@@ -399,6 +425,8 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 			(unsigned long long)f->first, (unsigned long long)f->attributed,
 			(unsigned long long)f->alone, (unsigned long long)f->overflow);
 	}
+	if (IS_ENABLED(CONFIG_MIRROR) && p->mirror)
+		print_mirror(p, out);
 	account_print(&p->account, &sum, out);
 }
 
@@ -415,7 +443,8 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	if (!p)
 		return err_errno(err, "pipeline");
 	p->config = *config;
-	p->account.n = config->n_captures;
+	p->account.n = config->n_interfaces;
+	p->mirror = o->mirror ? &o->mirrored : NULL;
 	p->live = o->read == NULL;
 	p->window_s = (uint32_t)o->window;
 	/* Live, capture goes on while a window is swept; a spool must not be flooded. A file to text can wait, and
@@ -439,8 +468,9 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 		return err_set(err, -ENOMEM, "no memory for the table of fragments");
 	}
 #endif
-	window_init(&p->window, p->window_s, config->n_captures, p->live, config->now_s,
-		    &window_sink);
+	/* Unlisted VNIs are nobody's interface: their silence is not told. */
+	window_init(&p->window, p->window_s, (uint16_t)(config->n_interfaces - (p->mirror ? 1 : 0)),
+		    p->live, config->now_s, &window_sink);
 	if (p->config.out) {
 		size_t len = flowrec_print_header(p->line, &o->format);
 

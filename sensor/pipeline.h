@@ -27,9 +27,10 @@ struct pipeline_config {
 	const struct flowrec_identity *texts; /* per interface */
 	struct capture *const *captures;      /* one per interface, or the file's */
 	uint16_t n_captures;
-	struct spool *spool; /* NULL: no collector */
-	FILE *out;           /* Flow Logs text; NULL: none */
-	uint64_t now_s;      /* wall clock at the start */
+	uint16_t n_interfaces; /* the captures, then those of mirror mode (sensor/mirror.h) */
+	struct spool *spool;   /* NULL: no collector */
+	FILE *out;             /* Flow Logs text; NULL: none */
+	uint64_t now_s;        /* wall clock at the start */
 };
 
 /* Borrows everything in `config`. Writes the header line. */

@@ -74,6 +74,15 @@ static void fill_texts(struct session *s)
 			.n_rules = policy_rules(s->policy),
 		};
 	}
+	s->n_interfaces = (uint16_t)n;
+	for (uint16_t i = 0; IS_ENABLED(CONFIG_MIRROR) && o->mirror && i <= o->mirrored.n; i++) {
+		struct flowrec_identity *text = &s->texts[s->n_interfaces++];
+
+		*text = mirror_identity(&o->mirrored, i);
+		text->sensor = o->id;
+		text->rules = s->rules;
+		text->n_rules = policy_rules(s->policy);
+	}
 }
 
 static int open_captures(struct session *s, struct err *err)
@@ -190,6 +199,7 @@ int session_run(const struct options *o, struct err *err)
 					  .texts = s->texts,
 					  .captures = s->captures,
 					  .n_captures = s->n_captures,
+					  .n_interfaces = s->n_interfaces,
 					  .spool = s->spool,
 					  .out = s->out,
 					  .now_s = clock_wall_ns() / NS_PER_S,

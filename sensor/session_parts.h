@@ -40,6 +40,7 @@ struct session {
 	const char *rules[WIRE_RULES_MAX];
 	struct capture *captures[WIRE_INTERFACES_MAX];
 	uint16_t n_captures;
+	uint16_t n_interfaces; /* captures and, in mirror mode, VNIs */
 	FILE *out;
 	struct pipeline *pipeline;
 

@@ -69,7 +69,7 @@ static int fill_hello(struct session *s, struct err *err)
 	h->boot_id = s->identity.boot_id;
 	h->build = FLOWPROOF_VERSION;
 	digest_of_options(o, h->config);
-	h->n_interfaces = s->n_captures;
+	h->n_interfaces = s->n_interfaces;
 	memcpy(h->interfaces, s->texts, sizeof h->interfaces);
 	h->rules = s->rules;
 	h->n_rules = policy_rules(s->policy);

@@ -77,8 +77,8 @@ void window_note(struct window *w, uint32_t number, uint16_t iface)
 	silent = w->current + 1;
 	if (w->started) {
 		w->sink.closed(w->sink.ctx, number);
-		if (number > silent)
-			w->sink.mark(w->sink.ctx, iface, FLOWREC_NODATA, begin_of(w, silent),
+		for (uint16_t i = 0; number > silent && i < w->ifaces; i++)
+			w->sink.mark(w->sink.ctx, i, FLOWREC_NODATA, begin_of(w, silent),
 				     begin_of(w, number));
 	}
 	w->started = true;

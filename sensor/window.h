@@ -5,7 +5,7 @@
  *
  * A file closes a window when a packet of a later one comes; live, the clock closes it
  * WINDOW_GRACE_S after its end, so that the ring's last packets are in. A silent window gives a
- * NODATA line per interface: live one each (clipped to the run), in a file and after a jump of more
+ * NODATA line per interface: live one each (clipped to the run), in a file (where all interfaces are silent) and after a jump of more
  * than WINDOW_JUMP windows one that spans the silence. Dropped packets give SKIPDATA in every
  * window that was open since the counter was last read. Pure: time comes in as an argument.
  */

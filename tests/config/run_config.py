@@ -19,6 +19,7 @@ import make_captures as make  # noqa: E402
 OPTIONS = {
     "IPV6": (("decode_ipv6",), (), ()),
     "LINK_EXTRA": (("decode_extra", "decode_mpls", "decode_pppoe"), (), ()),
+    "MIRROR": (("mirror_add", "mirror_enter"), (), ("--mirror", "--mirror-vni")),
     "FRAGMENTS": (("fragment_table_new", "fragment_attribute"), (), ("--fragments",)),
     "FILTER": ((), ("pcap_compile", "pcap_setfilter"), ("--filter", "-f")),
     "LIVE": (("capture_open_live", "ifaddr_read", "identity_check_interface"), ("pcap_create", "pcap_activate"), ("-i", "--ring-kib")),

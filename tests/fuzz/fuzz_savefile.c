@@ -99,6 +99,7 @@ static void run(const struct options *options, struct capture *capture)
 				 .texts = texts,
 				 .captures = &capture,
 				 .n_captures = 1,
+				 .n_interfaces = 1,
 				 .out = out,
 			 },
 			 &err) != 0)
