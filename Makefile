@@ -64,13 +64,14 @@ sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop sensor/session_loop
-sensor-$(CONFIG_STREAM) += platform/tls platform/crypto_pem platform/crypto_sign proto/batch_write sensor/spool sensor/uplink sensor/session_stream
+sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write sensor/spool sensor/uplink sensor/session_stream
 
 ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
 collector-y := $(base-y) $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
-	       platform/loop platform/tls $(addprefix collector/,main confine ingest console)
-analyst-y := $(base-y) $(ledger-y) platform/crypto_cert proto/flowrec_json $(addprefix analyst/,main query records summary findings pki)
+	       platform/loop platform/tls platform/tls_config $(addprefix collector/,main confine revoked ingest console)
+analyst-y := $(base-y) $(ledger-y) $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) proto/flowrec_json \
+	     $(addprefix analyst/,main query records summary findings pki)
 
 objects = $(addprefix $(O)/,$(addsuffix .o,$(1)))
 sensor-objs    := $(call objects,$(sensor-y))

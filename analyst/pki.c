@@ -31,7 +31,7 @@ struct pki_options {
 	bool help;
 };
 
-/* The last row is for `issue` alone. */
+/* The first rows are for all actions: see `actions`. */
 static const struct setting pki_table[] = {
 	{.name = "dir",
 	 .letter = 'd',
@@ -39,6 +39,11 @@ static const struct setting pki_table[] = {
 	 .offset = offsetof(struct pki_options, dir),
 	 .arg = "DIR",
 	 .help = "The folder of the CA; init makes it."},
+	{.name = "help",
+	 .letter = 'h',
+	 .kind = SETTING_ACTION,
+	 .offset = offsetof(struct pki_options, help),
+	 .help = "Show this."},
 	{.name = "days",
 	 .kind = SETTING_NUMBER,
 	 .offset = offsetof(struct pki_options, days),
@@ -49,11 +54,6 @@ static const struct setting pki_table[] = {
 	 .help = "How long the certificate of the collector or sensor is valid. The CA's is for "
 		 "3650 days, "
 		 "or N if that is more."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = offsetof(struct pki_options, help),
-	 .help = "Show this."},
 	{.name = "valid-from",
 	 .kind = SETTING_TEXT,
 	 .offset = offsetof(struct pki_options, valid_from),
@@ -63,17 +63,16 @@ static const struct setting pki_table[] = {
 		 "Default: a day ago."},
 };
 
-enum {
-	PKI_ISSUE_ROWS = sizeof(pki_table) / sizeof(pki_table[0]),
-	PKI_INIT_ROWS = PKI_ISSUE_ROWS - 1
-};
+enum { PKI_ROWS = sizeof(pki_table) / sizeof(pki_table[0]) };
 
 static const char pki_usage[] =
 	"usage: flowproof pki init -d DIR [--days N]\n"
 	"       flowproof pki issue -d DIR ID [--days N] [--valid-from TIME]\n"
+	"       flowproof pki revoke -d DIR ID\n"
 	"\n"
-	"init   makes DIR/ca.crt, ca.key, collector.crt and collector.key\n"
-	"issue  makes DIR/ID.crt and ID.key for the sensor named ID\n"
+	"init    makes DIR/ca.crt, ca.key, collector.crt and collector.key\n"
+	"issue   makes DIR/ID.crt and ID.key for the sensor named ID\n"
+	"revoke  puts DIR/ID.crt on DIR/revoked.crl, the list that the collector's --crl names\n"
 	"\n";
 
 static int pki_path(char out[static PKI_PATH], const char *dir, const char *name,
@@ -124,12 +123,13 @@ static void pki_remove_ca(const char *dir)
 		(void)unlink(path);
 }
 
-static int pki_init(const struct pki_options *o, struct err *err)
+static int pki_init(const struct pki_options *o, const char *id, struct err *err)
 {
 	const uint64_t now = clock_wall_ns() / NS_PER_S, from = now - PKI_DAY_S;
 	const uint64_t ca_days = o->days > PKI_CA_DAYS ? o->days : PKI_CA_DAYS;
 	int rc = file_make_dir(o->dir, err);
 
+	(void)id;
 	if (rc == 0)
 		rc = pki_make(o->dir, "ca", "flowproof CA", CRYPTO_CA, from,
 			      now + ca_days * PKI_DAY_S, err);
@@ -183,6 +183,52 @@ static int pki_issue(const struct pki_options *o, const char *id, struct err *er
 	return 0;
 }
 
+static int pki_revoke(const struct pki_options *o, const char *id, struct err *err)
+{
+	char cert[PKI_PATH], ca_cert[PKI_PATH], ca_key[PKI_PATH], list[PKI_PATH];
+	const struct crypto_crl_request request = {.issuer_cert = ca_cert,
+						   .issuer_key = ca_key,
+						   .cert_file = cert,
+						   .crl_file = list,
+						   .now_s = clock_wall_ns() / NS_PER_S};
+	int rc = pki_path(cert, o->dir, id, "crt", err);
+
+	if (rc == 0)
+		rc = pki_path(ca_cert, o->dir, "ca", "crt", err);
+	if (rc == 0)
+		rc = pki_path(ca_key, o->dir, "ca", "key", err);
+	if (rc == 0)
+		rc = pki_path(list, o->dir, "revoked", "crl", err);
+	if (rc == 0)
+		rc = crypto_crl_revoke(&request, err);
+	if (rc != 0)
+		return rc;
+	printf("written: %s/revoked.crl\n"
+	       "next:    bring it to the collector, to the file that its --crl names, and send the "
+	       "collector SIGHUP\n",
+	       o->dir);
+	return 0;
+}
+
+static const struct action {
+	const char *name;
+	size_t rows; /* of the table */
+	bool takes_id;
+	int (*run)(const struct pki_options *o, const char *id, struct err *err);
+} actions[] = {
+	{"init", PKI_ROWS - 1, false, pki_init},
+	{"issue", PKI_ROWS, true, pki_issue},
+	{"revoke", PKI_ROWS - 2, true, pki_revoke},
+};
+
+static const struct action *action_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(actions[i].name, name) == 0)
+			return actions + i;
+	return NULL;
+}
+
 /* Options may stand before and after ID: the first word that is no option is taken out, the rest is
  * read again. */
 static int pki_read(struct pki_options *o, size_t rows, int argc, char **argv, char **ret_id,
@@ -203,55 +249,55 @@ static int pki_read(struct pki_options *o, size_t rows, int argc, char **argv, c
 	return rc;
 }
 
-static int pki_run(struct pki_options *o, bool issue, size_t rows, int argc, char **argv,
+static int pki_run(struct pki_options *o, const struct action *action, int argc, char **argv,
 		   struct err *err)
 {
 	char *id;
-	int rc = pki_read(o, rows, argc, argv, &id, err);
+	int rc = pki_read(o, action->rows, argc, argv, &id, err);
 
 	if (rc != 0)
 		return rc;
 	if (o->help) {
 		fputs(pki_usage, stdout);
-		settings_help(pki_table, rows, stdout);
+		settings_help(pki_table, action->rows, stdout);
 		return 0;
 	}
 	if (!o->dir || !*o->dir)
 		return err_set(err, ERR_USAGE,
 			       "--dir is missing: -d DIR names the folder of the CA");
-	if (issue && !id)
-		return err_set(err, ERR_USAGE, "issue needs the ID of the sensor");
-	if (!issue && id)
-		return err_set(err, ERR_USAGE, "'%s' is a word too many: init takes options only",
-			       id);
-	return issue ? pki_issue(o, id, err) : pki_init(o, err);
+	if (action->takes_id && !id)
+		return err_set(err, ERR_USAGE, "%s needs the ID of the sensor", action->name);
+	if (!action->takes_id && id)
+		return err_set(err, ERR_USAGE, "'%s' is a word too many: %s takes options only", id,
+			       action->name);
+	return action->run(o, id, err);
 }
 
 int pki_main(int argc, char **argv)
 {
-	const char *action = argc > 1 ? argv[1] : "";
-	const bool issue = strcmp(action, "issue") == 0;
-	const size_t rows = issue ? PKI_ISSUE_ROWS : PKI_INIT_ROWS;
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct action *action = action_named(name);
 	struct pki_options o = {0};
 	struct err err = {""};
 	int rc;
 
-	if (strcmp(action, "--help") == 0 || strcmp(action, "-h") == 0) {
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		fputs(pki_usage, stdout);
-		settings_help(pki_table, PKI_ISSUE_ROWS, stdout);
+		settings_help(pki_table, PKI_ROWS, stdout);
 		return 0;
 	}
-	if (!issue && strcmp(action, "init") != 0) {
-		if (*action)
-			fprintf(stderr, "flowproof pki: '%s' is neither init nor issue\n", action);
+	if (!action) {
+		if (*name)
+			fprintf(stderr, "flowproof pki: '%s' is none of init, issue and revoke\n",
+				name);
 		fputs(pki_usage, stderr);
 		return err_exit_status(ERR_USAGE);
 	}
-	rc = pki_run(&o, issue, rows, argc - 1, argv + 1, &err);
-	settings_free(pki_table, rows, &o);
+	rc = pki_run(&o, action, argc - 1, argv + 1, &err);
+	settings_free(pki_table, action->rows, &o);
 	if (rc == 0 && fflush(stdout) != 0)
 		rc = err_errno(&err, "cannot write to standard output");
 	if (rc != 0)
-		fprintf(stderr, "flowproof pki %s: %s\n", action, err.text);
+		fprintf(stderr, "flowproof pki %s: %s\n", name, err.text);
 	return err_exit_status(rc);
 }

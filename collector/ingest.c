@@ -512,6 +512,17 @@ static void on_accept(void *ctx, int fd, const struct endpoint *peer)
 	ingest->n_conns++;
 }
 
+void ingest_cut_revoked(struct ingest *ingest)
+{
+	struct conn *conn, *next;
+
+	for (conn = ingest->oldest; conn; conn = next) {
+		next = conn->next;
+		if (*conn->name && !conn->ended && tls_is_revoked(conn->tls))
+			conn_refuse(conn, "its certificate was revoked");
+	}
+}
+
 /* ---- start and stop ---- */
 
 /* Waits until the peers have what was written to them. */

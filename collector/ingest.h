@@ -65,6 +65,8 @@ struct ingest;
 int ingest_start(struct ingest **ret, const struct ingest_config *config, struct err *err);
 /* The address listened at. */
 void ingest_address(const struct ingest *ingest, struct endpoint *ret);
+/* The list of revoked certificates is another one: cuts off who is on it. */
+void ingest_cut_revoked(struct ingest *ingest);
 /* Takes no more, makes durable and acknowledges what was taken, and calls `done` when the peers
  * have been told, or after a second. */
 void ingest_stop(struct ingest *ingest, loop_fn *done, void *ctx);

@@ -13,6 +13,7 @@
 #include "collector/confine.h"
 #include "collector/console.h"
 #include "collector/ingest.h"
+#include "collector/revoked.h"
 #include "evidence/ledger.h"
 #include "platform/clock.h"
 #include "platform/log.h"
@@ -21,7 +22,7 @@
 #include "platform/tls.h"
 
 struct options {
-	char *store, *listen, *ca, *cert, *key, *config;
+	char *store, *listen, *ca, *cert, *key, *crl, *config;
 	uint64_t commit_ms, seal_s, segment_s, retain_days, retain_mib, user_id;
 	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 };
@@ -56,6 +57,13 @@ static const struct setting table[] = {
 	 .offset = AT(key),
 	 .arg = "FILE",
 	 .help = "Its private key (PEM)."},
+	{.name = "crl",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(crl),
+	 .arg = "FILE",
+	 .help = "List of revoked certificates, made by `flowproof pki revoke` (PEM). Read again "
+		 "at "
+		 "SIGHUP: who is on it is cut off."},
 	{.name = "config",
 	 .letter = 'c',
 	 .kind = SETTING_FILE,
@@ -168,7 +176,8 @@ struct collector {
 	struct loop_timer *seal_timer;
 	struct console *console;
 	struct ingest *ingest;
-	struct loop_watch *signals[2];
+	struct revoked *revoked;
+	struct loop_watch *signals[3];
 };
 
 static int need(const char *value, const char *name, struct err *err)
@@ -229,7 +238,7 @@ static int prepare(struct collector *c, struct endpoint *ret_at, struct err *err
 	if (strcmp(tls_config_name(c->tls), TLS_COLLECTOR_NAME) != 0)
 		log_warn("collector", "%s names '%s': sensors only talk to '%s'", o->cert,
 			 tls_config_name(c->tls), TLS_COLLECTOR_NAME);
-	return 0;
+	return o->crl ? revoked_open(&c->revoked, o->crl, c->tls, err) : 0;
 }
 
 /* Could the store be written to, or made? Nothing is made. */
@@ -307,6 +316,21 @@ static void on_signal(void *ctx)
 	ingest_stop(c->ingest, stopped, c);
 }
 
+static void on_hangup(void *ctx)
+{
+	struct collector *c = ctx;
+	struct err err;
+
+	if (!c->revoked) {
+		log_info("collector", "SIGHUP: nothing to read again without --crl");
+	} else if (revoked_reload(c->revoked, &err) < 0) {
+		log_err("collector", "%s; the list read before stays in force", err.text);
+	} else {
+		log_info("collector", "%s was read again", c->options.crl);
+		ingest_cut_revoked(c->ingest);
+	}
+}
+
 static void describe_sandbox(const struct options *o, struct sandbox *ret)
 {
 	confine_describe(ret, o->store, (uint32_t)o->user_id,
@@ -377,6 +401,8 @@ static int start(struct collector *c, struct err *err)
 	if (rc == 0)
 		rc = loop_signal_new(&c->signals[1], c->loop, SIGINT, on_signal, c);
 	if (rc == 0)
+		rc = loop_signal_new(&c->signals[2], c->loop, SIGHUP, on_hangup, c);
+	if (rc == 0)
 		rc = loop_timer_new(&c->seal_timer, c->loop, seal, c);
 	if (rc < 0)
 		return err_set(err, rc, "cannot start: %s", strerror(-rc));
@@ -437,8 +463,9 @@ int main(int argc, char **argv)
 	ledger_close(c.ledger);
 	crypto_signer_free(c.signer);
 	loop_timer_free(c.seal_timer);
-	loop_watch_free(c.signals[0]);
-	loop_watch_free(c.signals[1]);
+	for (size_t i = 0; i < sizeof c.signals / sizeof c.signals[0]; i++)
+		loop_watch_free(c.signals[i]);
+	revoked_close(c.revoked);
 	tls_config_free(c.tls);
 	loop_free(c.loop);
 	settings_free(table, SETTINGS, &c.options);

@@ -52,3 +52,16 @@ struct crypto_cert_request {
 /* Makes a key and its certificate. ERR_USAGE: name or dates that must be mended. ERR_TLS: an issuer's
  * file that is none; ERR_FORMAT: an issuer that is no CA. On failure neither file is left behind. */
 int crypto_cert_make(const struct crypto_cert_request *request, struct err *err);
+
+/* A list of revoked certificates (CRL, RFC 5280 section 5), PEM. */
+struct crypto_crl_request {
+	const char *issuer_cert; /* PEM files of the CA */
+	const char *issuer_key;
+	const char *cert_file; /* the certificate to revoke */
+	const char *crl_file;  /* made, or replaced by itself and one entry more */
+	uint64_t now_s;        /* Unix seconds */
+};
+
+/* ERR_EXISTS when it is on the list already, ERR_FORMAT with the name of a file that is not what it
+ * should be. */
+int crypto_crl_revoke(const struct crypto_crl_request *request, struct err *err);

@@ -20,6 +20,7 @@
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crt.h>
 
+#include "platform/crypto_issuer.h"
 #include "platform/crypto_pem.h"
 #include "platform/file.h"
 
@@ -35,29 +36,6 @@ static int cert_failed(struct err *err, const char *what, int rc)
 {
 	return err_set(err, ERR_TLS, "cannot make the certificate: %s failed (mbedTLS -0x%04x)",
 		       what, (unsigned)-rc);
-}
-
-/* Who signs, and with what: the CA's files, or for a CA its own key and name. */
-struct issuer {
-	mbedtls_x509_crt cert;
-	mbedtls_pk_context key;
-	char name[256];
-};
-
-static int issuer_read(struct issuer *issuer, const struct crypto_cert_request *rq, struct err *err)
-{
-	int rc = crypto_pem_cert(&issuer->cert, rq->issuer_cert, err);
-
-	if (rc == 0)
-		rc = crypto_pem_key(&issuer->key, rq->issuer_key, err);
-	if (rc == 0)
-		rc = crypto_pem_pair(&issuer->cert, rq->issuer_cert, &issuer->key, rq->issuer_key,
-				     err);
-	if (rc != 0)
-		return rc;
-	if (mbedtls_x509_dn_gets(issuer->name, sizeof(issuer->name), &issuer->cert.subject) < 0)
-		return err_set(err, ERR_FORMAT, "%s: its name is too long", rq->issuer_cert);
-	return 0;
 }
 
 static bool name_ok(const struct crypto_cert_request *rq)
@@ -184,7 +162,7 @@ static int check_made(const char *pem, mbedtls_x509_crt *issuer,
 
 static int make_pem(char pem[static CERT_PEM_MAX], char key_pem[static CERT_KEY_PEM_MAX],
 		    mbedtls_pk_context *key, const struct crypto_cert_request *rq,
-		    struct issuer *issuer, const char *from, const char *to, struct err *err)
+		    struct crypto_issuer *issuer, const char *from, const char *to, struct err *err)
 {
 	mbedtls_x509write_cert crt;
 	int rc = mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
@@ -211,7 +189,7 @@ static int make_pem(char pem[static CERT_PEM_MAX], char key_pem[static CERT_KEY_
 
 /* Too large for the stack. */
 struct making {
-	struct issuer issuer;
+	struct crypto_issuer issuer;
 	mbedtls_pk_context key;
 	char key_pem[CERT_KEY_PEM_MAX];
 	char pem[CERT_PEM_MAX];
@@ -251,17 +229,15 @@ int crypto_cert_make(const struct crypto_cert_request *request, struct err *err)
 	if (!m)
 		return err_set(err, -ENOMEM, "out of memory for a certificate");
 	mbedtls_pk_init(&m->key);
-	mbedtls_x509_crt_init(&m->issuer.cert);
-	mbedtls_pk_init(&m->issuer.key);
+	crypto_issuer_init(&m->issuer);
 	if (!self_signed)
-		rc = issuer_read(&m->issuer, request, err);
+		rc = crypto_issuer_read(&m->issuer, request->issuer_cert, request->issuer_key, err);
 	if (rc == 0)
 		rc = make_pem(m->pem, m->key_pem, &m->key, request, self_signed ? NULL : &m->issuer,
 			      from, to, err);
 	if (rc == 0)
 		rc = write_files(m, request, err);
-	mbedtls_pk_free(&m->issuer.key);
-	mbedtls_x509_crt_free(&m->issuer.cert);
+	crypto_issuer_fini(&m->issuer);
 	mbedtls_pk_free(&m->key);
 	mbedtls_platform_zeroize(m, sizeof(*m));
 	free(m);

@@ -187,13 +187,13 @@ static int fill_and_close(int fd, const void *bytes, size_t len, mode_t mode)
 	return rc;
 }
 
-int file_create(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+/* PATH.new with this content, on disk; its name in `fresh`. */
+static int write_beside(char fresh[static FILE_PATH_MAX], const char *path, const void *bytes,
+			size_t len, mode_t mode, struct err *err)
 {
-	char fresh[FILE_PATH_MAX];
-	int n, fd, rc;
+	int n = snprintf(fresh, FILE_PATH_MAX, "%s.new", path), fd, rc;
 
-	n = snprintf(fresh, sizeof fresh, "%s.new", path);
-	if (n < 0 || (size_t)n >= sizeof fresh) {
+	if (n < 0 || n >= FILE_PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return err_errno(err, "cannot create %s", path);
 	}
@@ -202,8 +202,22 @@ int file_create(const char *path, const void *bytes, size_t len, mode_t mode, st
 	if (fd < 0)
 		return err_errno(err, "cannot create %s", fresh);
 	rc = fill_and_close(fd, bytes, len, mode);
-	if (rc == 0 && link(fresh, path) < 0)
-		rc = -errno;
+	if (rc < 0) {
+		(void)unlink(fresh);
+		errno = -rc;
+		return err_errno(err, "cannot create %s", path);
+	}
+	return 0;
+}
+
+int file_create(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	char fresh[FILE_PATH_MAX];
+	int rc = write_beside(fresh, path, bytes, len, mode, err);
+
+	if (rc < 0)
+		return rc;
+	rc = link(fresh, path) < 0 ? -errno : 0;
 	(void)unlink(fresh);
 	if (rc == 0) {
 		rc = sync_folder_of(path);
@@ -215,6 +229,27 @@ int file_create(const char *path, const void *bytes, size_t len, mode_t mode, st
 	if (rc < 0) {
 		errno = -rc;
 		return err_errno(err, "cannot create %s", path);
+	}
+	return 0;
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	char fresh[FILE_PATH_MAX];
+	int rc = write_beside(fresh, path, bytes, len, mode, err);
+
+	if (rc < 0)
+		return rc;
+	if (rename(fresh, path) < 0) {
+		rc = err_errno(err, "cannot replace %s", path);
+		(void)unlink(fresh);
+		return rc;
+	}
+	rc = sync_folder_of(path);
+	if (rc < 0) {
+		errno = -rc;
+		return err_errno(err, "%s was replaced, but may be the old one after a crash",
+				 path);
 	}
 	return 0;
 }
@@ -270,6 +305,29 @@ int file_read_all(const char *path, size_t max, char **ret, size_t *ret_len, str
 				       max);
 		errno = -rc;
 		return err_errno(err, "cannot read %s", path);
+	}
+	*ret = bytes;
+	*ret_len = len;
+	return 0;
+}
+
+int file_reread(int fd, size_t max, char **ret, size_t *ret_len)
+{
+	char *bytes = NULL;
+	size_t len = 0;
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return -ESTALE;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	rc = read_to_end(fd, max, &bytes, &len);
+	if (rc < 0) {
+		free(bytes);
+		return rc;
 	}
 	*ret = bytes;
 	*ret_len = len;

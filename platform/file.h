@@ -32,12 +32,21 @@ int file_room(int fd, uint64_t *ret_free, uint64_t *ret_size);
 /* Reads exactly `len` bytes at `offset`: 0; 1 when the file ends before; -errno. */
 int file_read_at(int fd, void *out, size_t len, uint64_t offset);
 
+/* Reads what an open file holds now, from its begin, at most `max` bytes, as file_read_all(). 0,
+ * -EFBIG, -ENOMEM or another -errno; -ESTALE when the file no longer stands under any name: it was
+ * replaced by another. */
+int file_reread(int fd, size_t max, char **ret, size_t *ret_len);
+
 /* Creates the folder (mode 0700) and the missing ones above it; fine if it exists. */
 int file_make_dir(const char *path, struct err *err);
 
 /* A new file with this content and mode, durable with its folder when 0 is returned. ERR_EXISTS if
  * there is one. */
 int file_create(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+/* As file_create(), but takes the place of a file that is there: whoever opens the path finds the old
+ * content or the new, whole, also after a crash. */
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 
 /* Reads a whole file of at most `max` bytes. Gives a NUL-terminated buffer to free() and its length
  * without the NUL. */

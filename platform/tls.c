@@ -17,15 +17,11 @@
 #include <unistd.h>
 
 #include <mbedtls/error.h>
-#include <mbedtls/oid.h>
-#include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
-#include <mbedtls/ssl_ciphersuites.h>
 #include <mbedtls/version.h>
-#include <mbedtls/x509_crt.h>
 
 #include "platform/crypto.h"
-#include "platform/crypto_pem.h"
+#include "platform/tls_parts.h"
 
 /* No accessor tells which alert came in, in 2.28 or 3.6. */
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
@@ -34,7 +30,6 @@
 #	define TLS_ERR_HELLO   MBEDTLS_ERR_SSL_BAD_HS_CLIENT_HELLO
 #	define TLS_ERR_CIPHER  MBEDTLS_ERR_SSL_NO_CIPHER_CHOSEN
 #else
-#	include <psa/crypto.h>
 #	define TLS_IN_MSG(ssl) ((ssl)->MBEDTLS_PRIVATE(in_msg))
 #	define TLS_ERR_VERSION MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
 #	define TLS_ERR_HELLO   MBEDTLS_ERR_SSL_DECODE_ERROR
@@ -42,25 +37,8 @@
 #endif
 
 enum {
-	TLS_RECORD_MAX = 16 * 1024,
 	TLS_RECORDS_PER_TURN = 32, /* then the other connections have their turn */
 	TLS_LINGER_MS = 1000       /* for the peer to take our last words and close */
-};
-
-/* What the connections of a config share and change; single-threaded, so one buffer serves all. */
-struct tls_shared {
-	struct tls *closing; /* list: given up by their owners with tls_close() */
-	uint8_t plain[TLS_RECORD_MAX];
-};
-
-struct tls_config {
-	mbedtls_ssl_config ssl;
-	mbedtls_x509_crt ca;
-	mbedtls_x509_crt own;
-	mbedtls_pk_context key;
-	enum tls_role role;
-	char name[TLS_NAME_MAX];
-	struct tls_shared *shared;
 };
 
 enum tls_state {
@@ -91,50 +69,7 @@ struct tls {
 	struct tls *next_closing;
 };
 
-static const int tls_suites[] = {
-#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
-	MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
-	MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
-	MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
-#endif
-	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	0};
-
-/* ---- certificates ---- */
-
-/* The one common name, if it is one that we would issue. */
-static bool cert_name(char out[static TLS_NAME_MAX], const mbedtls_x509_crt *crt)
-{
-	const mbedtls_x509_name *found = NULL;
-
-	for (const mbedtls_x509_name *n = &crt->subject; n; n = n->next) {
-		if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &n->oid) != 0)
-			continue;
-		if (found)
-			return false;
-		found = n;
-	}
-	if (!found || found->val.len >= TLS_NAME_MAX)
-		return false;
-	memcpy(out, found->val.p, found->val.len);
-	out[found->val.len] = '\0';
-	return strlen(out) == found->val.len && crypto_name_ok(out);
-}
-
-/* mbedTLS takes a certificate without extended key usage for any role. */
-static bool cert_has_role(const mbedtls_x509_crt *crt, enum tls_role role)
-{
-	const char *oid = role == TLS_SERVER ? MBEDTLS_OID_SERVER_AUTH : MBEDTLS_OID_CLIENT_AUTH;
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-	bool has = (crt->ext_types & MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) != 0;
-#else
-	bool has = mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) != 0;
-#endif
-
-	return has && mbedtls_x509_crt_check_extended_key_usage(crt, oid, strlen(oid)) == 0;
-}
+/* ---- the peer's certificate ---- */
 
 /* mbedTLS calls it for each certificate of the peer's chain; `flags` has what is wrong with that
  * one. */
@@ -148,132 +83,16 @@ static int tls_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *fla
 		tls->peer.dates_wrong = true;
 		*flags &= ~dates;
 	}
+	/* A list that nobody renewed must not shut every sensor out. */
+	*flags &= ~(uint32_t)(MBEDTLS_X509_BADCRL_EXPIRED | MBEDTLS_X509_BADCRL_FUTURE);
 	if (depth > 0)
 		return 0;
 	crypto_sha256(tls->peer.certificate, crt->raw.p, crt->raw.len);
-	if (!cert_name(tls->peer.name, crt))
+	if (!tls_cert_name(tls->peer.name, crt))
 		*flags |= MBEDTLS_X509_BADCERT_OTHER;
-	if (!cert_has_role(crt, client ? TLS_SERVER : TLS_CLIENT))
+	if (!tls_cert_has_role(crt, client ? TLS_SERVER : TLS_CLIENT))
 		*flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
 	return 0;
-}
-
-/* ---- configuration ---- */
-
-/* Mistakes that every peer would refuse are told here, where the files can be named. */
-static int check_own(struct tls_config *config, const char *ca_file, const char *cert_file,
-		     const char *key_file, struct err *err)
-{
-	const uint32_t dates = MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE;
-	uint32_t flags = 0;
-	int rc;
-
-	rc = crypto_pem_pair(&config->own, cert_file, &config->key, key_file, err);
-	if (rc != 0)
-		return rc;
-	rc = mbedtls_x509_crt_verify(&config->own, &config->ca, NULL, NULL, &flags, NULL, NULL);
-	if (rc != 0 && (rc != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || (flags & ~dates) != 0))
-		return err_set(err, ERR_TLS, "%s was not signed by the CA in %s", cert_file,
-			       ca_file);
-	if (!cert_name(config->name, &config->own))
-		return err_set(err, ERR_TLS, "%s: no usable common name in it", cert_file);
-	if (!cert_has_role(&config->own, config->role))
-		return err_set(err, ERR_TLS, "%s is not a %s's certificate", cert_file,
-			       config->role == TLS_SERVER ? "collector" : "sensor");
-	return 0;
-}
-
-static int set_up(struct tls_config *config)
-{
-	mbedtls_ssl_config *ssl = &config->ssl;
-	int rc;
-
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
-	if (psa_crypto_init() != PSA_SUCCESS)
-		return MBEDTLS_ERR_SSL_HW_ACCEL_FAILED;
-#endif
-	/* Suite B preset: P-256 and P-384, SHA-256 and SHA-384, ECDSA only, also in certificates.
-	 */
-	rc = mbedtls_ssl_config_defaults(
-		ssl, config->role == TLS_SERVER ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
-		MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_SUITEB);
-	if (rc != 0)
-		return rc;
-#if MBEDTLS_VERSION_NUMBER < 0x03000000
-	mbedtls_ssl_conf_min_version(ssl, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-#else
-	mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
-#endif
-#if defined(MBEDTLS_SSL_RENEGOTIATION)
-	mbedtls_ssl_conf_renegotiation(ssl, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
-#endif
-#if defined(MBEDTLS_SSL_SESSION_TICKETS)
-	if (config->role == TLS_CLIENT)
-		mbedtls_ssl_conf_session_tickets(ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-#endif
-	mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
-	mbedtls_ssl_conf_ciphersuites(ssl, tls_suites);
-	mbedtls_ssl_conf_rng(ssl, crypto_pem_random, NULL);
-	mbedtls_ssl_conf_ca_chain(ssl, &config->ca, NULL);
-	return mbedtls_ssl_conf_own_cert(ssl, &config->own, &config->key);
-}
-
-int tls_config_new(struct tls_config **ret, enum tls_role role, const char *ca_file,
-		   const char *cert_file, const char *key_file, struct err *err)
-{
-	struct tls_config *config = calloc(1, sizeof(*config));
-	int rc;
-
-	if (!config)
-		return err_set(err, -ENOMEM, "out of memory for TLS");
-	config->role = role;
-	mbedtls_ssl_config_init(&config->ssl);
-	mbedtls_x509_crt_init(&config->ca);
-	mbedtls_x509_crt_init(&config->own);
-	mbedtls_pk_init(&config->key);
-	config->shared = calloc(1, sizeof(*config->shared));
-	if (!config->shared) {
-		rc = err_set(err, -ENOMEM, "out of memory for TLS");
-		goto out;
-	}
-	rc = crypto_pem_cert(&config->ca, ca_file, err);
-	if (rc == 0)
-		rc = crypto_pem_cert(&config->own, cert_file, err);
-	if (rc == 0)
-		rc = crypto_pem_key(&config->key, key_file, err);
-	if (rc == 0)
-		rc = check_own(config, ca_file, cert_file, key_file, err);
-	if (rc != 0)
-		goto out;
-	rc = set_up(config);
-	if (rc != 0) {
-		rc = err_set(err, ERR_TLS, "cannot set up TLS (mbedTLS -0x%04x)", (unsigned)-rc);
-		goto out;
-	}
-	*ret = config;
-	return 0;
-out:
-	tls_config_free(config);
-	return rc;
-}
-
-void tls_config_free(struct tls_config *config)
-{
-	if (!config)
-		return;
-	while (config->shared && config->shared->closing)
-		tls_free(config->shared->closing);
-	free(config->shared);
-	mbedtls_ssl_config_free(&config->ssl);
-	mbedtls_pk_free(&config->key);
-	mbedtls_x509_crt_free(&config->own);
-	mbedtls_x509_crt_free(&config->ca);
-	free(config);
-}
-
-const char *tls_config_name(const struct tls_config *config)
-{
-	return config->name;
 }
 
 /* ---- reasons ---- */
@@ -322,6 +141,8 @@ static const char *verify_text(const struct tls *tls, uint32_t flags)
 		return "no certificate presented";
 	if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
 		return "certificate not signed by our CA";
+	if (flags & MBEDTLS_X509_BADCERT_REVOKED)
+		return "certificate revoked";
 	if (flags & MBEDTLS_X509_BADCERT_EXPIRED)
 		return "certificate expired";
 	if (flags & MBEDTLS_X509_BADCERT_FUTURE)
@@ -669,6 +490,15 @@ int tls_write(struct tls *tls, const void *bytes, size_t len)
 	}
 	return 0;
 }
+
+#ifdef MBEDTLS_X509_CRL_PARSE_C
+bool tls_is_revoked(const struct tls *tls)
+{
+	const mbedtls_x509_crt *peer = mbedtls_ssl_get_peer_cert(&tls->ssl);
+
+	return peer && mbedtls_x509_crt_is_revoked(peer, &tls->config->shared->revoked) != 0;
+}
+#endif
 
 size_t tls_pending(const struct tls *tls)
 {

@@ -59,6 +59,12 @@ void tls_config_free(struct tls_config *config);
 /* Common name of our own certificate. Borrowed from the config. */
 const char *tls_config_name(const struct tls_config *config);
 
+/* Server: the certificates on this list (PEM, RFC 5280 section 5) are refused from now on. It takes the
+ * place of the list before. ERR_TLS when it is none, or not signed by the CA: then the list before
+ * stays. `name`: of the file, for the error. A list that is out of date holds all the same. */
+int tls_config_revoke(struct tls_config *config, const char *pem, const char *name,
+		      struct err *err);
+
 /* Client: connects and shakes hands within `timeout_ms` (not 0), or `closed` comes. Borrows config,
  * ops and ctx. What the kernel refuses at once (no route) is an error here. */
 int tls_connect(struct tls **ret, struct loop *loop, const struct tls_config *config,
@@ -69,6 +75,9 @@ int tls_connect(struct tls **ret, struct loop *loop, const struct tls_config *co
  */
 int tls_accept(struct tls **ret, struct loop *loop, const struct tls_config *config, int fd,
 	       uint32_t timeout_ms, const struct tls_ops *ops, void *ctx, struct err *err);
+
+/* Server, after `ready`: is the peer's certificate on the list that holds now? */
+bool tls_is_revoked(const struct tls *tls);
 
 /* Encrypts and queues all bytes (only after `ready`). 0, or negative when the connection is broken:
  * `closed` follows. */

@@ -10,6 +10,8 @@ import json
 import os
 import random
 import re
+import shutil
+import signal
 import socket
 import ssl
 import sys
@@ -221,9 +223,85 @@ def main():
                 w.good(c, "i-late")
                 c.stop().expect(0)
         wrong_collectors(tap, w)
+        revocation(tap, w)
         with tap.case("the ledger can be read after all that"):
             check(w.stored("i-good") and w.stored("i-late"), "no records")
     tap.done()
+
+
+def welcomed(w, c, name, stream):
+    """A connection of the sensor `name` whose Hello was answered by a Welcome."""
+    s = wire.connect(c.address, w.pki.ca, *w.pki.pair(name))
+    s.sendall(wire.frame(wire.HELLO, wire.hello(name, stream)))
+    equal(wire.read_frame(s)[0], wire.WELCOME, "answer to the Hello")
+    return s
+
+
+def ends_with(s, reason):
+    kind, message = wire.read_frame(s)
+    equal(kind, wire.REFUSAL, "type of the last frame")
+    match(reason, wire.parse(message)[1][0].decode())
+    equal(wire.read_frame(s), None, "after the refusal")
+
+
+def goes_on(s, stream):
+    """The collector still takes batches from this connection, whose stream is new."""
+    s.sendall(wire.frame(wire.BATCH, wire.batch(1, wire.chain_start(stream))))
+    equal(wire.read_frame(s)[0], wire.ACK, "answer to a batch")
+
+
+def revocation(tap, w):
+    crl, keys = os.path.join(w.d, "crl"), w.pki.folder
+    made = os.path.join(keys, "revoked.crl")
+
+    def revoke(name):
+        run("flowproof", "pki", "revoke", "-d", keys, name).expect(0)
+        shutil.copyfile(made, crl)
+
+    w.pki.issue("i-revoked")
+    w.pki.issue("i-first")
+    revoke("i-first")
+    with tap.case("a list of revoked certificates that is none, or another CA's, stops the start"):
+        for path, says in ((w.pki.ca, "no list of revoked"), ("none", "cannot read none"), (other_list(w), "not signed by our CA")):
+            result = run("flowproof-collector", "-d", w.store, "-l", LISTEN, "--crl", path, *w.pki.options("collector"))
+            match(re.escape(path) + "|" + says, result.expect(2, 3).err)
+            match(says, result.err)
+    with collector(w.store, LISTEN, [*w.pki.options("collector"), "--crl", crl]) as c:
+        with tap.case("a revoked certificate is refused"):
+            w.refused(c, "i-first", w.pki.options("i-first"), collector_says="(?i)revoked")
+            w.good(c)
+        with tap.case("SIGHUP: whose certificate was revoked since is cut off, the others go on"):
+            streams = [os.urandom(16) for _ in range(2)]
+            with welcomed(w, c, "i-revoked", streams[0]) as bad, welcomed(w, c, "i-raw", streams[1]) as good:
+                revoke("i-revoked")
+                c.p.send_signal(signal.SIGHUP)
+                ends_with(bad, "certificate was revoked")
+                goes_on(good, streams[1])
+            check(openssl_peer(w, c, *w.pki.pair("i-revoked")), "a revoked peer came in again")
+        with tap.case("SIGHUP: a damaged list is told, and the one before stays in force"):
+            with open(crl, "r+b") as f:
+                f.truncate(100)
+            c.p.send_signal(signal.SIGHUP)
+            c.wait_for("no list of revoked certificates.*the list read before stays", "err")
+            check(openssl_peer(w, c, *w.pki.pair("i-revoked")), "a revoked peer came in again")
+        with tap.case("SIGHUP: a list that was moved into place is told, with the remedy"):
+            os.replace(shutil.copyfile(made, crl + ".new"), crl)
+            c.p.send_signal(signal.SIGHUP)
+            c.wait_for("replaced by another file: copy onto it instead", "err")
+        with tap.case("two connections of one sensor: the later is kept, both are named"):
+            stream = os.urandom(16)
+            with welcomed(w, c, "i-raw", stream) as early, welcomed(w, c, "i-raw", stream) as late:
+                ends_with(early, "replaced by a connection of the same sensor")
+                goes_on(late, stream)
+                for s in (early, late):
+                    c.wait_for(rf"i-raw connects.*{re.escape(s.getsockname()[0])}:{s.getsockname()[1]}", "err")
+        c.stop().expect(0)
+
+
+def other_list(w):
+    w.other.issue("i-revoked")
+    run("flowproof", "pki", "revoke", "-d", w.other.folder, "i-revoked").expect(0)
+    return os.path.join(w.other.folder, "revoked.crl")
 
 
 def cases(tap, w, c):

@@ -50,7 +50,7 @@ unit += evidence/test_ledger
 ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_write ledger_resume ledger_seal) \
 	proto/wire proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/log platform/clock platform/err
-unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert tests/unit/evidence/keys
+unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
 unit += evidence/test_findings
 unit-evidence/test_findings := evidence/findings proto/flowrec platform/addr platform/json platform/crypto platform/clock \
 	platform/err
@@ -59,14 +59,14 @@ unit-platform/test_loop := platform/loop platform/addr platform/log platform/clo
 unit += platform/test_crypto
 unit-platform/test_crypto := platform/crypto
 unit += platform/test_crypto_cert
-unit-platform/test_crypto_cert := platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/err
+unit-platform/test_crypto_cert := platform/crypto_crl platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/err
 unit += platform/test_crypto_sign
-unit-platform/test_crypto_sign := platform/crypto_sign platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/err
+unit-platform/test_crypto_sign := platform/crypto_sign platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/err
 unit += platform/test_tls
-unit-platform/test_tls := platform/tls platform/loop platform/crypto_cert platform/crypto_pem platform/crypto platform/file platform/addr \
+unit-platform/test_tls := platform/tls platform/tls_config platform/loop platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/addr \
 	platform/log platform/clock platform/err
 unit += analyst/test_pki
-unit-analyst/test_pki := analyst/pki platform/crypto_cert platform/crypto_pem platform/crypto platform/settings platform/file platform/clock \
+unit-analyst/test_pki := analyst/pki platform/crypto_crl platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/settings platform/file platform/clock \
 	platform/err
 unit += proto/test_chain
 unit-proto/test_chain := proto/chain platform/crypto platform/err
@@ -74,6 +74,6 @@ unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
 unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write \
-	platform/tls platform/loop platform/crypto_cert platform/addr
+	platform/tls platform/tls_config platform/loop platform/crypto_cert platform/crypto_issuer platform/addr
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err

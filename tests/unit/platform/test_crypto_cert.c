@@ -279,6 +279,58 @@ static void test_ca_of_openssl(void **state)
 			 0);
 }
 
+static void revoked(const char *cert, uint64_t now, int want, const char *says)
+{
+	const struct crypto_crl_request rq = {.issuer_cert = "ca.crt",
+					      .issuer_key = "ca.key",
+					      .cert_file = cert,
+					      .crl_file = "revoked.crl",
+					      .now_s = now};
+	struct err err = {""};
+	int rc = crypto_crl_revoke(&rq, &err);
+
+	if (rc != want || !strstr(err.text, says))
+		fail_msg("%d, \"%s\"", rc, err.text);
+}
+
+/* openssl reads the list, finds its signature good, and refuses who is on it. */
+static void test_revocation(void **state)
+{
+	static const char verify[] = "openssl verify -attime %d -crl_check -CRLfile revoked.crl "
+				     "-CAfile ca.crt %s";
+
+	(void)state;
+	revoked("c.crt", T2026 + DAY, 0, "");
+	assert_int_equal(sh("openssl crl -in revoked.crl -CAfile ca.crt -noout -text"), 0);
+	has("verify OK");
+	has("Version 2 (0x1)");
+	has("Issuer: CN = flowproof CA");
+	has("Last Update: Jan  2 00:00:00 2026 GMT");
+	has("Next Update: Dec 30 00:00:00 2035 GMT"); /* the CA's end */
+	has("X509v3 CRL Number");
+	assert_int_not_equal(sh(verify, T2026 + 2 * DAY, "c.crt"), 0);
+	has("certificate revoked");
+	assert_int_equal(sh(verify, T2026 + 2 * DAY, "s.crt"), 0);
+	/* A second one, after 2050: both stand in the list, the first with its own date. */
+	revoked("s.crt", 2524608000 /* 2050-01-01 */, 0, "");
+	assert_int_not_equal(sh(verify, T2026 + 2 * DAY, "s.crt"), 0);
+	assert_int_equal(sh("openssl crl -in revoked.crl -CAfile ca.crt -noout -text"), 0);
+	has("verify OK");
+	has("Revocation Date: Jan  2 00:00:00 2026 GMT");
+	has("Revocation Date: Jan  1 00:00:00 2050 GMT");
+	revoked("c.crt", T2026 + DAY, ERR_EXISTS, "c.crt was revoked already");
+	revoked("none.crt", T2026, -ENOENT, "none.crt");
+	assert_int_equal(sh("touch index && openssl ca -gencrl -crldays 9 -md sha256 -keyfile "
+			    "o.key -cert o.crt -out "
+			    "revoked.crl -config /dev/stdin <<'.'\n[ca]\ndefault_ca=d\n[d]\n"
+			    "database=index\n.\n"),
+			 0);
+	revoked("c.crt", T2026, ERR_FORMAT, "revoked.crl: the list is another CA's");
+	assert_int_equal(sh("cp ca.crt revoked.crl"), 0);
+	revoked("c.crt", T2026, ERR_FORMAT, "revoked.crl: not a list of revoked certificates");
+	assert_int_equal(sh("cmp ca.crt revoked.crl"), 0);
+}
+
 int main(void)
 {
 	/* In this order: the later ones use the files of the earlier ones. */
@@ -291,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_existing_files_stay),
 		cmocka_unit_test(test_ca_of_openssl),
+		cmocka_unit_test(test_revocation),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -189,12 +189,35 @@ static void test_read_all(void **state)
 	free(text);
 }
 
+static void test_replace(void **state)
+{
+	char path[PATH_TEXT], left[PATH_TEXT], *text;
+	struct stat before, after;
+	struct err err;
+	size_t len;
+
+	assert_int_equal(file_replace(in(*state, "f", path), "old", 3, 0600, &err), 0);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(file_replace(path, "newer", 5, 0644, &err), 0);
+	assert_int_equal(stat(path, &after), 0);
+	/* Another file under the name: who has the old one open goes on reading the old content. */
+	assert_int_not_equal(before.st_ino, after.st_ino);
+	assert_int_equal(mode_of(path), 0644);
+	assert_int_not_equal(access(in(*state, "f.new", left), F_OK), 0);
+	assert_int_equal(file_read_all(path, 100, &text, &len, &err), 0);
+	assert_string_equal(text, "newer");
+	free(text);
+	assert_int_equal(file_replace(in(*state, "none/f", left), "a", 1, 0600, &err), -ENOENT);
+	assert_non_null(strstr(err.text, left));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_open_append, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_read_at, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_create, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_replace, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_make_dir, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_read_all, make_folder, remove_folder),
 	};
