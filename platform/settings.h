@@ -28,7 +28,7 @@ enum setting_kind {
 			   written by --check */
 };
 
-enum { SETTING_LIST_MAX = 64 };
+enum { SETTING_LIST_MAX = 128 };
 
 struct setting_list {
 	size_t n;

@@ -55,3 +55,29 @@ bool text_is_word(const char *text, size_t max)
 {
 	return is_clean(text, max, '!');
 }
+
+bool text_percent_encode(char *out, size_t cap, const char *text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t n = 0;
+
+	for (; *text; text++) {
+		uint8_t c = (uint8_t)*text;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || strchr("-._~", c);
+		size_t need = plain ? 1 : 3;
+
+		if (cap - n <= need) {
+			out[0] = '\0';
+			return false;
+		}
+		out[n] = plain ? *text : '%';
+		if (!plain) {
+			out[n + 1] = hex[c >> 4];
+			out[n + 2] = hex[c & 15];
+		}
+		n += need;
+	}
+	out[n] = '\0';
+	return true;
+}

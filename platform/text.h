@@ -12,3 +12,7 @@ bool text_is_plain(const char *text, size_t max);
 
 /* As text_is_plain, and without blanks. "" is fine. */
 bool text_is_word(const char *text, size_t max);
+
+/* Percent-encoding (RFC 3986, section 2): all but letters, digits, '-', '.', '_' and '~' become %XX. NUL-terminated into
+ * `out`; false, and "" there, if it does not fit in `cap` bytes. */
+bool text_percent_encode(char *out, size_t cap, const char *text);

@@ -2,8 +2,8 @@
 /*
  * The record: one direction of one flow on one interface in one window, and its fields' names.
  *
- * One table (fields.c) says for each field its name, version, kind and meaning; text, JSON, help
- * and documentation follow from it. Fields and semantics: Amazon VPC User Guide, "Flow log
+ * One table (fields.def) says for each field its name, version, type, form and origin; text, JSON,
+ * reading, help and documentation follow from it. Fields and semantics: Amazon VPC User Guide, "Flow log
  * records". Fields whose name begins with `fp-` are this project's own and do not count towards
  * `version`.
  */
@@ -68,69 +68,85 @@ struct flowrec {
 	uint8_t outcome;   /* enum flowrec_outcome, as known when the record was made */
 };
 
-/* Texts that are the same for all records of one interface. NULL or "" prints as `-`. Strings are
+/* ---- fields ---- */
+
+/* FLOWREC_F_VERSION, ...: the fields in the order of the table. */
+enum flowrec_field {
+#define FIELD(id, ...) FLOWREC_F_##id,
+#include "proto/fields.def"
+	FLOWREC_FIELDS
+};
+
+/* FLOWREC_T_ACCOUNT_ID, ...: the fields that are texts of an interface, in the same order. */
+enum flowrec_text {
+#define FIELD(...)
+#define TEXT(id, ...) FLOWREC_T_##id,
+#include "proto/fields.def"
+	FLOWREC_TEXTS
+};
+
+/* What is the same for all records of one interface. NULL or "" prints as `-`. Strings are
  * borrowed. */
 struct flowrec_identity {
-	const char *account_id, *interface_id, *vpc_id, *subnet_id, *instance_id;
-	const char *region, *az_id, *sublocation_type, *sublocation_id;
+	const char *text[FLOWREC_TEXTS];
 	const char *sensor;       /* fp-sensor */
 	const char *interface;    /* fp-interface: name of the device, "eth0" */
 	const char *const *rules; /* rule names by number - 1, for fp-rule */
 	size_t n_rules;
 };
 
-/* ---- fields ---- */
+/* All empty, and no text NULL. */
+void flowrec_identity_init(struct flowrec_identity *ret);
 
-enum flowrec_field {
-	FLOWREC_F_VERSION,
-	FLOWREC_F_ACCOUNT_ID,
-	FLOWREC_F_INTERFACE_ID,
-	FLOWREC_F_SRCADDR,
-	FLOWREC_F_DSTADDR,
-	FLOWREC_F_SRCPORT,
-	FLOWREC_F_DSTPORT,
-	FLOWREC_F_PROTOCOL,
-	FLOWREC_F_PACKETS,
-	FLOWREC_F_BYTES,
-	FLOWREC_F_START,
-	FLOWREC_F_END,
-	FLOWREC_F_ACTION,
-	FLOWREC_F_LOG_STATUS,
-	FLOWREC_F_VPC_ID,
-	FLOWREC_F_SUBNET_ID,
-	FLOWREC_F_INSTANCE_ID,
-	FLOWREC_F_TCP_FLAGS,
-	FLOWREC_F_TYPE,
-	FLOWREC_F_PKT_SRCADDR,
-	FLOWREC_F_PKT_DSTADDR,
-	FLOWREC_F_REGION,
-	FLOWREC_F_AZ_ID,
-	FLOWREC_F_SUBLOCATION_TYPE,
-	FLOWREC_F_SUBLOCATION_ID,
-	FLOWREC_F_PKT_SRC_AWS_SERVICE,
-	FLOWREC_F_PKT_DST_AWS_SERVICE,
-	FLOWREC_F_FLOW_DIRECTION,
-	FLOWREC_F_TRAFFIC_PATH,
-	FLOWREC_F_FP_SENSOR,
-	FLOWREC_F_FP_INTERFACE,
-	FLOWREC_F_FP_INITIATOR,
-	FLOWREC_F_FP_VERDICT,
-	FLOWREC_F_FP_RULE,
-	FLOWREC_F_FP_OUTCOME,
-	FLOWREC_FIELDS
+/* Parquet types as Amazon delivers the fields; numbers are numbers in JSON too. */
+enum flowrec_parquet { FLOWREC_INT_32, FLOWREC_INT_64, FLOWREC_STRING };
+
+/* What a value looks like in text. */
+enum flowrec_form {
+	FLOWREC_AS_UINT,
+	FLOWREC_AS_UNIX_SECONDS,
+	FLOWREC_AS_IP,
+	FLOWREC_AS_ENUM,
+	FLOWREC_AS_ENUM_OPEN, /* Amazon may bring more values */
+	FLOWREC_AS_STRING,
+	FLOWREC_AS_PERCENT_ENCODED, /* RFC 3986 */
 };
 
-enum flowrec_kind { FLOWREC_KIND_NUMBER, FLOWREC_KIND_STRING };
+/* Where a value comes from; fields.def explains each. */
+enum flowrec_origin {
+	FLOWREC_OF_FORMAT,
+	FLOWREC_OF_FLOW,
+	FLOWREC_OF_WINDOW,
+	FLOWREC_OF_INTERFACE,
+	FLOWREC_OF_STREAM,
+	FLOWREC_OF_RULE,
+	FLOWREC_OF_UNKNOWN,
+};
 
 struct flowrec_field_info {
-	const char *name;  /* as AWS writes it */
-	uint8_t version;   /* Flow Logs version that brought it; 0 for fp-* */
-	uint8_t kind;      /* enum flowrec_kind: what it is in JSON */
-	bool every_status; /* filled in NODATA and SKIPDATA lines too */
-	const char *help;
+	const char *name;         /* as Amazon writes it */
+	const char *help;         /* half a sentence */
+	const char *const *words; /* of an enum in a record: texts by value; NULL for a hole */
+	uint16_t at;              /* offset in struct flowrec or struct flowrec_identity */
+	uint8_t size;             /* bytes of a number there */
+	uint8_t n_words;
+	uint8_t version; /* Flow Logs version that brought it; 0 for fp-* */
+	uint8_t parquet; /* enum flowrec_parquet */
+	uint8_t form;    /* enum flowrec_form */
+	uint8_t origin;  /* enum flowrec_origin */
 };
 
 extern const struct flowrec_field_info flowrec_fields[FLOWREC_FIELDS];
+
+/* The names of an interface's texts, by enum flowrec_text. */
+extern const char *const flowrec_text_names[FLOWREC_TEXTS];
+
+/* FLOWREC_FIELDS for a name that is none. `name` need not end in NUL. */
+enum flowrec_field flowrec_field_by_name(const char *name, size_t len);
+
+/* Which text of an interface a field is; FLOWREC_TEXTS for others. */
+enum flowrec_text flowrec_text_of(enum flowrec_field field);
+enum flowrec_field flowrec_field_of(enum flowrec_text text);
 
 /* A chosen list of fields, in order. */
 struct flowrec_format {
@@ -148,9 +164,14 @@ int flowrec_format_parse(struct flowrec_format *ret, const char *text, struct er
 
 /* ---- text and JSON ---- */
 
-/* Bytes that suffice for any line, its newline included, with identity strings of at most
- * FLOWREC_ID_MAX bytes. */
-enum { FLOWREC_ID_MAX = 127, FLOWREC_LINE_MAX = 5120, FLOWREC_JSON_MAX = 32768 };
+enum {
+	FLOWREC_ID_MAX = 127,   /* bytes of a rule's name, a device's name, a build */
+	FLOWREC_TEXT_MAX = 511, /* bytes of an interface's text: fits every ARN and most tags */
+	FLOWREC_IDENTITY_MAX = 4096, /* bytes of all texts of one interface together */
+	/* Bytes that suffice for any line, its newline included. */
+	FLOWREC_LINE_MAX = FLOWREC_FIELDS * (FLOWREC_TEXT_MAX + 1),
+	FLOWREC_JSON_MAX = FLOWREC_FIELDS * (6 * (FLOWREC_TEXT_MAX + 1) + 40),
+};
 
 /* The header line: field names, newline at the end. Returns its length. `out` holds
  * FLOWREC_LINE_MAX bytes. */
@@ -168,7 +189,7 @@ size_t flowrec_print_json(char *out, const struct flowrec_format *format, const 
 
 /* The value of one field as NUL-terminated text in `out` (FLOWREC_VALUE_MAX bytes), "-" where there
  * is none. */
-enum { FLOWREC_VALUE_MAX = 128 };
+enum { FLOWREC_VALUE_MAX = FLOWREC_TEXT_MAX + 1 };
 const char *flowrec_value(char out[static FLOWREC_VALUE_MAX], enum flowrec_field field,
 			  const struct flowrec_format *format, const struct flowrec *rec,
 			  const struct flowrec_identity *identity);

@@ -17,9 +17,8 @@ static char *put(char *p, const char *text)
 	return p + len;
 }
 
-/* Per field: name and value, each character six bytes at worst, and punctuation. */
-_Static_assert(FLOWREC_JSON_MAX >= FLOWREC_FIELDS * (24 + JSON_CHAR_MAX * FLOWREC_ID_MAX + 8),
-	       "every field must fit");
+_Static_assert(FLOWREC_JSON_MAX >= FLOWREC_FIELDS * (JSON_CHAR_MAX * FLOWREC_TEXT_MAX + 40),
+	       "of every field name, value and punctuation must fit");
 
 size_t flowrec_print_json(char *out, const struct flowrec_format *format, const struct flowrec *rec,
 			  const struct flowrec_identity *identity)
@@ -38,7 +37,7 @@ size_t flowrec_print_json(char *out, const struct flowrec_format *format, const 
 		flowrec_value(value, field, format, rec, identity);
 		if (strcmp(value, "-") == 0)
 			p = put(p, "null");
-		else if (flowrec_fields[field].kind == FLOWREC_KIND_NUMBER)
+		else if (flowrec_fields[field].parquet != FLOWREC_STRING)
 			p = put(p, value);
 		else
 			p += json_put_string(p, value);

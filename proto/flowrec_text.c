@@ -12,7 +12,7 @@
 
 static size_t put_text(char *out, const char *text)
 {
-	size_t len = strnlen(text, FLOWREC_ID_MAX);
+	size_t len = strnlen(text, FLOWREC_TEXT_MAX);
 
 	memcpy(out, text, len);
 	return len;
@@ -36,89 +36,59 @@ static size_t put_optional(char *out, const char *text)
 	return put_text(out, text && *text ? text : "-");
 }
 
-static const char *status_text(uint8_t status)
+/* A number of the record, of 1, 2 or 8 bytes. */
+static uint64_t number_at(const void *at, uint8_t size)
 {
-	switch ((enum flowrec_status)status) {
-	case FLOWREC_NODATA: return "NODATA";
-	case FLOWREC_SKIPDATA: return "SKIPDATA";
-	case FLOWREC_OK: break;
+	uint64_t eight;
+	uint16_t two;
+
+	if (size == 1)
+		return *(const uint8_t *)at;
+	if (size == 2) {
+		memcpy(&two, at, 2);
+		return two;
 	}
-	return "OK";
+	memcpy(&eight, at, 8);
+	return eight;
 }
 
-static const char *direction_text(uint8_t direction)
+/* A value that the record itself holds. */
+static size_t put_member(char *out, const struct flowrec_field_info *info,
+			 const struct flowrec *rec)
 {
-	switch ((enum flowrec_direction)direction) {
-	case FLOWREC_INGRESS: return "ingress";
-	case FLOWREC_EGRESS: return "egress";
-	case FLOWREC_DIRECTION_UNKNOWN: break;
-	}
-	return "-";
+	const void *at = (const char *)rec + info->at;
+	uint64_t number;
+
+	if (info->form == FLOWREC_AS_IP)
+		return addr_print(out, rec->family, at);
+	number = number_at(at, info->size);
+	if (!info->words)
+		return put_number(out, number);
+	return put_optional(out, number < info->n_words ? info->words[number] : NULL);
 }
 
-static const char *initiator_text(uint8_t initiator)
-{
-	switch ((enum flowrec_initiator)initiator) {
-	case FLOWREC_INITIATOR_SRC: return "src";
-	case FLOWREC_INITIATOR_DST: return "dst";
-	case FLOWREC_INITIATOR_UNKNOWN: break;
-	}
-	return "-";
-}
-
-static const char *rule_text(const struct flowrec *rec, const struct flowrec_identity *id)
-{
-	return rec->rule && rec->rule <= id->n_rules ? id->rules[rec->rule - 1] : "-";
-}
-
-/* Writes one value without NUL, at most FLOWREC_ID_MAX bytes. */
-static size_t put_field(char *out, enum flowrec_field field, uint8_t version,
+/* Writes one value without NUL, at most FLOWREC_TEXT_MAX bytes. */
+static size_t put_field(char *out, const struct flowrec_field_info *info, uint8_t version,
 			const struct flowrec *rec, const struct flowrec_identity *id)
 {
-	if (rec->status != FLOWREC_OK && !flowrec_fields[field].every_status) {
-		*out = '-';
-		return 1;
-	}
-	switch (field) {
-	case FLOWREC_F_VERSION: return put_number(out, version);
-	case FLOWREC_F_ACCOUNT_ID: return put_optional(out, id->account_id);
-	case FLOWREC_F_INTERFACE_ID: return put_optional(out, id->interface_id);
-	case FLOWREC_F_SRCADDR:
-	case FLOWREC_F_PKT_SRCADDR: return addr_print(out, rec->family, &rec->src);
-	case FLOWREC_F_DSTADDR:
-	case FLOWREC_F_PKT_DSTADDR: return addr_print(out, rec->family, &rec->dst);
-	case FLOWREC_F_SRCPORT: return put_number(out, rec->srcport);
-	case FLOWREC_F_DSTPORT: return put_number(out, rec->dstport);
-	case FLOWREC_F_PROTOCOL: return put_number(out, rec->protocol);
-	case FLOWREC_F_PACKETS: return put_number(out, rec->packets);
-	case FLOWREC_F_BYTES: return put_number(out, rec->bytes);
-	case FLOWREC_F_START: return put_number(out, rec->start);
-	case FLOWREC_F_END: return put_number(out, rec->end);
-	case FLOWREC_F_ACTION:
-		return put_text(out, rec->action == FLOWREC_REJECT ? "REJECT" : "ACCEPT");
-	case FLOWREC_F_LOG_STATUS: return put_text(out, status_text(rec->status));
-	case FLOWREC_F_VPC_ID: return put_optional(out, id->vpc_id);
-	case FLOWREC_F_SUBNET_ID: return put_optional(out, id->subnet_id);
-	case FLOWREC_F_INSTANCE_ID: return put_optional(out, id->instance_id);
-	case FLOWREC_F_TCP_FLAGS: return put_number(out, rec->tcp_flags);
-	case FLOWREC_F_TYPE: return put_text(out, rec->family == 6 ? "IPv6" : "IPv4");
-	case FLOWREC_F_REGION: return put_optional(out, id->region);
-	case FLOWREC_F_AZ_ID: return put_optional(out, id->az_id);
-	case FLOWREC_F_SUBLOCATION_TYPE: return put_optional(out, id->sublocation_type);
-	case FLOWREC_F_SUBLOCATION_ID: return put_optional(out, id->sublocation_id);
-	case FLOWREC_F_FLOW_DIRECTION: return put_text(out, direction_text(rec->direction));
-	case FLOWREC_F_FP_SENSOR: return put_optional(out, id->sensor);
-	case FLOWREC_F_FP_INTERFACE: return put_optional(out, id->interface);
-	case FLOWREC_F_FP_INITIATOR: return put_text(out, initiator_text(rec->initiator));
-	case FLOWREC_F_FP_VERDICT:
-		return put_text(out, flowrec_verdict_text((enum flowrec_verdict)rec->verdict));
-	case FLOWREC_F_FP_RULE: return put_text(out, rule_text(rec, id));
-	case FLOWREC_F_FP_OUTCOME:
-		return put_text(out, flowrec_outcome_text((enum flowrec_outcome)rec->outcome));
-	case FLOWREC_F_PKT_SRC_AWS_SERVICE:
-	case FLOWREC_F_PKT_DST_AWS_SERVICE:
-	case FLOWREC_F_TRAFFIC_PATH:
-	case FLOWREC_FIELDS: break;
+	bool is_flow = rec->status == FLOWREC_OK;
+
+	switch ((enum flowrec_origin)info->origin) {
+	case FLOWREC_OF_FORMAT: return put_number(out, version);
+	case FLOWREC_OF_WINDOW: return put_member(out, info, rec);
+	case FLOWREC_OF_FLOW:
+		if (is_flow)
+			return put_member(out, info, rec);
+		break;
+	case FLOWREC_OF_INTERFACE:
+	case FLOWREC_OF_STREAM:
+		return put_optional(
+			out, *(const char *const *)(const void *)((const char *)id + info->at));
+	case FLOWREC_OF_RULE:
+		if (is_flow && rec->rule && rec->rule <= id->n_rules)
+			return put_optional(out, id->rules[rec->rule - 1]);
+		break;
+	case FLOWREC_OF_UNKNOWN: break;
 	}
 	*out = '-';
 	return 1;
@@ -135,16 +105,13 @@ size_t flowrec_print_header(char *out, const struct flowrec_format *format)
 	return (size_t)(p - out);
 }
 
-_Static_assert(FLOWREC_LINE_MAX >= FLOWREC_FIELDS * (FLOWREC_ID_MAX + 1),
-	       "a line of every field must fit");
-
 size_t flowrec_print(char *out, const struct flowrec_format *format, const struct flowrec *rec,
 		     const struct flowrec_identity *identity)
 {
 	char *p = out;
 
 	for (size_t i = 0; i < format->n; i++) {
-		p += put_field(p, (enum flowrec_field)format->field[i], format->version, rec,
+		p += put_field(p, &flowrec_fields[format->field[i]], format->version, rec,
 			       identity);
 		*p++ = i + 1 < format->n ? ' ' : '\n';
 	}
@@ -155,6 +122,6 @@ const char *flowrec_value(char out[static FLOWREC_VALUE_MAX], enum flowrec_field
 			  const struct flowrec_format *format, const struct flowrec *rec,
 			  const struct flowrec_identity *identity)
 {
-	out[put_field(out, field, format->version, rec, identity)] = '\0';
+	out[put_field(out, &flowrec_fields[field], format->version, rec, identity)] = '\0';
 	return out;
 }

@@ -155,17 +155,12 @@ static ProtobufCBinaryData lent_bytes(const uint8_t *bytes, size_t len)
 
 static void lend_interface(Fp__Interface *to, const struct flowrec_identity *from)
 {
+	for (size_t i = 0; i < FLOWREC_TEXTS; i++)
+		assert(from->text[i]);
 	fp__interface__init(to);
 	to->name = lent(from->interface);
-	to->account_id = lent(from->account_id);
-	to->interface_id = lent(from->interface_id);
-	to->vpc_id = lent(from->vpc_id);
-	to->subnet_id = lent(from->subnet_id);
-	to->instance_id = lent(from->instance_id);
-	to->region = lent(from->region);
-	to->az_id = lent(from->az_id);
-	to->sublocation_type = lent(from->sublocation_type);
-	to->sublocation_id = lent(from->sublocation_id);
+	to->n_texts = FLOWREC_TEXTS;
+	to->texts = (char **)(uintptr_t)from->text;
 }
 
 ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hello)
@@ -190,6 +185,8 @@ ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hel
 	message.policy = lent_bytes(hello->policy, SHA256_BYTES);
 	message.n_interfaces = hello->n_interfaces;
 	message.interfaces = pointers;
+	message.n_text_names = FLOWREC_TEXTS;
+	message.text_names = (char **)(uintptr_t)flowrec_text_names;
 	message.n_rules = hello->n_rules;
 	message.rules = (char **)(uintptr_t)hello->rules;
 	message.clock_ns = hello->clock_ns;
@@ -200,18 +197,35 @@ ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hel
 }
 
 /* A blank would break a record's line in two fields: words only. */
-static bool interface_ok(const Fp__Interface *from)
+static bool interface_ok(const Fp__Interface *from, size_t n_names)
 {
-	return text_is_word(from->name, FLOWREC_ID_MAX) &&
-	       text_is_word(from->account_id, FLOWREC_ID_MAX) &&
-	       text_is_word(from->interface_id, FLOWREC_ID_MAX) &&
-	       text_is_word(from->vpc_id, FLOWREC_ID_MAX) &&
-	       text_is_word(from->subnet_id, FLOWREC_ID_MAX) &&
-	       text_is_word(from->instance_id, FLOWREC_ID_MAX) &&
-	       text_is_word(from->region, FLOWREC_ID_MAX) &&
-	       text_is_word(from->az_id, FLOWREC_ID_MAX) &&
-	       text_is_word(from->sublocation_type, FLOWREC_ID_MAX) &&
-	       text_is_word(from->sublocation_id, FLOWREC_ID_MAX);
+	size_t sum = 0;
+
+	if (!text_is_word(from->name, FLOWREC_ID_MAX) || from->n_texts > n_names)
+		return false;
+	for (size_t i = 0; i < from->n_texts; i++) {
+		if (!text_is_word(from->texts[i], FLOWREC_TEXT_MAX))
+			return false;
+		sum += strlen(from->texts[i]);
+	}
+	return sum <= FLOWREC_IDENTITY_MAX;
+}
+
+/* Names that we do not know are of a newer sensor. */
+static bool text_names_ok(const Fp__Hello *m)
+{
+	bool seen[FLOWREC_FIELDS + 1] = {false};
+
+	for (size_t i = 0; i < m->n_text_names; i++) {
+		const char *name = m->text_names[i];
+		enum flowrec_field field = flowrec_field_by_name(name, strlen(name));
+
+		if (field < FLOWREC_FIELDS &&
+		    (seen[field] || flowrec_text_of(field) == FLOWREC_TEXTS))
+			return false;
+		seen[field] = true;
+	}
+	return true;
 }
 
 /* The rule that a hello breaks, or NULL. */
@@ -231,9 +245,11 @@ static const char *check_hello(const Fp__Hello *m)
 		return "the boot id or build is not plain text of at most 127 bytes";
 	if (m->n_interfaces > WIRE_INTERFACES_MAX || m->n_rules > WIRE_RULES_MAX)
 		return "it has too many interfaces or rules";
+	if (m->n_text_names > WIRE_TEXT_NAMES_MAX || !text_names_ok(m))
+		return "what it names as texts of an interface are none, or one twice, or too many";
 	for (size_t i = 0; i < m->n_interfaces; i++) {
-		if (!interface_ok(m->interfaces[i]))
-			return "an interface's name or id is not a plain word of at most 127 bytes";
+		if (!interface_ok(m->interfaces[i], m->n_text_names))
+			return "the texts of an interface are not plain words, or too long";
 	}
 	for (size_t i = 0; i < m->n_rules; i++) {
 		if (!text_is_word(m->rules[i], FLOWREC_ID_MAX))
@@ -242,18 +258,18 @@ static const char *check_hello(const Fp__Hello *m)
 	return NULL;
 }
 
-static void take_interface(struct flowrec_identity *to, const Fp__Interface *from)
+static void take_interface(struct flowrec_identity *to, const Fp__Interface *from,
+			   const Fp__Hello *hello)
 {
+	flowrec_identity_init(to);
 	to->interface = from->name;
-	to->account_id = from->account_id;
-	to->interface_id = from->interface_id;
-	to->vpc_id = from->vpc_id;
-	to->subnet_id = from->subnet_id;
-	to->instance_id = from->instance_id;
-	to->region = from->region;
-	to->az_id = from->az_id;
-	to->sublocation_type = from->sublocation_type;
-	to->sublocation_id = from->sublocation_id;
+	for (size_t i = 0; i < from->n_texts; i++) {
+		const char *name = hello->text_names[i];
+		enum flowrec_field field = flowrec_field_by_name(name, strlen(name));
+
+		if (field < FLOWREC_FIELDS)
+			to->text[flowrec_text_of(field)] = from->texts[i];
+	}
 }
 
 static void take_hello(struct wire_hello *to, const Fp__Hello *from)
@@ -269,7 +285,7 @@ static void take_hello(struct wire_hello *to, const Fp__Hello *from)
 	to->n_rules = from->n_rules;
 	to->rules = (const char *const *)from->rules;
 	for (size_t i = 0; i < from->n_interfaces; i++)
-		take_interface(&to->interfaces[i], from->interfaces[i]);
+		take_interface(&to->interfaces[i], from->interfaces[i], from);
 	/* All of them: a batch may name an interface that the hello did not. */
 	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++) {
 		to->interfaces[i].sensor = to->sensor;

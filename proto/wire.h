@@ -26,6 +26,7 @@ enum {
 	WIRE_STREAM_ID = 16,
 	WIRE_INTERFACES_MAX = 16,
 	WIRE_RULES_MAX = 1024,
+	WIRE_TEXT_NAMES_MAX = 128,
 	WIRE_HELLO_MAX = 256 * 1024, /* bytes of an encoded Hello */
 	WIRE_SMALL_MAX = 512,        /* bytes of an encoded Welcome, Ack or Refusal */
 	WIRE_SENSOR_ID_MAX =
@@ -71,8 +72,8 @@ struct wire_hello {
 	uint8_t config[SHA256_BYTES];
 	uint8_t policy[SHA256_BYTES];
 	size_t n_interfaces;
-	struct flowrec_identity
-		interfaces[WIRE_INTERFACES_MAX]; /* .sensor and .rules are filled when decoding */
+	/* Encoding: no text is NULL (flowrec_identity_init()). Decoding fills .sensor and .rules. */
+	struct flowrec_identity interfaces[WIRE_INTERFACES_MAX];
 	size_t n_rules;
 	const char *const *rules;
 	uint64_t clock_ns;
@@ -88,8 +89,9 @@ struct wire_hello {
 ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hello);
 /* ERR_FORMAT with the reason: another WIRE_PROTOCOL, wrong sizes, an id outside [A-Za-z0-9._-], a
  * string with controls, bytes that are not UTF-8 or more than FLOWREC_ID_MAX bytes, a blank in a
- * text of an interface or in a rule's name, window not 60 or 600. Unknown fields are passed over.
- * All entries of `interfaces` get .sensor and .rules. -ENOMEM. */
+ * text of an interface or in a rule's name, texts of an interface beyond FLOWREC_TEXT_MAX or
+ * FLOWREC_IDENTITY_MAX, window not 60 or 600. Unknown fields and names of texts are passed over. All
+ * entries of `interfaces` get .sensor and .rules. -ENOMEM. */
 int wire_hello_decode(struct wire_hello **ret, const uint8_t *bytes, size_t len, struct err *err);
 void wire_hello_free(struct wire_hello *hello);
 

@@ -25,8 +25,7 @@ enum { MIRROR_VNIS_MAX = WIRE_INTERFACES_MAX - 2 };
 struct mirror_vni {
 	uint32_t vni;
 	char name[16]; /* "vni-4242" */
-	struct flowrec_identity identity;
-	char *text; /* what its strings lie in */
+	const char *fields; /* " NAME=VALUE ..." of its line, borrowed */
 };
 
 struct mirror {
@@ -34,12 +33,12 @@ struct mirror {
 	struct mirror_vni of[MIRROR_VNIS_MAX];
 };
 
-/* Adds a line of the table: "4242 interface-id=eni-0a account-id=...", see flowproof-sensor(8). ERR_USAGE. */
+/* Adds a line of the table: "4242 interface-id=eni-0a account-id=...", see flowproof-sensor(8); the line is
+ * borrowed, its fields are not looked at. ERR_USAGE. */
 int mirror_add(struct mirror *mirror, const char *line, struct err *err);
-void mirror_free(struct mirror *mirror);
 
-/* Identity of interface captures + `i`; `i` == mirror->n: of the unlisted VNIs. */
-struct flowrec_identity mirror_identity(const struct mirror *mirror, uint16_t i);
+/* Name of interface captures + `i`; `i` == mirror->n: of the unlisted VNIs. */
+const char *mirror_name(const struct mirror *mirror, uint16_t i);
 
 /*
  * `decoded` is what DECODE_IP gave for `outer`, and `captures` the number of captures. Of VXLAN the frame inside is

@@ -64,17 +64,20 @@ static const struct setting table[] = {
 	{"cert", 0, SETTING_TEXT, AT(cert), "FILE", NULL, 0, 0, "This sensor's certificate."},
 	{"key", 0, SETTING_TEXT, AT(key), "FILE", NULL, 0, 0, "Its key."},
 #endif
+	{"field", 0, SETTING_LIST, AT(field), "[IF:]NAME=VALUE", NULL, 0, 0,
+	 "Value of a field marked * below, for one interface or for all."},
 	{"account-id", 0, SETTING_TEXT, AT(account_id), "ID", NULL, 0, 0,
-	 "Value of the field account-id."},
+	 "Short for --field account-id=ID."},
 	{"interface-id", 0, SETTING_LIST, AT(interface_ids), "[IF=]ID", NULL, 0, 0,
-	 "Value of the field interface-id; with several interfaces one for each, as IF=ID."},
-	{"vpc-id", 0, SETTING_TEXT, AT(vpc_id), "ID", NULL, 0, 0, "Value of the field vpc-id."},
+	 "Short for --field [IF:]interface-id=ID."},
+	{"vpc-id", 0, SETTING_TEXT, AT(vpc_id), "ID", NULL, 0, 0, "Short for --field vpc-id=ID."},
 	{"subnet-id", 0, SETTING_TEXT, AT(subnet_id), "ID", NULL, 0, 0,
-	 "Value of the field subnet-id."},
+	 "Short for --field subnet-id=ID."},
 	{"instance-id", 0, SETTING_TEXT, AT(instance_id), "ID", NULL, 0, 0,
-	 "Value of the field instance-id."},
-	{"region", 0, SETTING_TEXT, AT(region), "NAME", NULL, 0, 0, "Value of the field region."},
-	{"az-id", 0, SETTING_TEXT, AT(az_id), "ID", NULL, 0, 0, "Value of the field az-id."},
+	 "Short for --field instance-id=ID."},
+	{"region", 0, SETTING_TEXT, AT(region), "NAME", NULL, 0, 0,
+	 "Short for --field region=NAME."},
+	{"az-id", 0, SETTING_TEXT, AT(az_id), "ID", NULL, 0, 0, "Short for --field az-id=ID."},
 	{"flow-slots", 0, SETTING_NUMBER, AT(flow_slots), "N", TEXT(CONFIG_FLOW_SLOTS), 16, 4194304,
 	 "Slots of the flow table, 92 bytes each."},
 #ifdef CONFIG_STREAM
@@ -155,48 +158,40 @@ static int understand_mirror(struct options *o, struct err *err)
 	return 0;
 }
 
-/* Texts that become fields of records, and interface names. */
-static int check_words(const struct options *o, struct err *err)
+/* Interfaces' names become fields of records. */
+static int check_interfaces(const struct options *o, struct err *err)
 {
-	const char *const words[] = {o->account_id,  o->vpc_id, o->subnet_id,
-				     o->instance_id, o->region, o->az_id};
-	const struct setting_list *const lists[] = {&o->interfaces, &o->interface_ids};
-	const char *bad = NULL;
+	if (o->interfaces.n > WIRE_INTERFACES_MAX)
+		return err_set(err, ERR_USAGE, "--interface: at most %d can be given",
+			       WIRE_INTERFACES_MAX);
+	for (size_t i = 0; i < o->interfaces.n; i++) {
+		const char *name = o->interfaces.v[i];
 
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (words[i] && !text_is_word(words[i], FLOWREC_ID_MAX))
-			bad = words[i];
-	for (size_t l = 0; l < 2; l++)
-		for (size_t i = 0; i < lists[l]->n; i++)
-			if (!text_is_word(lists[l]->v[i], FLOWREC_ID_MAX))
-				bad = lists[l]->v[i];
-	if (bad)
-		return err_set(err, ERR_USAGE,
-			       "'%s' cannot be a field of a record: no blanks, at most %d bytes",
-			       bad, FLOWREC_ID_MAX);
+		if (!text_is_word(name, FLOWREC_ID_MAX))
+			return err_set(err, ERR_USAGE,
+				       "--interface '%s': no blanks, at most %d bytes", name,
+				       FLOWREC_ID_MAX);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(name, o->interfaces.v[j]) == 0)
+				return err_set(err, ERR_USAGE, "--interface %s is given twice",
+					       name);
+	}
 	return 0;
 }
 
 static int understand(struct options *o, struct err *err)
 {
-	int rc = check_words(o, err);
+	int rc;
 
-	if (rc)
-		return rc;
 	if (o->read && o->interfaces.n)
 		return err_set(err, ERR_USAGE,
 			       "--read and --interface exclude each other: give one");
 	if (!o->read && o->interfaces.n == 0)
 		return err_set(err, ERR_USAGE,
 			       "nothing to look at: give --read FILE or --interface IF");
-	if (o->interfaces.n > WIRE_INTERFACES_MAX)
-		return err_set(err, ERR_USAGE, "--interface: at most %d can be given",
-			       WIRE_INTERFACES_MAX);
-	for (size_t i = 0; i < o->interfaces.n; i++)
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(o->interfaces.v[i], o->interfaces.v[j]) == 0)
-				return err_set(err, ERR_USAGE, "--interface %s is given twice",
-					       o->interfaces.v[i]);
+	rc = check_interfaces(o, err);
+	if (rc)
+		return rc;
 	if (o->window != 60 && o->window != 600)
 		return err_set(err, ERR_USAGE, "--window %llu: windows are 60 or 600 seconds long",
 			       (unsigned long long)o->window);
@@ -207,6 +202,8 @@ static int understand(struct options *o, struct err *err)
 	rc = understand_lists(o, err);
 	if (!rc && IS_ENABLED(CONFIG_MIRROR))
 		rc = understand_mirror(o, err);
+	if (!rc)
+		rc = options_understand_identity(o, err);
 	if (rc)
 		return rc;
 	if (o->collectors.n && (!o->id || !o->ca || !o->cert || !o->key))
@@ -240,8 +237,7 @@ int options_read(struct options *ret, int argc, char **argv, struct err *err)
 
 void options_free(struct options *o)
 {
-	if (IS_ENABLED(CONFIG_MIRROR))
-		mirror_free(&o->mirrored);
+	options_free_identity(o);
 	settings_free(table, N_SETTINGS, o);
 }
 
@@ -254,12 +250,22 @@ void options_help(FILE *out)
 	      "expect, and streams both to a collector.\n\n",
 	      out);
 	settings_help(table, N_SETTINGS, out);
-	fputs("\nFields (version of Flow Logs that brought them; fp-* are flowproof's own):\n",
+	fputs("\nFields (version of Flow Logs that brought them; fp-* are flowproof's own; * can "
+	      "be\n"
+	      "set with --field, - is beyond what a host can know):\n",
 	      out);
-	for (size_t i = 0; i < FLOWREC_FIELDS; i++)
-		fprintf(out, "  %-20s %c  %s\n", flowrec_fields[i].name,
-			flowrec_fields[i].version ? (char)('0' + flowrec_fields[i].version) : ' ',
-			flowrec_fields[i].help);
+	for (size_t i = 0; i < FLOWREC_FIELDS; i++) {
+		const struct flowrec_field_info *f = &flowrec_fields[i];
+		char version[4] = "";
+
+		if (f->version)
+			snprintf(version, sizeof version, "%u", f->version);
+		fprintf(out, "  %-27s%2s %c  %s\n", f->name, version,
+			f->origin == FLOWREC_OF_INTERFACE ? '*'
+			: f->origin == FLOWREC_OF_UNKNOWN ? '-'
+							  : ' ',
+			f->help);
+	}
 	fputs("\nExit status: 0 fine, 2 usage or configuration, 3 failed (what was read until then "
 	      "is written).\n",
 	      out);
@@ -268,19 +274,4 @@ void options_help(FILE *out)
 void options_print(const struct options *o, FILE *out)
 {
 	settings_print(table, N_SETTINGS, o, out);
-}
-
-const char *options_interface_id(const struct options *o, const char *interface)
-{
-	size_t len = strlen(interface);
-
-	for (size_t i = 0; i < o->interface_ids.n; i++) {
-		const char *v = o->interface_ids.v[i];
-
-		if (strncmp(v, interface, len) == 0 && v[len] == '=')
-			return v + len + 1;
-		if (!strchr(v, '='))
-			return v;
-	}
-	return NULL;
 }

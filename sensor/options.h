@@ -14,12 +14,29 @@
 #include "proto/wire.h"
 #include "sensor/mirror.h"
 
-enum { OPTIONS_COLLECTORS_MAX = 8, OPTIONS_LOCAL_MAX = 64, OPTIONS_RESOLVERS_MAX = 16 };
+enum {
+	OPTIONS_COLLECTORS_MAX = 8,
+	OPTIONS_LOCAL_MAX = 64,
+	OPTIONS_RESOLVERS_MAX = 16,
+	OPTIONS_TEXTS_MAX = 2 * SETTING_LIST_MAX,
+};
+
+/* What the one interface of a capture file is called. */
+#define OPTIONS_FILE_DEVICE "file"
+
+/* What the configuration says of the interfaces. */
+struct options_text {
+	enum flowrec_text text;
+	const char *device; /* with its length; NULL: of every interface */
+	size_t device_len;
+	char *value; /* as it is printed */
+};
 
 struct options {
 	/* as given */
 	char *read, *output, *fields, *policy, *filter, *fragments, *id, *ca, *cert, *key, *config;
-	struct setting_list interfaces, collectors, local, resolvers, interface_ids, mirror_vnis;
+	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
+		mirror_vnis;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
 	uint64_t window, flow_slots, spool_kib, ring_kib, user_id;
 	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
@@ -32,6 +49,8 @@ struct options {
 	struct cidr local_cidr[OPTIONS_LOCAL_MAX];
 	struct cidr resolver[OPTIONS_RESOLVERS_MAX];
 	size_t n_local;
+	struct options_text texts[OPTIONS_TEXTS_MAX];
+	size_t n_texts;
 };
 
 /* Reads command line and file and checks that they make sense together. ERR_USAGE with what to
@@ -43,6 +62,14 @@ void options_help(FILE *out);
 /* The effective configuration, as --check prints it. */
 void options_print(const struct options *options, FILE *out);
 
-/* What --interface-id says of an interface ("eth0=eni-...", or an id alone when there is one
- * interface), or NULL. */
-const char *options_interface_id(const struct options *options, const char *interface);
+/* The interfaces that records may name, in their order: the captures, with --mirror the VNIs and the
+ * unlisted ones. NULL after the last. */
+const char *options_device(const struct options *options, size_t i);
+
+/* All that the configuration says of the i-th of them; what it does not say is empty. The texts belong
+ * to the options. */
+void options_identity(const struct options *options, size_t i, struct flowrec_identity *ret);
+
+/* Parts of options_read() and options_free(). */
+int options_understand_identity(struct options *options, struct err *err);
+void options_free_identity(struct options *options);

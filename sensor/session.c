@@ -54,35 +54,14 @@ static int open_policy(struct session *s, struct err *err)
 
 static void fill_texts(struct session *s)
 {
-	const struct options *o = s->options;
-	size_t n = o->read ? 1 : o->interfaces.n;
+	uint16_t n = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *name = o->read ? "file" : o->interfaces.v[i];
-
-		s->texts[i] = (struct flowrec_identity){
-			.account_id = o->account_id,
-			.interface_id = options_interface_id(o, name),
-			.vpc_id = o->vpc_id,
-			.subnet_id = o->subnet_id,
-			.instance_id = o->instance_id,
-			.region = o->region,
-			.az_id = o->az_id,
-			.sensor = o->id,
-			.interface = name,
-			.rules = s->rules,
-			.n_rules = policy_rules(s->policy),
-		};
+	for (; options_device(s->options, n); n++) {
+		options_identity(s->options, n, &s->texts[n]);
+		s->texts[n].rules = s->rules;
+		s->texts[n].n_rules = policy_rules(s->policy);
 	}
-	s->n_interfaces = (uint16_t)n;
-	for (uint16_t i = 0; IS_ENABLED(CONFIG_MIRROR) && o->mirror && i <= o->mirrored.n; i++) {
-		struct flowrec_identity *text = &s->texts[s->n_interfaces++];
-
-		*text = mirror_identity(&o->mirrored, i);
-		text->sensor = o->id;
-		text->rules = s->rules;
-		text->n_rules = policy_rules(s->policy);
-	}
+	s->n_interfaces = n;
 }
 
 static int open_captures(struct session *s, struct err *err)

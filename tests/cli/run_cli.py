@@ -84,7 +84,8 @@ def settings(keys):
         "flowproof-sensor": [("interface", "lo"), ("server", "127.0.0.1:4739"), ("id", "i-cli"), *tls, ("fields", "srcaddr bytes"),
                              ("window", "600"), ("filter", "udp"), ("flow-slots", "1024"), ("local", "10.0.0.0/8"),
                              ("local", "fd00::/8"), ("account-id", "012345678901"), ("interface-id", "eni-1"), ("vpc-id", "vpc-1"),
-                             ("subnet-id", "subnet-1"), ("instance-id", "i-1"), ("region", "eu-west-1"), ("az-id", "euw1-az1")],
+                             ("subnet-id", "subnet-1"), ("instance-id", "i-1"), ("region", "eu-west-1"), ("az-id", "euw1-az1"),
+                             ("field", "asg-tag=two words"), ("field", "lo:ecs-task-id=0f")],
         "flowproof-collector": [("dir", keys.folder + "/store"), ("listen", "127.0.0.1:4739"), ("ca", keys.ca), ("cert", ccert),
                                 ("key", ckey)],
     }
@@ -146,6 +147,37 @@ def file_errors(d, keys):
             match(pattern, result.err, f"{p}, {name}")
             equal(result.out, "", "standard output")
         match("none.conf", run(p, "-c", "/nowhere/none.conf", "--check").expect(2, 3).err)
+
+
+def identity_fields(d):
+    """--field: for all interfaces or one, the particular first; what is refused, and why."""
+    capture = write(os.path.join(d, "i.pcap"), make.pcap(make.udp_both()[:1]))
+
+    def values(*args):
+        out = run("flowproof-sensor", "-r", capture, "-F", "vpc-id,asg-tag,interface-id", *args).expect(0).out
+        return out.splitlines()[1].split(" ")
+
+    equal(values("--field", "vpc-id=a=b:c"), ["a=b:c", "-", "-"], "a value with = and :")
+    equal(values("--field", "vpc-id=one", "--field", "file:vpc-id=two"), ["two", "-", "-"])
+    equal(values("--field", "file:vpc-id=two", "--field", "vpc-id=one"), ["two", "-", "-"])
+    equal(values("--interface-id", "eni-1", "--interface-id", "file=eni-2", "--vpc-id", ""), ["-", "-", "eni-2"])
+    equal(values("--field", "vpc-id=" + "v" * 511)[0], "v" * 511)
+    # 170 blanks become 510 bytes, 171 do not fit.
+    equal(values("--field", "asg-tag=" + " " * 170)[1], "%20" * 170)
+    conf = write(os.path.join(d, "i.conf"), "field = asg-tag=two words\nfield = vpc-id=x\n")
+    equal(values("-c", conf), ["x", "two%20words", "-"])
+    for args, pattern in ((("--field", "vpc-id"), "NAME=VALUE"), (("--field", "vpc-id="), "NAME=VALUE"), (("--field", "=x"), "unknown field ''"),
+                          (("--field", "colour=x"), "unknown field 'colour'"), (("--field", "srcaddr=1.2.3.4"), r"'srcaddr'.*\*"),
+                          (("--field", "traffic-path=1"), "'traffic-path'"), (("--field", "fp-sensor=x"), "'fp-sensor'"),
+                          (("--field", "eth7:vpc-id=x"), "'eth7'"), (("--interface-id", "eth7=x"), "'eth7'"),
+                          (("--field", "vpc-id=a b"), "no blanks"), (("--vpc-id", "a b"), "no blanks"),
+                          (("--field", "vpc-id=" + "v" * 512), "511 bytes"), (("--field", "asg-tag=" + " " * 171), "511 bytes"),
+                          (("--field", b"asg-tag=\xff"), "UTF-8"), (("--field", b"vpc-id=\xff"), "UTF-8"),
+                          (("--field", "vpc-id=a", "--vpc-id", "b"), "'b' already"), (("--field", "vpc-id=a", "--field", "vpc-id=a"), "already"),
+                          ([w for n in range(1, 10) for w in ("--field", "%s=%s" % (list(make.ALL_SAID)[n + 6], "v" * 500))], "4500 bytes")):
+        result = run("flowproof-sensor", "-r", capture, *args).expect(2)
+        match(pattern, result.err, f"{args}")
+        equal(result.out, "", "standard output")
 
 
 def policy_errors(d):
@@ -257,6 +289,8 @@ def main():
                 file_errors(d, keys)
             with tap.case("shipped configurations are accepted"):
                 examples(keys)
+        with tap.case("--field: values, and what is refused"):
+            identity_fields(d)
         with tap.case("errors in policies name file and line"):
             policy_errors(d)
         with tap.case("shipped policies are accepted, without a warning"):

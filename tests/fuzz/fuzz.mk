@@ -7,7 +7,7 @@ fuzz :=
 fuzz += batch
 fuzz-batch := proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto platform/err
 fuzz += wire
-fuzz-wire := proto/wire $(fuzz-batch) platform/text
+fuzz-wire := proto/fields proto/wire $(fuzz-batch) platform/text
 fuzz += decode
 fuzz-decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 # The whole path, from the bytes of a capture file to lines of text.

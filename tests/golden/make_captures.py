@@ -158,8 +158,13 @@ FIELD_VERSIONS = {
     **dict.fromkeys("vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr".split(), 3),
     **dict.fromkeys("region az-id sublocation-type sublocation-id".split(), 4),
     **dict.fromkeys("pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path".split(), 5),
+    **dict.fromkeys("ecs-cluster-arn ecs-cluster-name ecs-container-instance-arn ecs-container-instance-id ecs-container-id "
+                    "ecs-second-container-id ecs-service-name ecs-task-definition-arn ecs-task-arn ecs-task-id".split(), 7),
+    "reject-reason": 8, "resource-id": 9, "encryption-status": 10,
+    **dict.fromkeys("instance-tag instance-tag-2 interface-tag interface-tag-2 asg-tag asg-tag-2 interface-type next-hop-interface-id "
+                    "next-hop-subnet-id next-hop-az-id next-hop-vpc-id next-hop-interface-type".split(), 11),
 }
-IDENTITY = ("account-id", "interface-id", "vpc-id", "subnet-id", "instance-id", "region", "az-id")
+SHORT = ("account-id", "interface-id", "vpc-id", "subnet-id", "instance-id", "region", "az-id")  # with an option of their own
 
 
 def totals(packets):
@@ -185,7 +190,8 @@ def records(packets, window_s):
 
 
 def expected(packets, fields=DEFAULT, window_s=60, identity=None, local=(), outcomes=None):
-    """The whole text output. Meant for packets in the order of their windows. outcomes: see outcomes()."""
+    """The whole text output. Meant for packets in the order of their windows. identity: what stands in lines of every status;
+    outcomes: see outcomes()."""
     names = fields.split()
     identity = identity or {}
     version = max([FIELD_VERSIONS[n] for n in names if n in FIELD_VERSIONS] + [2])
@@ -195,7 +201,7 @@ def expected(packets, fields=DEFAULT, window_s=60, identity=None, local=(), outc
         return any(ipaddress.ip_address(address) in n for n in nets if n.version == ipaddress.ip_address(address).version)
 
     def line(values):
-        common = {"version": version, **{n: identity.get(n, "-") for n in IDENTITY}}
+        common = {"version": version, **identity}
         return " ".join(str({**common, **values}.get(n, "-")) for n in names)
 
     out, previous = [fields], None
@@ -255,9 +261,10 @@ A6, B6 = "2001:db8::5", "2001:db8:0:1:2::9"
 
 
 class Case:
-    """A capture and how the sensor is asked about it."""
+    """A capture and how the sensor is asked about it. said: what it is told of the fields in `identity`, if not the same."""
 
-    def __init__(self, name, packets, args=(), fields=GOLDEN, window_s=60, identity=None, local=(), formats=("pcap",), outcomes=None):
+    def __init__(self, name, packets, args=(), fields=GOLDEN, window_s=60, identity=None, said=None, local=(), formats=("pcap",),
+                 outcomes=None):
         self.outcomes = outcomes
         self.name, self.packets, self.formats = name, packets, formats
         self.fields, self.window_s, self.identity, self.local = fields, window_s, identity, local
@@ -266,8 +273,8 @@ class Case:
             self.args += ["-F", fields]
         if window_s != 60:
             self.args += ["-t", str(window_s)]
-        for key, value in (identity or {}).items():
-            self.args += ["--" + key, value]
+        for key, value in (said or identity or {}).items():
+            self.args += ["--" + key, value] if key in SHORT else ["--field", f"{key}={value}"]
         for net in local:
             self.args += ["--local", net]
 
@@ -617,14 +624,25 @@ def custom_fields():
     return p
 
 
-ALL_IDENTITY = {"account-id": "012345678901", "interface-id": "eni-0123456789abcdef0", "vpc-id": "vpc-0a", "subnet-id": "subnet-0b",
-                "instance-id": "i-0c", "region": "eu-west-1", "az-id": "euw1-az2"}
-V2_5 = list(FIELD_VERSIONS)
+IDENTITY_4 = {"account-id": "012345678901", "interface-id": "eni-0123456789abcdef0", "vpc-id": "vpc-0a", "subnet-id": "subnet-0b",
+              "instance-id": "i-0c", "region": "eu-west-1", "az-id": "euw1-az2"}
+ARN = "arn:aws:ecs:us-east-2:123456789012:"
+# All that may be said of an interface; tags as they are, and percent-encoded (RFC 3986) by hand.
+ALL_SAID = {
+    **IDENTITY_4, "sublocation-type": "outpost", "sublocation-id": "op-0d", "ecs-cluster-arn": ARN + "cluster/c1", "ecs-cluster-name": "c1",
+    "ecs-container-instance-arn": ARN + "container-instance/c1/0e", "ecs-container-instance-id": "0e", "ecs-container-id": "k5iv-2248247952",
+    "ecs-second-container-id": "k5iv-3192794795", "ecs-service-name": "svc1", "ecs-task-definition-arn": ARN + "task-definition/td:236",
+    "ecs-task-arn": ARN + "task/c1/0f", "ecs-task-id": "0f", "resource-id": "nat-0123456789abcdef0", "instance-tag": "prod",
+    "instance-tag-2": "two words", "interface-tag": "50% = 1/2", "interface-tag-2": "-._~aZ09", "asg-tag": "caf\u00e9", "asg-tag-2": "a+b:c@d%20",
+    "interface-type": "nat_gateway"}
+ALL_IDENTITY = {**ALL_SAID, "instance-tag-2": "two%20words", "interface-tag": "50%25%20%3D%201%2F2", "asg-tag": "caf%C3%A9",
+                "asg-tag-2": "a%2Bb%3Ac%40d%2520"}
+V2_11 = list(FIELD_VERSIONS)
 
 
 def cases():
     rng = random.Random(5)
-    shuffled = [rng.sample(V2_5, len(V2_5)) for _ in range(3)]
+    shuffled = [rng.sample(V2_11, len(V2_11)) for _ in range(3)]
     local = ("10.0.0.0/8", "2001:db8::/48")
     yield Case("tcp", tcp_flags(), formats=FORMATS)
     yield Case("tcp-windows", tcp_windows())
@@ -650,14 +668,18 @@ def cases():
     p, how_far = outcomes()
     yield Case("outcomes", p, fields=GOLDEN + " fp-outcome", outcomes=how_far)
     p = custom_fields()
-    yield Case("fields-of-version-2", p, fields=" ".join(rng.sample(DEFAULT.split(), 14)), identity=ALL_IDENTITY)
-    yield Case("fields-of-version-3", p, fields="type tcp-flags dstaddr srcaddr", identity=ALL_IDENTITY)
-    yield Case("fields-of-version-4", p, fields="az-id bytes version region", identity=ALL_IDENTITY)
+    yield Case("fields-of-version-2", p, fields=" ".join(rng.sample(DEFAULT.split(), 14)), identity=IDENTITY_4)
+    yield Case("fields-of-version-3", p, fields="type tcp-flags dstaddr srcaddr", identity=IDENTITY_4)
+    yield Case("fields-of-version-4", p, fields="az-id bytes version region", identity=IDENTITY_4)
+    for version, name in ((5, "traffic-path"), (7, "ecs-task-id"), (8, "reject-reason"), (9, "resource-id"), (10, "encryption-status"),
+                          (11, "asg-tag-2")):
+        yield Case(f"fields-of-version-{version}", p, fields=f"{name} version end subnet-id log-status", identity=ALL_IDENTITY, said=ALL_SAID)
     yield Case("flow-direction", p, fields="flow-direction version srcaddr", local=local)
     for i, names in enumerate(shuffled):
-        yield Case(f"fields-all-{i}", p, fields=" ".join(names), identity=ALL_IDENTITY if i else None, local=local)
-    for name in V2_5:
-        yield Case(f"field-{name}", p, fields=name, identity=ALL_IDENTITY, local=local)
+        yield Case(f"fields-all-{i}", p, fields=" ".join(names), identity=ALL_IDENTITY if i else None,
+                   said=ALL_SAID if i else None, local=local)
+    for name in V2_11:
+        yield Case(f"field-{name}", p, fields=name, identity=ALL_IDENTITY, said=ALL_SAID, local=local)
 
 
 def main():

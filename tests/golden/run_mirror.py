@@ -174,6 +174,19 @@ def settings(d):
     equal(run("flowproof-sensor", "-c", again).expect(0).out, want, "what --check prints, read again")
 
 
+def identities(d):
+    """--field speaks of this machine's interface, or of a VNI by its name; of a mirrored machine nothing that was not said of it."""
+    t = make.ns(make.T0)
+    frames = [mirrored(vni, make.udp_packet(t, make.A, make.B, 1, 2, 3)) for vni in (WEB, DB, 7)]
+    packets = [p for _, p in frames] + [make.udp_packet(t, make.A, make.B, 1, 2, 3)]
+    path = write(os.path.join(d, "identities"), make.pcap(packets))
+    said = ["--region", "r-0", "--field", "vpc-id=v-0", "--interface-id", "eni-0", "--mirror", "--mirror-vni", f"{WEB} vpc-id=v-1,ecs-task-id=0f",
+            "--mirror-vni", str(DB), "--field", f"vni-{WEB}:instance-tag=a b", "--field", "vni-unlisted:vpc-id=v-7"]
+    names = "fp-interface interface-id vpc-id region ecs-task-id instance-tag"
+    out = run("flowproof-sensor", "-r", path, "-F", names, *said).expect(0).out
+    equal(sorted(out.splitlines()[1:]), ["file eni-0 v-0 r-0 - -", f"vni-{DB} - - - - -", f"vni-{WEB} - v-1 - 0f a%20b", "vni-unlisted - v-7 - - -"])
+
+
 def stream(d):
     """To a collector: the Hello lists the interfaces, so the records read back bear the identity of their VNI."""
     pki = Pki(os.path.join(d, "pki"))
@@ -198,6 +211,9 @@ def refused():
                            ("interface-id", "--mirror", "--mirror-vni", "5 interface-id=a interface-id=b"),
                            ("vpc-id", "--mirror", "--mirror-vni", "5 vpc-id="),
                            ("vpc-id", "--mirror", "--mirror-vni", "5 vpc-id"),
+                           ("unknown field ''", "--mirror", "--mirror-vni", "5 =x"),
+                           ("vni-6", "--mirror", "--mirror-vni", "5", "--field", "vni-6:vpc-id=x"),
+                           ("a VNI", "--mirror", "--mirror-vni", "5x vpc-id=a"),
                            ("5 is given twice", "--mirror", "--mirror-vni", "5", "--mirror-vni", "5 vpc-id=a"),
                            ("at most 14", "--mirror", *(x for i in range(15) for x in ("--mirror-vni", str(i))))):
         match(pattern, run("flowproof-sensor", "-r", "-", *args).expect(2).err, f"{args}")
@@ -211,7 +227,7 @@ def main():
         for form in ("pcap", "pcapng"):
             with tap.case(f"mirrored and own traffic: {form}"):
                 files(d, form)
-        for name, function in (("without --mirror nothing is entered", without), ("silence of every interface", silence),
+        for name, function in (("without --mirror nothing is entered", without), ("identities", identities), ("silence of every interface", silence),
                                ("who is judged", judged), ("--fragments ports, by VNI", fragments),
                                ("settings from a file", settings), ("to a collector", stream)):
             with tap.case(name):

@@ -11,6 +11,8 @@ unit += platform/test_err
 unit-platform/test_err := platform/err
 unit += platform/test_bytes
 unit-platform/test_bytes :=
+unit += platform/test_text
+unit-platform/test_text := platform/text
 unit += platform/test_addr
 unit-platform/test_addr := platform/addr platform/err
 unit += platform/test_clock
@@ -35,7 +37,7 @@ unit-sensor/test_decode := sensor/decode_link sensor/decode_extra sensor/decode_
 unit += sensor/test_fragment
 unit-sensor/test_fragment := sensor/fragment
 unit += sensor/test_flow
-unit-sensor/test_flow := sensor/flow proto/flowrec platform/err
+unit-sensor/test_flow := sensor/flow proto/fields proto/flowrec platform/err
 unit += sensor/test_window
 unit-sensor/test_window := sensor/window
 unit += sensor/test_account
@@ -48,11 +50,11 @@ unit-sensor/test_spool := sensor/spool proto/batch_write proto/batch_read proto/
 	platform/crypto platform/err
 unit += evidence/test_ledger
 ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_write ledger_resume ledger_seal) \
-	proto/wire proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
+	proto/fields proto/wire proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
 unit += evidence/test_findings
-unit-evidence/test_findings := evidence/findings proto/flowrec platform/addr platform/json platform/crypto platform/clock \
+unit-evidence/test_findings := evidence/findings proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock \
 	platform/err
 unit += platform/test_loop
 unit-platform/test_loop := platform/loop platform/addr platform/log platform/clock platform/err
@@ -71,7 +73,7 @@ unit-analyst/test_pki := analyst/pki platform/crypto_crl platform/crypto_cert pl
 unit += proto/test_chain
 unit-proto/test_chain := proto/chain platform/crypto platform/err
 unit += proto/test_wire
-unit-proto/test_wire := platform/text proto/wire proto/flowproof.pb-c platform/err
+unit-proto/test_wire := platform/text proto/fields proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
 unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write \
 	platform/tls platform/tls_config platform/loop platform/crypto_cert platform/crypto_issuer platform/addr

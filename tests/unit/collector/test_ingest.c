@@ -328,6 +328,7 @@ static void send_hello(struct sensor *s, const char *name, uint32_t protocol)
 	ssize_t len;
 
 	memcpy(hello.stream, s->stream, WIRE_STREAM_ID);
+	flowrec_identity_init(&hello.interfaces[0]);
 	hello.interfaces[0].interface = "eth0";
 	len = wire_hello_encode(out, sizeof out, &hello);
 	assert_true(len > 0);

@@ -85,7 +85,7 @@ static const struct setting table[] = {
 	 .offset = offsetof(struct values, check),
 	 .help = "Print and exit."},
 };
-enum { ROWS = sizeof table / sizeof table[0], ARGS_MAX = 160 };
+enum { ROWS = sizeof table / sizeof table[0], ARGS_MAX = 2 * SETTING_LIST_MAX + 16 };
 
 /* The file that `@` stands for on the command lines below; removed by the caller. */
 struct file {
@@ -347,7 +347,7 @@ static void test_bounds(void **state)
 	words[2 * SETTING_LIST_MAX] = "-s";
 	words[2 * SETTING_LIST_MAX + 1] = "192.0.2.1:1";
 	assert_int_equal(read_with(&v, words, NULL, 0, &rest, &err), ERR_USAGE);
-	assert_string_equal(err.text, "--server: given more than 64 times");
+	assert_string_equal(err.text, "--server: given more than 128 times");
 	settings_free(table, ROWS, &v);
 
 	memset(text, 'a', too_long);

@@ -16,10 +16,10 @@
 static const char *const rules[] = {"collector", "dns"};
 
 static const struct flowrec_identity identity = {
-	.account_id = "012345678901",
-	.interface_id = "eni-1235b8ca123456789",
-	.vpc_id = "vpc-abcdefab012345678",
-	.region = "eu-west-1",
+	.text[FLOWREC_T_ACCOUNT_ID] = "012345678901",
+	.text[FLOWREC_T_INTERFACE_ID] = "eni-1235b8ca123456789",
+	.text[FLOWREC_T_VPC_ID] = "vpc-abcdefab012345678",
+	.text[FLOWREC_T_REGION] = "eu-west-1",
 	.rules = rules,
 	.n_rules = 2,
 };
@@ -111,10 +111,10 @@ static void json(void **state)
 	struct flowrec_format format =
 		format_of("version srcaddr srcport account-id vpc-id tcp-flags");
 	struct flowrec nodata = {.status = FLOWREC_NODATA};
-	char line[FLOWREC_JSON_MAX + 1];
+	static char line[FLOWREC_JSON_MAX + 1];
 
 	(void)state;
-	odd.vpc_id = "a\"b\\c\n\x7f";
+	odd.text[FLOWREC_T_VPC_ID] = "a\"b\\c\n\x7f";
 	line[flowrec_print_json(line, &format, &ssh, &odd)] = '\0';
 	assert_string_equal(line, "{\"version\":3,\"srcaddr\":\"172.31.16.139\",\"srcport\":20641,"
 				  "\"account-id\":\"012345678901\","
@@ -151,35 +151,97 @@ static void formats_refused(void **state)
 	}
 }
 
-/* Versions 2 to 5 have 14, 21, 25 and 29 fields. */
-static void fields_by_version(void **state)
+/* What a host cannot know, and the numbers that it can: `-`, and null in JSON, never a made-up value. */
+static void unknown_fields(void **state)
 {
-	unsigned upto[6] = {0};
+	struct flowrec_format format = format_of("traffic-path reject-reason encryption-status "
+						 "next-hop-az-id ecs-task-id pkt-src-aws-service");
+	static char line[FLOWREC_JSON_MAX + 1];
 
 	(void)state;
-	for (size_t f = 0; f < FLOWREC_FIELDS; f++)
-		for (unsigned v = 2; v <= 5; v++)
-			upto[v] += flowrec_fields[f].version && flowrec_fields[f].version <= v;
-	assert_int_equal(upto[2], 14);
-	assert_int_equal(upto[3], 21);
-	assert_int_equal(upto[4], 25);
-	assert_int_equal(upto[5], 29);
+	line[flowrec_print(line, &format, &ssh, &identity)] = '\0';
+	assert_string_equal(line, "- - - - - -\n");
+	line[flowrec_print_json(line, &format, &ssh, &identity)] = '\0';
+	assert_string_equal(line, "{\"traffic-path\":null,\"reject-reason\":null,"
+				  "\"encryption-status\":null,\"next-hop-az-id\":null,"
+				  "\"ecs-task-id\":null,\"pkt-src-aws-service\":null}\n");
 }
 
-/* Every field, with texts as long as they may be, stays within the buffers. */
-static void the_longest_line(void **state)
+/* `version` is the highest among the fields: AWS's versions are 2 to 5 and 7 to 11. */
+static void versions(void **state)
 {
-	char longest[FLOWREC_ID_MAX + 20], all[2000] = "", line[FLOWREC_LINE_MAX],
-					   object[FLOWREC_JSON_MAX];
-	const char *const names[] = {longest};
-	struct flowrec_identity id = {longest, longest, longest, longest, longest, longest, longest,
-				      longest, longest, longest, longest, names,   1};
-	struct flowrec rec = ssh;
-	struct flowrec_format format;
+	static const struct {
+		const char *fields;
+		unsigned version;
+	} rows[] = {
+		{"end", 2},
+		{"fp-rule fp-sensor", 2},
+		{"srcaddr type", 3},
+		{"region type srcaddr", 4},
+		{"flow-direction vpc-id", 5},
+		{"ecs-task-id region", 7},
+		{"reject-reason", 8},
+		{"start resource-id", 9},
+		{"encryption-status ecs-task-id traffic-path", 10},
+		{"next-hop-vpc-id resource-id end", 11},
+	};
 
 	(void)state;
-	memset(longest, '\x01', sizeof longest);
-	longest[sizeof longest - 1] = '\0';
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(format_of(rows[i].fields).version, rows[i].version);
+}
+
+/* A field's number of bytes fits its place, and JSON's numbers are Parquet's. */
+static void table_is_sound(void **state)
+{
+	unsigned texts = 0;
+
+	(void)state;
+	for (enum flowrec_field f = 0; f < FLOWREC_FIELDS; f++) {
+		const struct flowrec_field_info *info = &flowrec_fields[f];
+		bool is_number =
+			info->form == FLOWREC_AS_UINT || info->form == FLOWREC_AS_UNIX_SECONDS;
+		bool of_record =
+			info->origin == FLOWREC_OF_FLOW || info->origin == FLOWREC_OF_WINDOW;
+
+		assert_non_null(info->name);
+		assert_true(strlen(info->help) > 0);
+		assert_int_equal(flowrec_field_by_name(info->name, strlen(info->name)), f);
+		assert_int_equal(is_number, info->parquet != FLOWREC_STRING);
+		assert_int_equal(of_record, info->size != 0);
+		assert_int_equal(of_record && info->form == FLOWREC_AS_ENUM, info->words != NULL);
+		if (of_record)
+			assert_true(info->size ==
+				    (info->form == FLOWREC_AS_IP ? 16 : info->size & 11));
+		if (info->origin == FLOWREC_OF_INTERFACE) {
+			enum flowrec_text t = flowrec_text_of(f);
+
+			assert_int_equal(t, texts++);
+			assert_int_equal(flowrec_field_of(t), f);
+			assert_string_equal(flowrec_text_names[t], info->name);
+		} else {
+			assert_int_equal(flowrec_text_of(f), FLOWREC_TEXTS);
+		}
+	}
+	assert_int_equal(texts, FLOWREC_TEXTS);
+}
+
+/* Every field, with texts as long as they may be and longer, stays within the buffers. */
+static void the_longest_line(void **state)
+{
+	static char longest[FLOWREC_TEXT_MAX + 20], line[FLOWREC_LINE_MAX],
+		object[FLOWREC_JSON_MAX];
+	const char *const names[] = {longest};
+	struct flowrec_identity id = {
+		.sensor = longest, .interface = longest, .rules = names, .n_rules = 1};
+	struct flowrec rec = ssh;
+	struct flowrec_format format;
+	char all[4000] = "";
+
+	(void)state;
+	memset(longest, '\x01', sizeof longest - 1);
+	for (size_t t = 0; t < FLOWREC_TEXTS; t++)
+		id.text[t] = longest;
 	rec.rule = 1;
 	for (size_t f = 0; f < FLOWREC_FIELDS; f++) {
 		strncat(all, flowrec_fields[f].name, sizeof all - strlen(all) - 1);
@@ -187,9 +249,10 @@ static void the_longest_line(void **state)
 	}
 	format = format_of(all);
 	assert_int_equal(format.n, FLOWREC_FIELDS);
-	assert_in_range(flowrec_print(line, &format, &rec, &id), 12 * FLOWREC_ID_MAX, sizeof line);
-	assert_in_range(flowrec_print_json(object, &format, &rec, &id), 12 * 6 * FLOWREC_ID_MAX,
-			sizeof object);
+	assert_in_range(flowrec_print(line, &format, &rec, &id),
+			(FLOWREC_TEXTS + 3) * FLOWREC_TEXT_MAX, sizeof line);
+	assert_in_range(flowrec_print_json(object, &format, &rec, &id),
+			(FLOWREC_TEXTS + 3) * 6 * FLOWREC_TEXT_MAX, sizeof object);
 	assert_int_equal(flowrec_print_header(line, &format), strlen(all));
 }
 
@@ -199,7 +262,9 @@ int main(void)
 		cmocka_unit_test(lines),
 		cmocka_unit_test(json),
 		cmocka_unit_test(formats_refused),
-		cmocka_unit_test(fields_by_version),
+		cmocka_unit_test(unknown_fields),
+		cmocka_unit_test(versions),
+		cmocka_unit_test(table_is_sound),
 		cmocka_unit_test(the_longest_line),
 	};
 

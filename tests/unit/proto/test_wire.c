@@ -218,6 +218,8 @@ static void test_largest(void **state)
 
 static const char *const rule_names[] = {"collector", "dns", "\xe6\x99\x82\xe5\x88\xbb"};
 
+enum { HELLO_BYTES = 8192 }; /* room for any hello here */
+
 static struct wire_hello some_hello(void)
 {
 	struct wire_hello hello = {
@@ -239,19 +241,13 @@ static struct wire_hello some_hello(void)
 	memset(hello.config, 0xc0, SHA256_BYTES);
 	memset(hello.policy, 0xd0, SHA256_BYTES);
 	memset(hello.replay, 0xe0, SHA256_BYTES);
-	hello.interfaces[0] = (struct flowrec_identity){
-		.account_id = "123456789012",
-		.interface_id = "eni-0123",
-		.vpc_id = "vpc-1",
-		.subnet_id = "subnet-1",
-		.instance_id = "i-1",
-		.region = "ap-northeast-1",
-		.az_id = "apne1-az4",
-		.sublocation_type = "outpost",
-		.sublocation_id = "op-1",
-		.interface = "eth0",
-	};
+	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++)
+		flowrec_identity_init(&hello.interfaces[i]);
+	hello.interfaces[0].interface = "eth0";
+	for (size_t t = 0; t < FLOWREC_TEXTS; t++)
+		hello.interfaces[0].text[t] = flowrec_text_names[FLOWREC_TEXTS - 1 - t];
 	hello.interfaces[1].interface = "eth1";
+	hello.interfaces[1].text[FLOWREC_T_ECS_TASK_ID] = "0123";
 	return hello;
 }
 
@@ -266,7 +262,7 @@ static size_t encode_hello(uint8_t *out, size_t cap, const struct wire_hello *he
 static void test_hello(void **state)
 {
 	struct wire_hello hello = some_hello(), *got = NULL;
-	uint8_t bytes[1024];
+	uint8_t bytes[HELLO_BYTES];
 	size_t len = encode_hello(bytes, sizeof(bytes), &hello);
 	struct err err = {""};
 
@@ -290,18 +286,13 @@ static void test_hello(void **state)
 		assert_string_equal(got->rules[i], rule_names[i]);
 
 	assert_int_equal(got->n_interfaces, 2);
-	assert_string_equal(got->interfaces[0].account_id, "123456789012");
-	assert_string_equal(got->interfaces[0].interface_id, "eni-0123");
-	assert_string_equal(got->interfaces[0].vpc_id, "vpc-1");
-	assert_string_equal(got->interfaces[0].subnet_id, "subnet-1");
-	assert_string_equal(got->interfaces[0].instance_id, "i-1");
-	assert_string_equal(got->interfaces[0].region, "ap-northeast-1");
-	assert_string_equal(got->interfaces[0].az_id, "apne1-az4");
-	assert_string_equal(got->interfaces[0].sublocation_type, "outpost");
-	assert_string_equal(got->interfaces[0].sublocation_id, "op-1");
+	for (size_t t = 0; t < FLOWREC_TEXTS; t++)
+		assert_string_equal(got->interfaces[0].text[t],
+				    flowrec_text_names[FLOWREC_TEXTS - 1 - t]);
 	assert_string_equal(got->interfaces[0].interface, "eth0");
 	assert_string_equal(got->interfaces[1].interface, "eth1");
-	assert_string_equal(got->interfaces[1].vpc_id, "");
+	assert_string_equal(got->interfaces[1].text[FLOWREC_T_ECS_TASK_ID], "0123");
+	assert_string_equal(got->interfaces[1].text[FLOWREC_T_VPC_ID], "");
 	/* Also the ones that were not announced. */
 	assert_string_equal(got->interfaces[WIRE_INTERFACES_MAX - 1].sensor, hello.sensor);
 	assert_int_equal(got->interfaces[0].n_rules, 3);
@@ -313,7 +304,7 @@ static void test_hello(void **state)
 static void test_hello_smallest(void **state)
 {
 	struct wire_hello hello = some_hello(), *got = NULL;
-	uint8_t bytes[1024];
+	uint8_t bytes[HELLO_BYTES];
 	size_t len;
 
 	(void)state;
@@ -335,7 +326,7 @@ static void test_hello_smallest(void **state)
 static void test_hello_room(void **state)
 {
 	struct wire_hello hello = some_hello();
-	uint8_t bytes[1024];
+	uint8_t bytes[HELLO_BYTES];
 	size_t len = encode_hello(bytes, sizeof(bytes), &hello);
 
 	(void)state;
@@ -354,7 +345,7 @@ static void test_hello_room(void **state)
 /* The most that is allowed of everything. */
 static void test_hello_largest(void **state)
 {
-	static char text[FLOWREC_ID_MAX + 1], id[WIRE_SENSOR_ID_MAX];
+	static char text[FLOWREC_ID_MAX + 1], text_256[257], id[WIRE_SENSOR_ID_MAX];
 	static const char *rules[WIRE_RULES_MAX];
 	static uint8_t bytes[WIRE_HELLO_MAX];
 	struct wire_hello hello = some_hello(), *got = NULL;
@@ -363,6 +354,7 @@ static void test_hello_largest(void **state)
 
 	(void)state;
 	memset(text, 'x', FLOWREC_ID_MAX);
+	memset(text_256, 'z', 256);
 	memset(id, 'y', WIRE_SENSOR_ID_MAX - 1);
 	for (size_t i = 0; i < WIRE_RULES_MAX; i++)
 		rules[i] = text;
@@ -371,13 +363,16 @@ static void test_hello_largest(void **state)
 	hello.n_rules = WIRE_RULES_MAX;
 	hello.rules = rules;
 	hello.n_interfaces = WIRE_INTERFACES_MAX;
-	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++)
-		hello.interfaces[i] = (struct flowrec_identity){
-			text, text, text, text, text, text, text, text, text, NULL, text, NULL, 0};
+	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++) {
+		flowrec_identity_init(&hello.interfaces[i]);
+		hello.interfaces[i].interface = text;
+		for (size_t t = 0; t < FLOWREC_IDENTITY_MAX / 256; t++)
+			hello.interfaces[i].text[t] = text_256;
+	}
 	len = encode_hello(bytes, sizeof(bytes), &hello);
 	assert_int_equal(wire_hello_decode(&got, bytes, len, &err), 0);
 	assert_string_equal(got->rules[WIRE_RULES_MAX - 1], text);
-	assert_string_equal(got->interfaces[WIRE_INTERFACES_MAX - 1].sublocation_id, text);
+	assert_string_equal(got->interfaces[WIRE_INTERFACES_MAX - 1].text[15], text_256);
 	wire_hello_free(got);
 }
 
@@ -390,15 +385,9 @@ enum fault {
 	F_BUILD,
 	F_RULE,
 	F_NAME,
-	F_ACCOUNT,
-	F_INTERFACE_ID,
-	F_VPC,
-	F_SUBNET,
-	F_INSTANCE,
-	F_REGION,
-	F_AZ,
-	F_TYPE,
-	F_SUBLOCATION
+	F_TEXT, /* the first, the last */
+	F_LAST_TEXT,
+	F_ALL_TEXTS,
 };
 
 static void apply(struct wire_hello *hello, const char **rules, enum fault fault, uint32_t number,
@@ -415,21 +404,18 @@ static void apply(struct wire_hello *hello, const char **rules, enum fault fault
 	case F_BUILD: hello->build = text; break;
 	case F_RULE: rules[1] = text; break;
 	case F_NAME: identity->interface = text; break;
-	case F_ACCOUNT: identity->account_id = text; break;
-	case F_INTERFACE_ID: identity->interface_id = text; break;
-	case F_VPC: identity->vpc_id = text; break;
-	case F_SUBNET: identity->subnet_id = text; break;
-	case F_INSTANCE: identity->instance_id = text; break;
-	case F_REGION: identity->region = text; break;
-	case F_AZ: identity->az_id = text; break;
-	case F_TYPE: identity->sublocation_type = text; break;
-	case F_SUBLOCATION: identity->sublocation_id = text; break;
+	case F_TEXT: identity->text[0] = text; break;
+	case F_LAST_TEXT: identity->text[FLOWREC_TEXTS - 1] = text; break;
+	case F_ALL_TEXTS:
+		for (size_t t = 0; t < number; t++)
+			identity->text[t] = text;
+		break;
 	}
 }
 
 #define X16  "xxxxxxxxxxxxxxxx"
 #define X64  X16 X16 X16 X16
-#define X128 X64 X64
+#define X128 X64 X64 /* bytes */
 
 static void test_hello_refused(void **state)
 {
@@ -463,36 +449,34 @@ static void test_hello_refused(void **state)
 		{F_RULE, 0, X128, "rule's name"},
 		{F_RULE, 0, "caf\xc3\xa9", NULL},
 		{F_RULE, 0, "\xf0\x9f\x94\x92", NULL},
-		{F_NAME, 0, "eth 0", "interface's name"},
-		{F_ACCOUNT, 0, "a b", "interface's name"},
-		{F_INTERFACE_ID, 0, "a b", "interface's name"},
-		{F_VPC, 0, "a b", "interface's name"},
-		{F_SUBNET, 0, "a b", "interface's name"},
-		{F_INSTANCE, 0, "a b", "interface's name"},
-		{F_REGION, 0, "a b", "interface's name"},
-		{F_AZ, 0, "a b", "interface's name"},
-		{F_TYPE, 0, "a b", "interface's name"},
-		{F_SUBLOCATION, 0, "a b", "interface's name"},
-		{F_NAME, 0, X128, "interface's name"},
+		{F_NAME, 0, "eth 0", "texts of an interface"},
+		{F_TEXT, 0, "a b", "texts of an interface"},
+		{F_LAST_TEXT, 0, "a b", "texts of an interface"},
+		{F_LAST_TEXT, 0, "a\xff", "texts of an interface"},
+		{F_TEXT, 0, X128 X128 X128 X128, "texts of an interface"}, /* 512 bytes */
+		{F_TEXT, 0, X128 X128 X128 X64 X16 X16 X16 "xxxxxxxxxxxxxxx", NULL},
+		{F_ALL_TEXTS, 15, X128 X128, NULL}, /* 3840 bytes, and "0123" */
+		{F_ALL_TEXTS, 16, X128 X128, "texts of an interface"},
+		{F_NAME, 0, X128, "texts of an interface"},
 		{F_NAME, 0, X64 X16 X16 X16 "xxxxxxxxxxxxxxx", NULL},
-		{F_NAME, 0, "\x7f", "interface's name"},
-		{F_NAME, 0, "\xc2\x85", "interface's name"},     /* U+0085, a control */
-		{F_NAME, 0, "\xc2\xa0", NULL},                   /* U+00A0, the least after them */
-		{F_NAME, 0, "\x80", "interface's name"},         /* a continuation alone */
-		{F_NAME, 0, "\xc3", "interface's name"},         /* cut */
-		{F_NAME, 0, "\xe6\x99", "interface's name"},     /* cut */
-		{F_NAME, 0, "\xe6\x99x", "interface's name"},    /* cut */
-		{F_NAME, 0, "\xc1\xa1", "interface's name"},     /* 'a', too long */
-		{F_NAME, 0, "\xe0\x83\xa9", "interface's name"}, /* U+00E9, too long */
-		{F_NAME, 0, "\xf0\x82\x82\xac", "interface's name"}, /* U+20AC, too long */
-		{F_NAME, 0, "\xed\xa0\x80", "interface's name"},     /* U+D800, a surrogate */
-		{F_NAME, 0, "\xee\x80\x80", NULL},                   /* U+E000, after them */
-		{F_NAME, 0, "\xf4\x8f\xbf\xbf", NULL},               /* U+10FFFF, the last */
-		{F_NAME, 0, "\xf4\x90\x80\x80", "interface's name"}, /* beyond */
-		{F_NAME, 0, "\xf8\x88\x80\x80\x80", "interface's name"},
-		{F_NAME, 0, "\xff", "interface's name"},
+		{F_NAME, 0, "\x7f", "texts of an interface"},
+		{F_NAME, 0, "\xc2\x85", "texts of an interface"}, /* U+0085, a control */
+		{F_NAME, 0, "\xc2\xa0", NULL},                    /* U+00A0, the least after them */
+		{F_NAME, 0, "\x80", "texts of an interface"},     /* a continuation alone */
+		{F_NAME, 0, "\xc3", "texts of an interface"},     /* cut */
+		{F_NAME, 0, "\xe6\x99", "texts of an interface"}, /* cut */
+		{F_NAME, 0, "\xe6\x99x", "texts of an interface"},        /* cut */
+		{F_NAME, 0, "\xc1\xa1", "texts of an interface"},         /* 'a', too long */
+		{F_NAME, 0, "\xe0\x83\xa9", "texts of an interface"},     /* U+00E9, too long */
+		{F_NAME, 0, "\xf0\x82\x82\xac", "texts of an interface"}, /* U+20AC, too long */
+		{F_NAME, 0, "\xed\xa0\x80", "texts of an interface"},     /* U+D800, a surrogate */
+		{F_NAME, 0, "\xee\x80\x80", NULL},                        /* U+E000, after them */
+		{F_NAME, 0, "\xf4\x8f\xbf\xbf", NULL},                    /* U+10FFFF, the last */
+		{F_NAME, 0, "\xf4\x90\x80\x80", "texts of an interface"}, /* beyond */
+		{F_NAME, 0, "\xf8\x88\x80\x80\x80", "texts of an interface"},
+		{F_NAME, 0, "\xff", "texts of an interface"},
 	};
-	uint8_t bytes[1024];
+	uint8_t bytes[HELLO_BYTES];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -521,6 +505,7 @@ static void test_hello_refused(void **state)
 #define STREAM   "\x1a\x10" AB8 AB8
 #define CONFIG   "\x32\x20" AB8 AB8 AB8 AB8
 #define POLICY   "\x3a\x20" AB8 AB8 AB8 AB8
+#define VPC_ID   "\x72\x06vpc-id"
 #define SMALLEST "\x08\x01\x12\x01\x61" STREAM CONFIG POLICY "\x60\x3c"
 
 static void test_hello_sizes(void **state)
@@ -538,7 +523,18 @@ static void test_hello_sizes(void **state)
 		{SMALLEST "\x5a\x20" AB8 AB8 AB8 AB8, NULL},
 		{SMALLEST "\x5a\x10" AB8 AB8, "capture file"},
 		/* a later version may say more */
-		{SMALLEST "\x70\x01", NULL},
+		{SMALLEST "\xa0\x06\x01", NULL},
+		/* texts: a name that we know, one that we do not, one twice, one of a flow, a text
+		   without a name */
+		{SMALLEST VPC_ID "\x42\x0a\x0a\x01"
+				 "e\x12\x05vpc-1",
+		 NULL},
+		{SMALLEST "\x72\x06vpc-xx\x42\x0a\x0a\x01"
+			  "e\x12\x05vpc-1",
+		 NULL},
+		{SMALLEST VPC_ID VPC_ID, "one twice"},
+		{SMALLEST "\x72\x07srcaddr", "are none"},
+		{SMALLEST VPC_ID "\x42\x06\x12\x01x\x12\x01x", "plain words"},
 		{SMALLEST "\x60", "not a message"},
 		{"\x12\x05\x61", "not a message"},
 	};
@@ -593,6 +589,9 @@ static void test_hello_counts(void **state)
 					 WIRE_RULES_MAX + 1, &err),
 			 ERR_FORMAT);
 	assert_non_null(strstr(err.text, "too many interfaces or rules"));
+	assert_int_equal(decode_repeated("\x72\x01x", WIRE_TEXT_NAMES_MAX, &err), 0);
+	assert_int_equal(decode_repeated("\x72\x01x", WIRE_TEXT_NAMES_MAX + 1, &err), ERR_FORMAT);
+	assert_non_null(strstr(err.text, "too many"));
 	/* Two bytes each, which want a whole structure. */
 	assert_int_equal(decode_repeated("\x42\x00", 100000, &err), ERR_FORMAT);
 	assert_int_equal(wire_hello_decode(&got, bytes, sizeof(bytes), &err), ERR_FORMAT);
@@ -602,7 +601,7 @@ static void test_hello_counts(void **state)
 static void test_hello_damage(void **state)
 {
 	struct wire_hello hello = some_hello(), *got = NULL;
-	uint8_t bytes[1024];
+	uint8_t bytes[HELLO_BYTES];
 	size_t len = encode_hello(bytes, sizeof(bytes), &hello);
 	uint32_t random = 1;
 
