@@ -33,7 +33,8 @@ static uint16_t announced_mss(struct rd rd, size_t header)
 {
 	const uint8_t *p = rd_peek(&rd, header);
 
-	if (!p || !rd_take(&rd, TCP_HEADER))
+	/* A header that claims less than 20 bytes would put the end before the cursor. */
+	if (!p || header < TCP_HEADER || !rd_take(&rd, TCP_HEADER))
 		return 0;
 	rd.end = p + header;
 	for (;;) {
