@@ -101,6 +101,41 @@ bool addr_parse(const char *text, struct addr *ret, uint8_t *ret_family)
 	return true;
 }
 
+/* Dotted quad as inet_pton(3) takes it: four numbers up to 255 without needless zeros. */
+static bool read_v4(const char *p, const char *end, uint8_t out[static 4])
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		const char *start;
+		unsigned int v = 0;
+
+		if (i > 0 && (p == end || *p++ != '.'))
+			return false;
+		for (start = p; p < end && p - start < 3 && *p >= '0' && *p <= '9'; p++)
+			v = v * 10 + (unsigned int)(*p - '0');
+		if (p == start || v > 255 || (*start == '0' && p - start > 1))
+			return false;
+		out[i] = (uint8_t)v;
+	}
+	return p == end;
+}
+
+bool addr_read(const char *text, size_t len, struct addr *ret, uint8_t *ret_family)
+{
+	struct addr addr = {.b = {0}};
+	char word[ADDR_TEXT];
+
+	if (read_v4(text, text + len, addr.b)) {
+		*ret = addr;
+		*ret_family = 4;
+		return true;
+	}
+	if (len >= sizeof word)
+		return false;
+	memcpy(word, text, len);
+	word[len] = '\0';
+	return strlen(word) == len && strchr(word, ':') && addr_parse(word, ret, ret_family);
+}
+
 /* A decimal number of 1 to 5 digits without a sign or needless zeros, at most `max`. */
 static bool parse_number(const char *text, unsigned int max, unsigned int *ret)
 {

@@ -43,6 +43,8 @@ const char *addr_text(char out[static ADDR_TEXT], uint8_t family, const struct a
 /* Parses a numeric address: *ret_family 4 or 6. False if the text is none. Names are not resolved.
  */
 bool addr_parse(const char *text, struct addr *ret, uint8_t *ret_family);
+/* As addr_parse, of `len` bytes that need not end in NUL. */
+bool addr_read(const char *text, size_t len, struct addr *ret, uint8_t *ret_family);
 
 /* "10.0.0.0/8", "2001:db8::/32", or an address alone (/32, /128). Host bits must be zero: a prefix
  * that says more than it means is an error that names the prefix meant. */

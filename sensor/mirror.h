@@ -24,7 +24,7 @@ enum { MIRROR_VNIS_MAX = WIRE_INTERFACES_MAX - 2 };
 
 struct mirror_vni {
 	uint32_t vni;
-	char name[16]; /* "vni-4242" */
+	char name[16];      /* "vni-4242" */
 	const char *fields; /* " NAME=VALUE ..." of its line, borrowed */
 };
 

@@ -13,3 +13,5 @@ fuzz-decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/de
 # The whole path, from the bytes of a capture file to lines of text.
 fuzz += savefile
 fuzz-savefile := $(filter-out sensor/main,$(sensor-y))
+fuzz += flowrec
+fuzz-flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_parse platform/text platform/addr platform/err

@@ -79,3 +79,5 @@ unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_
 	platform/tls platform/tls_config platform/loop platform/crypto_cert platform/crypto_issuer platform/addr
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err
+unit += proto/test_flowrec_parse
+unit-proto/test_flowrec_parse := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_parse platform/text platform/addr platform/err

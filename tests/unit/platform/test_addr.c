@@ -23,6 +23,15 @@ static uint64_t random_next(uint64_t *state)
 	return *state >> 33;
 }
 
+/* addr_read(), the text followed by what would go on with it. */
+static bool read_without_nul(const char *text, struct addr *ret, uint8_t *ret_family)
+{
+	char longer[128];
+
+	(void)snprintf(longer, sizeof longer, "%s5", text);
+	return addr_read(longer, strlen(text), ret, ret_family);
+}
+
 static void test_print(void **state)
 {
 	static const struct {
@@ -49,10 +58,12 @@ static void test_print(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct addr addr;
+		struct addr addr, again;
 		uint8_t family;
 
 		assert_true(addr_parse(rows[i].in, &addr, &family));
+		assert_true(read_without_nul(rows[i].in, &again, &family));
+		assert_memory_equal(&again, &addr, sizeof addr);
 		assert_int_equal(family, strchr(rows[i].in, ':') ? 6 : 4);
 		assert_string_equal(addr_text(text, family, &addr), rows[i].out);
 		assert_int_equal(addr_print(text, family, &addr), strlen(rows[i].out));
@@ -129,8 +140,10 @@ static void test_parse_refuses(void **state)
 	uint8_t family;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		assert_false(addr_parse(rows[i], &addr, &family));
+		assert_false(read_without_nul(rows[i], &addr, &family));
+	}
 }
 
 static void test_cidr_parse(void **state)
