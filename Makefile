@@ -70,7 +70,7 @@ ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
 collector-y := $(base-y) $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/tls platform/tls_config $(addprefix collector/,main confine revoked ingest console)
-analyst-y := $(base-y) $(ledger-y) $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) proto/flowrec_json \
+analyst-y := $(base-y) $(ledger-y) $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) proto/flowrec_json proto/flowrec_parse \
 	     $(addprefix analyst/,main query records summary findings pki)
 
 objects = $(addprefix $(O)/,$(addsuffix .o,$(1)))
