@@ -35,6 +35,8 @@ enum {
 	SYN = 2,
 	RST = 4,
 	SYN_ACK = 18,
+	/* Words of the secret: one more than the most that is hashed, two addresses and two. */
+	FLOW_SECRET = 11,
 	/* A portless or UDP flow that was silent for so long begins anew (AWS security groups
 	   forget a UDP stream after it). */
 	REOPEN_S = 180,
@@ -58,7 +60,7 @@ struct flow_table {
 	uint64_t until_s; /* what is closed was watched up to here */
 	unsigned window_s;
 	bool by_direction;
-	uint64_t key[2];
+	uint64_t secret[FLOW_SECRET];
 	struct flow_sink sink;
 	uint64_t reasons[FLOW_REASONS];
 	_Alignas(64) uint8_t memory[];
@@ -90,7 +92,8 @@ int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
 	t->window_s = window_s;
 	t->by_direction = by_direction;
 	t->sink = *sink;
-	memcpy(t->key, key, sizeof t->key);
+	for (uint64_t i = 0; i < FLOW_SECRET; i++)
+		t->secret[i] = hash_sip13(key, &i, 1);
 	t->sets = (void *)t->memory;
 	t->entries = (void *)(t->sets + n / FLOW_WAYS);
 	t->order = (void *)(t->entries + n);
@@ -126,57 +129,58 @@ static bool is_swapped(const struct decoded *d)
 	return d->srcport > d->dstport;
 }
 
-static uint64_t key_hash(const uint64_t secret[static 2], const struct flow_key *k)
+static uint64_t word(const void *p)
 {
-	uint64_t tail = (uint64_t)k->port_a << 48 | (uint64_t)k->port_b << 32 |
-			(uint64_t)k->protocol << 16 | (uint64_t)k->iface << 8 | k->family;
-	uint64_t words[5];
+	uint32_t v;
 
-	if (k->family == 4) {
-		uint32_t a, b;
-
-		memcpy(&a, k->a.b, sizeof a);
-		memcpy(&b, k->b.b, sizeof b);
-		words[0] = (uint64_t)a << 32 | b;
-		words[1] = tail;
-		return hash_sip13(secret, words, 2);
-	}
-	memcpy(words, k->a.b, 16);
-	memcpy(words + 2, k->b.b, 16);
-	words[4] = tail;
-	return hash_sip13(secret, words, 5);
+	memcpy(&v, p, sizeof v);
+	return v;
 }
 
-/* Both keys as words, without a branch: a call of memcmp() for 38 bytes costs more than the compare. */
+/* Strongly universal: whatever two flows somebody chooses without knowing the secret, they share a set by chance alone
+ * (Lemire and Kaser, "Strongly universal string hashing is fast", 2014, MULTILINEAR: the upper half of a sum of
+ * products). */
+static uint32_t key_hash(const uint64_t secret[static FLOW_SECRET], const struct flow_key *k)
+{
+	uint64_t rest = (uint64_t)k->protocol << 8 | (uint64_t)k->iface << 4 | k->family;
+	uint64_t sum = secret[0] + secret[1] * word(k->a.b) + secret[2] * word(k->b.b) +
+		       secret[3] * word(&k->port_a) + secret[4] * rest;
+
+	if (k->family == 6)
+		for (unsigned i = 1; i < 4; i++)
+			sum += secret[3 + 2 * i] * word(k->a.b + 4 * i) +
+			       secret[4 + 2 * i] * word(k->b.b + 4 * i);
+	return (uint32_t)(sum >> 32);
+}
+
+/* Both keys as words, the last of which overlaps, without a branch: a call of memcmp() for 38 bytes costs more than
+ * the compare. */
 static bool key_equal(const struct flow_key *x, const struct flow_key *y)
 {
-	uint64_t p[4], q[4], last_p = 0, last_q = 0;
+	uint64_t p[5], q[5];
 
-	memcpy(p, x, sizeof p);
-	memcpy(q, y, sizeof q);
-	memcpy(&last_p, &x->port_a, sizeof *x - sizeof p);
-	memcpy(&last_q, &y->port_a, sizeof *y - sizeof q);
-	return !((p[0] ^ q[0]) | (p[1] ^ q[1]) | (p[2] ^ q[2]) | (p[3] ^ q[3]) | (last_p ^ last_q));
+	memcpy(p, x, 4 * sizeof *p);
+	memcpy(q, y, 4 * sizeof *q);
+	memcpy(p + 4, (const char *)(x + 1) - sizeof *p, sizeof *p);
+	memcpy(q + 4, (const char *)(y + 1) - sizeof *q, sizeof *q);
+	return !((p[0] ^ q[0]) | (p[1] ^ q[1]) | (p[2] ^ q[2]) | (p[3] ^ q[3]) | (p[4] ^ q[4]));
 }
 
-void flow_prepare(const struct flow_table *t, const struct decoded *d, uint8_t iface,
-		  uint32_t window, uint16_t offset, struct flow_packet *ret)
+void flow_prepare(const struct decoded *d, uint8_t iface, uint32_t window, uint16_t offset,
+		  struct flow_packet *ret)
 {
 	bool swapped = is_swapped(d);
 	/* Indexed, not chosen: which side sends is a coin toss that no branch predictor wins. */
 	const struct addr *const addr[2] = {&d->src, &d->dst};
 	const uint16_t port[2] = {d->srcport, d->dstport};
 
-	ret->key = (struct flow_key){
-		.a = *addr[swapped],
-		.b = *addr[!swapped],
-		.port_a = port[swapped],
-		.port_b = port[!swapped],
-		.protocol = d->protocol,
-		.iface = iface & 15U,
-		.family = d->family & 15U,
-	};
-	ret->hash = key_hash(t->key, &ret->key);
+	ret->key.a = *addr[swapped];
+	ret->key.b = *addr[!swapped];
+	ret->key.port_a = port[swapped];
+	ret->key.port_b = port[!swapped];
+	ret->key.protocol = d->protocol;
+	ret->key.iface = iface & 15U;
+	ret->key.family = d->family & 15U;
 	ret->bytes = d->bytes;
 	ret->packets = d->packets;
 	ret->window = window;
@@ -187,7 +191,6 @@ void flow_prepare(const struct flow_table *t, const struct decoded *d, uint8_t i
 	ret->has_ports = d->has_ports;
 	ret->has_icmp_type = d->has_icmp_type;
 	ret->has_payload = d->has_payload;
-	__builtin_prefetch(t->sets + (ret->hash & t->set_mask));
 }
 
 /* Writes out what the directions in `dirs` (bits) hold, and empties them. `until`: second of the
@@ -354,62 +357,72 @@ static uint64_t lanes_equal(uint64_t four, uint16_t tag)
 	return ~(((x & low) + low) | x | low);
 }
 
-static unsigned lane_of(uint64_t bits)
+static struct set *set_of(const struct flow_table *t, const struct flow_packet *p)
 {
-	unsigned lane = (unsigned)__builtin_ctzll(bits) / 16;
-
-	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? lane : 3 - lane;
+	return t->sets + (p->hash & t->set_mask);
 }
 
-static uint16_t tag_of(uint64_t hash)
+static uint16_t tag_of(uint32_t hash)
 {
-	return (uint16_t)(hash >> 48 | 1);
+	return (uint16_t)(hash >> 16 | 1);
 }
 
-/* The slot of this key, SIZE_MAX if there is none. With `guess`, the first whose tag fits: the entry is not touched. */
-static size_t find(const struct flow_table *t, const struct flow_packet *p, bool guess)
+/* The ways whose tag fits, a bit each: bit 16 x lane of the first four, bit 16 x lane + 1 of the others. */
+static uint64_t fitting(const struct set *set, uint16_t tag)
 {
-	size_t set = p->hash & t->set_mask;
-	uint16_t tag = tag_of(p->hash);
+	uint64_t four[2];
 
-	for (unsigned half = 0; half < FLOW_WAYS; half += 4) {
-		uint64_t four;
+	memcpy(four, set->tags, sizeof four);
+	return lanes_equal(four[0], tag) >> 15 | lanes_equal(four[1], tag) >> 14;
+}
 
-		memcpy(&four, t->sets[set].tags + half, sizeof four);
-		for (uint64_t hits = lanes_equal(four, tag); hits; hits &= hits - 1) {
-			size_t slot = set * FLOW_WAYS + half + lane_of(hits);
+static unsigned way_of(uint64_t bits)
+{
+	unsigned bit = (unsigned)__builtin_ctzll(bits), lane = bit / 16;
 
-			if (guess || key_equal(&t->entries[slot].key, &p->key))
-				return slot;
-		}
-	}
+	return (bit & 1) * 4 + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? lane : 3 - lane);
+}
+
+/* The slot of this key, SIZE_MAX if there is none. */
+static size_t find(const struct flow_table *t, const struct flow_packet *p)
+{
+	size_t first = (p->hash & t->set_mask) * FLOW_WAYS;
+
+	for (uint64_t ways = fitting(set_of(t, p), tag_of(p->hash)); ways; ways &= ways - 1)
+		if (key_equal(&t->entries[first + way_of(ways)].key, &p->key))
+			return first + way_of(ways);
 	return SIZE_MAX;
 }
 
-void flow_locate(const struct flow_table *t, const struct flow_packet *p)
+void flow_locate(const struct flow_table *t, struct flow_packet *packets, size_t n)
 {
-	size_t slot = find(t, p, true);
-	const char *entry;
+	for (struct flow_packet *p = packets; p < packets + n; p++) {
+		p->hash = key_hash(t->secret, &p->key);
+		__builtin_prefetch(set_of(t, p));
+	}
+	for (struct flow_packet *p = packets; p < packets + n; p++) {
+		uint64_t ways = fitting(set_of(t, p), tag_of(p->hash));
+		unsigned way = ways ? way_of(ways) : victim(set_of(t, p), seen_at(t, p));
+		const char *entry;
 
-	if (slot == SIZE_MAX)
-		slot = (p->hash & t->set_mask) * FLOW_WAYS +
-		       victim(t->sets + (p->hash & t->set_mask), seen_at(t, p));
-	entry = (const char *)(t->entries + slot);
-	__builtin_prefetch(entry, 1);
-	__builtin_prefetch(entry + sizeof(struct flow_entry) - 1, 1);
+		p->guess = (uint32_t)((p->hash & t->set_mask) * FLOW_WAYS + way);
+		entry = (const char *)(t->entries + p->guess);
+		__builtin_prefetch(entry, 1);
+		__builtin_prefetch(entry + sizeof(struct flow_entry) - 1, 1);
+	}
 }
 
 /* The slot of a flow that is not in the table, after whoever was there is written out. */
 static size_t insert(struct flow_table *t, const struct flow_packet *p)
 {
-	size_t set = p->hash & t->set_mask;
-	unsigned way = victim(t->sets + set, seen_at(t, p));
-	size_t slot = set * FLOW_WAYS + way;
+	struct set *set = set_of(t, p);
+	unsigned way = victim(set, seen_at(t, p));
+	size_t slot = (size_t)(set - t->sets) * FLOW_WAYS + way;
 
-	if (t->sets[set].tags[way])
+	if (set->tags[way])
 		emit(t, t->entries + slot, 3, FLOW_EVICTED,
 		     t->entries[slot].window == p->window ? p->offset : t->window_s);
-	t->sets[set].tags[way] = tag_of(p->hash);
+	set->tags[way] = tag_of(p->hash);
 	t->entries[slot] = (struct flow_entry){.key = p->key,
 					       .queued = t->entries[slot].queued,
 					       .outcome = FLOWREC_SENT,
@@ -420,10 +433,13 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 
 void flow_update(struct flow_table *t, const struct flow_packet *p)
 {
-	size_t slot = find(t, p, false);
+	size_t slot = p->guess;
 	struct flow_entry *e;
 	struct flow_dir *d;
 
+	/* No other slot holds a key that this one does; an empty one holds none. */
+	if (!key_equal(&t->entries[slot].key, &p->key))
+		slot = find(t, p);
 	if (slot == SIZE_MAX) {
 		slot = insert(t, p);
 		e = t->entries + slot;
@@ -455,8 +471,9 @@ void flow_refused(struct flow_table *t, const struct decoded *quoted, uint8_t if
 	struct flow_packet p;
 	size_t slot;
 
-	flow_prepare(t, quoted, iface, 0, 0, &p);
-	slot = find(t, &p, false);
+	flow_prepare(quoted, iface, 0, 0, &p);
+	p.hash = key_hash(t->secret, &p.key);
+	slot = find(t, &p);
 	if (slot == SIZE_MAX || !by_initiator(t->entries + slot, &p) ||
 	    t->entries[slot].outcome >= FLOWREC_REFUSED)
 		return;

@@ -58,7 +58,8 @@ struct flow_entry {
 /* A decoded packet with its place in the table. */
 struct flow_packet {
 	struct flow_key key;
-	uint64_t hash;
+	uint32_t hash;
+	uint32_t guess; /* slot whose tag fits, else the one that would give way */
 	uint64_t bytes;
 	uint32_t packets; /* that the frame stands for */
 	uint32_t window;
@@ -94,12 +95,13 @@ int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
 		   const uint64_t key[static 2], bool by_direction, const struct flow_sink *sink);
 void flow_table_free(struct flow_table *table);
 
-/* Fills `ret` and asks the memory for the tags of the packet's set. Some packets later flow_locate() asks for the
- * entry that they point at, and again some packets later flow_update() finds it in the cache: memory latency is the
- * cost here, and it is hidden. Calling flow_locate() is not needed for correctness. */
-void flow_prepare(const struct flow_table *table, const struct decoded *decoded, uint8_t iface,
-		  uint32_t window, uint16_t offset, struct flow_packet *ret);
-void flow_locate(const struct flow_table *table, const struct flow_packet *packet);
+/* Fills `ret` with all but its place in the table. */
+void flow_prepare(const struct decoded *decoded, uint8_t iface, uint32_t window, uint16_t offset,
+		  struct flow_packet *ret);
+/* Finds the places of a batch of packets. First it asks the memory for the tags of their sets, then for the entries that these
+ * point at, so that flow_update() has them in the cache: memory latency is the cost here, and a batch hides it. */
+void flow_locate(const struct flow_table *table, struct flow_packet *packets, size_t n);
+/* Counts a packet that was located. */
 void flow_update(struct flow_table *table, const struct flow_packet *packet);
 
 /* An ICMP error says that this packet, which went through the same interface, found nobody. Its flow

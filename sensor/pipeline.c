@@ -240,8 +240,7 @@ static void on_opened(void *ctx, struct flow_entry *entry, const struct flow_pac
 
 static void update_pending(struct pipeline *p)
 {
-	for (size_t i = 0; i < p->n_pending; i++)
-		flow_locate(p->flows, &p->pending[i]);
+	flow_locate(p->flows, p->pending, p->n_pending);
 	for (p->pending_done = 0; p->pending_done < p->n_pending; p->pending_done++) {
 		const struct flow_packet *packet = &p->pending[p->pending_done];
 
@@ -292,7 +291,7 @@ static void on_packet(void *ctx, const struct packet *packet)
 	if (IS_ENABLED(CONFIG_FRAGMENTS) && p->fragments && decoded.fragment)
 		fragment_attribute(p->fragments, packet->iface, packet->sec, &decoded);
 	window_place(&p->window, packet->sec, &window, &offset);
-	flow_prepare(p->flows, &decoded, (uint8_t)packet->iface, window, offset,
+	flow_prepare(&decoded, (uint8_t)packet->iface, window, offset,
 		     &p->pending[p->n_pending]);
 	p->pending[p->n_pending].nsec = packet->nsec;
 	if (++p->n_pending == PENDING)

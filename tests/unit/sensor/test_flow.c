@@ -84,7 +84,8 @@ static void put(struct flow_table *t, const struct decoded *d, uint32_t window, 
 {
 	struct flow_packet p;
 
-	flow_prepare(t, d, 3, window, offset, &p);
+	flow_prepare(d, 3, window, offset, &p);
+	flow_locate(t, &p, 1);
 	flow_update(t, &p);
 }
 
@@ -257,7 +258,8 @@ static void the_initiator_is_who_began(void **state)
 			d.has_icmp_type = cases[i].protocol == 1 || cases[i].protocol == 58;
 			d.srcport = cases[i].srcport;
 			d.dstport = cases[i].dstport;
-			flow_prepare(t, &d, 0, 0, 0, &p);
+			flow_prepare(&d, 0, 0, 0, &p);
+			flow_locate(t, &p, 1);
 			flow_update(t, &p);
 			sender_is_b = p.side;
 			assert_int_equal(m.last_initiator, (sender_is_b == cases[i].by_sender)
