@@ -56,7 +56,7 @@ sandbox-y := $(addprefix platform/,sandbox sandbox_selftest)
 sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
 sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
-sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture decode_link decode_ip flow window \
+sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture decode_link decode_usual decode_ip flow window \
 	    record alert account pipeline session memory)
 sensor-$(CONFIG_LIVE) += platform/ifaddr
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra

@@ -84,6 +84,12 @@ bool decode_knows_link(int link)
 
 enum decode_result decode_packet(int link, const struct packet *packet, struct decoded *ret)
 {
+	return link == LINK_EN10MB && decode_usual(packet, ret) ? DECODE_IP
+								: decode_any(link, packet, ret);
+}
+
+enum decode_result decode_any(int link, const struct packet *packet, struct decoded *ret)
+{
 	struct decode_frame f = {
 		.rd = rd_init(packet->data, packet->captured),
 		.data = packet->data,

@@ -89,6 +89,11 @@ static inline enum decode_result decode_frame_ip(struct decode_frame *f, unsigne
 	return result;
 }
 
+/* The short way for an Ethernet frame (decode_usual.c): false, and anything in `ret`, if it is none of those that can
+ * go it. The long way for all frames (decode_link.c). */
+bool decode_usual(const struct packet *packet, struct decoded *ret);
+enum decode_result decode_any(int link, const struct packet *packet, struct decoded *ret);
+
 /* From an ethertype, or 802.2, on (decode_link.c). */
 enum decode_result decode_type(struct decode_frame *frame, uint16_t type);
 enum decode_result decode_llc(struct decode_frame *frame);

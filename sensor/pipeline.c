@@ -40,6 +40,11 @@ struct pipeline {
 	struct fragment_table *fragments; /* NULL: later fragments keep ports 0 */
 	struct window window;
 	struct account account;
+	struct {
+		uint64_t sec;
+		uint32_t window;
+		uint16_t offset;
+	} second; /* of the last packet, and its place: a division saved */
 	struct flow_packet pending[PENDING];
 	size_t n_pending, pending_done; /* of them, how many the table has */
 	uint64_t seen_s;                /* Unix seconds of a packet that came lately */
@@ -244,7 +249,10 @@ static void update_pending(struct pipeline *p)
 	for (p->pending_done = 0; p->pending_done < p->n_pending; p->pending_done++) {
 		const struct flow_packet *packet = &p->pending[p->pending_done];
 
-		window_note(&p->window, packet->window, packet->key.iface);
+		/* A window and interface need to be noted once. */
+		if (p->pending_done == 0 || packet->window != packet[-1].window ||
+		    packet->key.iface != packet[-1].key.iface)
+			window_note(&p->window, packet->window, packet->key.iface);
 		flow_update(p->flows, packet);
 	}
 	if (p->n_pending) {
@@ -277,8 +285,6 @@ static void on_packet(void *ctx, const struct packet *packet)
 	struct decoded decoded;
 	enum decode_result result = decode_packet(in->link, packet, &decoded);
 	struct packet inner;
-	uint32_t window;
-	uint16_t offset;
 
 	if (IS_ENABLED(CONFIG_MIRROR) && p->mirror && result == DECODE_IP) {
 		result = mirror_enter(p->mirror, p->config.n_captures, packet, &decoded, &inner);
@@ -290,8 +296,11 @@ static void on_packet(void *ctx, const struct packet *packet)
 		return;
 	if (IS_ENABLED(CONFIG_FRAGMENTS) && p->fragments && decoded.fragment)
 		fragment_attribute(p->fragments, packet->iface, packet->sec, &decoded);
-	window_place(&p->window, packet->sec, &window, &offset);
-	flow_prepare(&decoded, (uint8_t)packet->iface, window, offset,
+	if (packet->sec != p->second.sec) {
+		p->second.sec = packet->sec;
+		window_place(&p->window, packet->sec, &p->second.window, &p->second.offset);
+	}
+	flow_prepare(&decoded, (uint8_t)packet->iface, p->second.window, p->second.offset,
 		     &p->pending[p->n_pending]);
 	p->pending[p->n_pending].nsec = packet->nsec;
 	if (++p->n_pending == PENDING)

@@ -40,6 +40,17 @@ static void put32(uint8_t *p, uint32_t v)
 	put16(p + 2, v & 0xffff);
 }
 
+/* RFC 1071 */
+static void put_checksum(uint8_t *ip)
+{
+	uint32_t sum = 0;
+
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	put16(ip + 10, ~(sum + (sum >> 16)) & 0xffff);
+}
+
 /* Flow number to 5-tuple: the client is in 10/8, the server anywhere. */
 static uint32_t frame(uint8_t *f, uint32_t flow, bool answer, bool ipv6, bool tcp, uint32_t ip_len)
 {
@@ -69,6 +80,7 @@ static uint32_t frame(uint8_t *f, uint32_t flow, bool answer, bool ipv6, bool tc
 		ip[9] = tcp ? 6 : 17;
 		put32(ip + (answer ? 16 : 12), client);
 		put32(ip + (answer ? 12 : 16), server);
+		put_checksum(ip);
 		l4 = ip + 20;
 	}
 	put16(l4 + (answer ? 2 : 0), cport);

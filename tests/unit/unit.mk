@@ -36,6 +36,7 @@ unit += sensor/test_decode
 unit-sensor/test_decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 unit += sensor/test_fragment
 unit-sensor/test_fragment := sensor/fragment
+unit-sensor/test_decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 unit += sensor/test_flow
 unit-sensor/test_flow := sensor/flow proto/fields proto/flowrec platform/err
 unit += sensor/test_window

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * decode, the short way: what nearly every frame is, read at fixed places.
+ *
+ * Ethernet without tags; IPv4 without options, or IPv6 without extension headers; a whole datagram;
+ * UDP, or TCP that bears no SYN (its options are of interest). Whatever is otherwise, cut short or
+ * wrong goes the long way. Both give the same: tests/unit/sensor/test_decode.c holds them together.
+ */
+#include "sensor/decode_parts.h"
+
+#include "platform/config.h"
+
+enum {
+	ETHERNET = 14,
+	IP4 = 20,
+	IP6 = 40,
+	TRANSPORT = 20, /* read of the transport header, at most */
+	UDP = 8,
+	FIN_RST = 0x05,
+	SYN = 0x02,
+};
+
+/* `length`: bytes from the transport header `p` on, at least TRANSPORT, as the IP header claims them. */
+static bool transport(const uint8_t *p, unsigned length, struct decoded *out)
+{
+	unsigned header = UDP;
+
+	if (out->protocol == IP_TCP) {
+		header = (p[12] >> 4) * 4U;
+		if (header < TRANSPORT || p[13] & SYN)
+			return false;
+		out->tcp_flags = p[13] & FIN_RST;
+	} else if (out->protocol != IP_UDP) {
+		return false;
+	}
+	out->srcport = be16(p);
+	out->dstport = be16(p + 2);
+	out->has_ports = true;
+	out->has_payload = length > header;
+	out->header = (uint16_t)(out->header + header);
+	return true;
+}
+
+/* RFC 1071; see decode_ip.c. */
+static bool is_sum_right(const uint8_t h[static IP4])
+{
+	uint64_t sum = 0;
+	uint32_t word;
+
+	for (unsigned i = 0; i < IP4; i += 4) {
+		memcpy(&word, h + i, sizeof word);
+		sum += word;
+	}
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	return sum == 0xffff || sum == 2 * 0xffff;
+}
+
+static bool ipv4(const uint8_t h[static IP4 + TRANSPORT], uint32_t wire, struct decoded *out)
+{
+	unsigned total = be16(h + 2);
+
+	/* A more-fragments flag or an offset; a length that is 0, or more than there was. */
+	if (be16(h + 6) & 0x3fff || total < IP4 + TRANSPORT || total > wire)
+		return false;
+	*out = (struct decoded){
+		.family = 4, .protocol = h[9], .bytes = total, .packets = 1, .header = IP4, .ip_at = ETHERNET};
+	out->bad_checksum = !is_sum_right(h);
+	memcpy(out->src.b, h + 12, 4);
+	memcpy(out->dst.b, h + 16, 4);
+	return transport(h + IP4, total - IP4, out);
+}
+
+static bool ipv6(const uint8_t h[static IP6 + TRANSPORT], uint32_t wire, struct decoded *out)
+{
+	unsigned payload = be16(h + 4);
+
+	if (payload < TRANSPORT || payload + IP6 > wire)
+		return false;
+	*out = (struct decoded){
+		.family = 6, .protocol = h[6], .bytes = payload + IP6, .packets = 1, .header = IP6, .ip_at = ETHERNET};
+	memcpy(out->src.b, h + 8, 16);
+	memcpy(out->dst.b, h + 24, 16);
+	return transport(h + IP6, payload, out);
+}
+
+bool decode_usual(const struct packet *packet, struct decoded *ret)
+{
+	struct rd rd = rd_init(packet->data, packet->captured);
+	const uint8_t *p = rd_peek(&rd, ETHERNET + IP4 + TRANSPORT);
+	uint32_t wire = packet->wire - ETHERNET;
+
+	if (!p || packet->wire < ETHERNET)
+		return false;
+	/* The type and the byte of version and header length behind it. */
+	if (be32(p + 12) >> 8 == (TYPE_IPV4 << 8 | 0x45))
+		return ipv4(p + ETHERNET, wire, ret);
+	if (IS_ENABLED(CONFIG_IPV6) && be32(p + 12) >> 12 == (TYPE_IPV6 << 4 | 6) &&
+	    rd_peek(&rd, ETHERNET + IP6 + TRANSPORT))
+		return ipv6(p + ETHERNET, wire, ret);
+	return false;
+}
