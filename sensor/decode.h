@@ -67,7 +67,7 @@ struct decoded {
 	uint32_t quote_len;        /* bytes at `quote` */
 	const uint8_t *quote; /* what an ICMP error that says "refused" quotes, as far as it was
 				 captured; lies in the frame. Else NULL */
-	uint32_t ip_at;            /* where in the frame the IP header begins */
+	uint32_t ip_at;       /* where in the frame the IP header begins */
 };
 
 /* DLT_* numbers that decode_packet() accepts. */

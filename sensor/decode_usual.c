@@ -62,8 +62,12 @@ static bool ipv4(const uint8_t h[static IP4 + TRANSPORT], uint32_t wire, struct 
 	/* A more-fragments flag or an offset; a length that is 0, or more than there was. */
 	if (be16(h + 6) & 0x3fff || total < IP4 + TRANSPORT || total > wire)
 		return false;
-	*out = (struct decoded){
-		.family = 4, .protocol = h[9], .bytes = total, .packets = 1, .header = IP4, .ip_at = ETHERNET};
+	*out = (struct decoded){.family = 4,
+				.protocol = h[9],
+				.bytes = total,
+				.packets = 1,
+				.header = IP4,
+				.ip_at = ETHERNET};
 	out->bad_checksum = !is_sum_right(h);
 	memcpy(out->src.b, h + 12, 4);
 	memcpy(out->dst.b, h + 16, 4);
@@ -76,8 +80,12 @@ static bool ipv6(const uint8_t h[static IP6 + TRANSPORT], uint32_t wire, struct 
 
 	if (payload < TRANSPORT || payload + IP6 > wire)
 		return false;
-	*out = (struct decoded){
-		.family = 6, .protocol = h[6], .bytes = payload + IP6, .packets = 1, .header = IP6, .ip_at = ETHERNET};
+	*out = (struct decoded){.family = 6,
+				.protocol = h[6],
+				.bytes = payload + IP6,
+				.packets = 1,
+				.header = IP6,
+				.ip_at = ETHERNET};
 	memcpy(out->src.b, h + 8, 16);
 	memcpy(out->dst.b, h + 24, 16);
 	return transport(h + IP6, payload, out);

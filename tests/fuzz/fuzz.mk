@@ -9,7 +9,7 @@ fuzz-batch := proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-
 fuzz += wire
 fuzz-wire := proto/fields proto/wire $(fuzz-batch) platform/text
 fuzz += decode
-fuzz-decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
+fuzz-decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 # The whole path, from the bytes of a capture file to lines of text.
 fuzz += savefile
 fuzz-savefile := $(filter-out sensor/main,$(sensor-y))

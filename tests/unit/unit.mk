@@ -33,7 +33,9 @@ unit += policy/test_policy_match
 unit-policy/test_policy_match := platform/text policy/policy_match policy/policy_parse policy/policy_quarantine \
 	platform/addr platform/file platform/err
 unit += sensor/test_decode
-unit-sensor/test_decode := sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
+unit-sensor/test_decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
+unit += sensor/test_decode_usual
+unit-sensor/test_decode_usual := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 unit += sensor/test_fragment
 unit-sensor/test_fragment := sensor/fragment
 unit-sensor/test_decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
@@ -42,7 +44,7 @@ unit-sensor/test_flow := sensor/flow proto/fields proto/flowrec platform/err
 unit += sensor/test_window
 unit-sensor/test_window := sensor/window
 unit += sensor/test_account
-unit-sensor/test_account := sensor/account sensor/decode_link sensor/decode_extra sensor/decode_ip sensor/decode_ipv6 proto/chain \
+unit-sensor/test_account := sensor/account sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6 proto/chain \
 	platform/crypto platform/err
 unit += sensor/test_alert
 unit-sensor/test_alert := sensor/alert

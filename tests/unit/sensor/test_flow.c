@@ -205,6 +205,34 @@ static void a_frame_may_stand_for_many_packets(void **state)
 }
 
 /* Tags have 15 bits: among so many flows in two sets some must meet another's tag, and only the key tells them apart. */
+/* Flows that somebody who knows one key has aimed at a set are spread under another. */
+static void nobody_can_aim_without_the_key(void **state)
+{
+	enum { SLOTS = 4096, SETS = SLOTS / FLOW_WAYS, AIMED = 64 };
+	static struct flow_packet aimed[AIMED];
+	struct model m = {.opened = 0};
+	struct flow_sink sink = {.opened = opened, .emit = emit, .ctx = &m};
+	unsigned in_set[SETS] = {0}, n = 0;
+	struct flow_table *t;
+
+	(void)state;
+	assert_int_equal(flow_table_new(&t, SLOTS, WINDOW_S, (uint64_t[]){1, 2}, false, &sink), 0);
+	for (uint32_t i = 0; n < AIMED; i++) {
+		struct decoded d = packet_of(1, false);
+
+		memcpy(d.dst.b, &i, sizeof i);
+		flow_prepare(&d, 0, 0, 0, &aimed[n]);
+		flow_locate(t, &aimed[n], 1);
+		n += aimed[n].guess / FLOW_WAYS == 0;
+	}
+	flow_table_free(t);
+	assert_int_equal(flow_table_new(&t, SLOTS, WINDOW_S, (uint64_t[]){1, 3}, false, &sink), 0);
+	flow_locate(t, aimed, AIMED);
+	for (unsigned i = 0; i < AIMED; i++)
+		assert_true(++in_set[aimed[i].guess / FLOW_WAYS] <= 4);
+	flow_table_free(t);
+}
+
 static void flows_that_differ_in_a_port_are_two(void **state)
 {
 	struct model m = {.emitted = 0};
@@ -515,6 +543,7 @@ int main(void)
 		cmocka_unit_test(records_come_in_the_order_of_first_packets),
 		cmocka_unit_test(an_update_emits_a_stale_entry_first),
 		cmocka_unit_test(a_frame_may_stand_for_many_packets),
+		cmocka_unit_test(nobody_can_aim_without_the_key),
 		cmocka_unit_test(flows_that_differ_in_a_port_are_two),
 		cmocka_unit_test(the_initiator_is_who_began),
 		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
