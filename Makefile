@@ -63,13 +63,13 @@ sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
-sensor-$(CONFIG_LOOP) += platform/loop sensor/session_loop
+sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
 sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write sensor/spool sensor/uplink sensor/session_stream
 
 ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
-collector-y := $(base-y) $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
-	       platform/loop platform/tls platform/tls_config $(addprefix collector/,main confine revoked ingest console)
+collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
+	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
 analyst-y := $(base-y) $(ledger-y) $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) proto/flowrec_json proto/flowrec_parse \
 	     $(addprefix analyst/,main query records summary findings pki)
 

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "collector/canary.h"
 #include "collector/confine.h"
 #include "collector/console.h"
 #include "collector/ingest.h"
@@ -22,7 +23,7 @@
 #include "platform/tls.h"
 
 struct options {
-	char *store, *listen, *ca, *cert, *key, *crl, *config;
+	char *store, *listen, *ca, *cert, *key, *crl, *canary, *config;
 	uint64_t commit_ms, seal_s, segment_s, retain_days, retain_mib, user_id;
 	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 };
@@ -64,6 +65,11 @@ static const struct setting table[] = {
 	 .help = "List of revoked certificates, made by `flowproof pki revoke` (PEM). Read again "
 		 "at "
 		 "SIGHUP: who is on it is cut off."},
+	{.name = "canary",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(canary),
+	 .arg = "ADDR:PORT",
+	 .help = "UDP address and port at which sensors' canaries are sent back (their --canary)."},
 	{.name = "config",
 	 .letter = 'c',
 	 .kind = SETTING_FILE,
@@ -177,6 +183,8 @@ struct collector {
 	struct console *console;
 	struct ingest *ingest;
 	struct revoked *revoked;
+	struct canary_port *canary;
+	struct endpoint canary_at;
 	struct loop_watch *signals[3];
 };
 
@@ -229,6 +237,8 @@ static int prepare(struct collector *c, struct endpoint *ret_at, struct err *err
 	rc = endpoint_parse(o->listen, ret_at, &why);
 	if (rc < 0)
 		return err_set(err, ERR_USAGE, "--listen: %s", why.text);
+	if (o->canary && endpoint_parse(o->canary, &c->canary_at, &why) < 0)
+		return err_set(err, ERR_USAGE, "--canary: %s", why.text);
 	rc = tls_config_new(&c->tls, TLS_SERVER, o->ca, o->cert, o->key, err);
 	if (rc < 0)
 		return rc;
@@ -285,6 +295,20 @@ static void raise_file_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* without it fewer sensors fit: accept() tells */
+}
+
+static int open_canary_port(struct collector *c, struct err *err)
+{
+	char text[ADDR_ENDPOINT_TEXT];
+	struct endpoint at;
+	int rc;
+
+	if (!c->options.canary)
+		return 0;
+	rc = canary_port_open(&c->canary, c->loop, &c->canary_at, &at, err);
+	if (rc == 0)
+		log_info("collector", "canaries are sent back at %s", endpoint_text(text, &at));
+	return rc;
 }
 
 static void stopped(void *ctx)
@@ -410,6 +434,9 @@ static int start(struct collector *c, struct err *err)
 	config.ledger = c->ledger;
 	config.tls = c->tls;
 	config.sink_ctx = c->console;
+	rc = open_canary_port(c, err);
+	if (rc < 0)
+		return rc;
 	rc = ingest_start(&c->ingest, &config, err);
 	if (rc < 0)
 		return rc;
@@ -466,6 +493,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof c.signals / sizeof c.signals[0]; i++)
 		loop_watch_free(c.signals[i]);
 	revoked_close(c.revoked);
+	canary_port_close(c.canary);
 	tls_config_free(c.tls);
 	loop_free(c.loop);
 	settings_free(table, SETTINGS, &c.options);

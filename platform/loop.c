@@ -9,12 +9,10 @@
 #include "platform/loop.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -22,6 +20,7 @@
 #include <event2/event.h>
 
 #include "platform/log.h"
+#include "platform/socket.h"
 
 enum {
 	LOOP_INPUT_MAX = 64 * 1024, /* unread input kept for a stream */
@@ -212,43 +211,7 @@ void loop_watch_free(struct loop_watch *watch)
 	free(watch);
 }
 
-/* ---- socket addresses ---- */
-
-union socket_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t address_from_endpoint(union socket_address *sa, const struct endpoint *ep)
-{
-	memset(sa, 0, sizeof(*sa));
-	if (ep->family == 6) {
-		sa->v6.sin6_family = AF_INET6;
-		sa->v6.sin6_port = htons(ep->port);
-		memcpy(&sa->v6.sin6_addr, ep->addr.b, 16);
-		return sizeof(sa->v6);
-	}
-	sa->v4.sin_family = AF_INET;
-	sa->v4.sin_port = htons(ep->port);
-	memcpy(&sa->v4.sin_addr, ep->addr.b, 4);
-	return sizeof(sa->v4);
-}
-
-static struct endpoint endpoint_from_address(const union socket_address *sa)
-{
-	struct endpoint ep = {.family = 4};
-
-	if (sa->any.sa_family == AF_INET6) {
-		ep.family = 6;
-		ep.port = ntohs(sa->v6.sin6_port);
-		memcpy(ep.addr.b, &sa->v6.sin6_addr, 16);
-	} else {
-		ep.port = ntohs(sa->v4.sin_port);
-		memcpy(ep.addr.b, &sa->v4.sin_addr, 4);
-	}
-	return ep;
-}
+/* ---- sockets ---- */
 
 static int socket_open(const struct endpoint *ep)
 {
@@ -340,7 +303,7 @@ int loop_connect(struct loop_stream **ret, struct loop *loop, const struct endpo
 				   .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
 	char text[ADDR_ENDPOINT_TEXT];
 	union socket_address sa;
-	socklen_t len = address_from_endpoint(&sa, peer);
+	socklen_t len = socket_address_of(&sa, peer);
 	struct loop_stream *stream;
 	int fd = socket_open(peer);
 	int rc;
@@ -455,7 +418,7 @@ static void listener_readable(evutil_socket_t at, short what, void *arg)
 
 	(void)what;
 	if (fd >= 0) {
-		peer = endpoint_from_address(&sa);
+		peer = socket_endpoint(&sa);
 		listener->accepted(listener->ctx, fd, &peer);
 		return;
 	}
@@ -473,7 +436,7 @@ int loop_listen(struct loop_listener **ret, struct loop *loop, const struct endp
 {
 	char text[ADDR_ENDPOINT_TEXT];
 	union socket_address sa;
-	socklen_t len = address_from_endpoint(&sa, at);
+	socklen_t len = socket_address_of(&sa, at);
 	struct loop_listener *listener = malloc(sizeof(*listener));
 	int rc;
 
@@ -487,7 +450,7 @@ int loop_listen(struct loop_listener **ret, struct loop *loop, const struct endp
 		rc = err_errno(err, "cannot listen at %s", endpoint_text(text, at));
 		goto out;
 	}
-	listener->at = endpoint_from_address(&sa);
+	listener->at = socket_endpoint(&sa);
 	listener->readable = event_new(loop->base, listener->fd, EV_READ | EV_PERSIST,
 				       listener_readable, listener);
 	if (!listener->readable || event_add(listener->readable, NULL) != 0 ||

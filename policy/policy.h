@@ -4,7 +4,7 @@
  *
  * A policy is a text of one rule a line (flowproof-policy(5)); the first rule that matches a flow
  * decides. A policy does not change once it was read. Nothing here keeps state between flows, reads
- * a clock or resolves a name; what the words subnet, local, collector and resolver stand for comes
+ * a clock or resolves a name; what the words subnet, local, collector, canary and resolver stand for comes
  * in with each question.
  */
 #pragma once
@@ -61,7 +61,9 @@ struct policy_context {
 	size_t n_subnets;
 	const struct endpoint *collectors;
 	size_t n_collectors;
-	const struct cidr *resolvers; /* DNS resolvers; an address alone is a /32 or /128 */
+	const struct endpoint *canary; /* the collector's canary port */
+	size_t n_canary;               /* 0 or 1 */
+	const struct cidr *resolvers;  /* DNS resolvers; an address alone is a /32 or /128 */
 	size_t n_resolvers;
 };
 

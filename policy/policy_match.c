@@ -17,14 +17,12 @@ static bool in_list(const struct cidr *list, size_t n, const struct policy_query
 	return false;
 }
 
-static bool is_collector(const struct policy_context *context, const struct policy_query *q)
+static bool in_endpoints(const struct endpoint *list, size_t n, const struct policy_query *q)
 {
-	for (size_t i = 0; i < context->n_collectors; i++) {
-		const struct endpoint *ep = &context->collectors[i];
-
-		if (ep->family == q->family &&
-		    memcmp(&ep->addr, &q->remote, sizeof q->remote) == 0 &&
-		    (!q->has_ports || ep->port == q->port))
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].family == q->family &&
+		    memcmp(&list[i].addr, &q->remote, sizeof q->remote) == 0 &&
+		    (!q->has_ports || list[i].port == q->port))
 			return true;
 	}
 	return false;
@@ -49,7 +47,9 @@ static bool place_matches(const struct policy_place *place, const struct policy_
 	case POLICY_PLACE_ANY: return true;
 	case POLICY_PLACE_SUBNET: return in_list(context->subnets, context->n_subnets, q);
 	case POLICY_PLACE_LOCAL: return in_list(context->local, context->n_local, q);
-	case POLICY_PLACE_COLLECTOR: return is_collector(context, q);
+	case POLICY_PLACE_COLLECTOR:
+		return in_endpoints(context->collectors, context->n_collectors, q);
+	case POLICY_PLACE_CANARY: return in_endpoints(context->canary, context->n_canary, q);
 	case POLICY_PLACE_RESOLVER: return in_list(context->resolvers, context->n_resolvers, q);
 	case POLICY_PLACE_LINK: return is_link(q);
 	}

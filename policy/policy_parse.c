@@ -321,9 +321,10 @@ static int parse_place(const struct parser *s, const struct policy_rule *rule,
 	static const struct {
 		const char *name;
 		enum policy_place_kind kind;
-	} names[] = {{"any", POLICY_PLACE_ANY},     {"subnet", POLICY_PLACE_SUBNET},
-		     {"local", POLICY_PLACE_LOCAL}, {"collector", POLICY_PLACE_COLLECTOR},
-		     {"link", POLICY_PLACE_LINK},   {"resolver", POLICY_PLACE_RESOLVER}};
+	} names[] = {{"any", POLICY_PLACE_ANY},      {"subnet", POLICY_PLACE_SUBNET},
+		     {"local", POLICY_PLACE_LOCAL},  {"collector", POLICY_PLACE_COLLECTOR},
+		     {"link", POLICY_PLACE_LINK},    {"resolver", POLICY_PLACE_RESOLVER},
+		     {"canary", POLICY_PLACE_CANARY}};
 	const struct token *token = &s->token;
 	char word[WORD_TEXT], text[SHOWN_TEXT];
 	struct err why;
@@ -336,7 +337,7 @@ static int parse_place(const struct parser *s, const struct policy_rule *rule,
 		if (is_word(token, names[i].name))
 			ret->kind = names[i].kind;
 	}
-	if (ret->kind == POLICY_PLACE_COLLECTOR && !rule->out)
+	if ((ret->kind == POLICY_PLACE_COLLECTOR || ret->kind == POLICY_PLACE_CANARY) && !rule->out)
 		return fail(s, "the collector never calls this machine; write its address after "
 			       "from if it may");
 	if (ret->kind != POLICY_PLACE_CIDR)
@@ -349,7 +350,7 @@ static int parse_place(const struct parser *s, const struct policy_rule *rule,
 		return fail(s,
 			    "unknown place %s; allowed are addresses, prefixes, any, subnet, "
 			    "local, collector, "
-			    "resolver and link",
+			    "canary, resolver and link",
 			    shown(token, text));
 	if (cidr_parse(word, &ret->cidr, &why) < 0)
 		return fail(s, "%s", why.text);

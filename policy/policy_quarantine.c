@@ -27,6 +27,8 @@ static const char quarantine[] =
 	"\n"
 	"# The sensor's own connection to its collector: address and port as given with -s.\n"
 	"expect collector as \"collector\"\n"
+	"# Its canaries: datagrams at random times that the capture has to see (--canary).\n"
+	"expect out udp to canary as \"canary\"\n"
 	"\n"
 	"# An address for this machine. Without it there is no network, and nothing to see.\n"
 	"expect out udp 67 to 255.255.255.255, subnet as \"dhcp-request\"\n"

@@ -224,6 +224,7 @@ def main():
                 c.stop().expect(0)
         wrong_collectors(tap, w)
         revocation(tap, w)
+        canary_port(tap, w)
         with tap.case("the ledger can be read after all that"):
             check(w.stored("i-good") and w.stored("i-late"), "no records")
     tap.done()
@@ -295,6 +296,31 @@ def revocation(tap, w):
                 goes_on(late, stream)
                 for s in (early, late):
                     c.wait_for(rf"i-raw connects.*{re.escape(s.getsockname()[0])}:{s.getsockname()[1]}", "err")
+        c.stop().expect(0)
+
+
+def canary_port(tap, w):
+    """proto/canary.h draws the datagram."""
+    def datagram(kind, size, head=b"fpcanary", rest=b"\0" * 7):
+        return (head + kind + rest + os.urandom(16) + (1).to_bytes(8, "big")).ljust(size, b"x")
+
+    with collector(w.store, LISTEN, [*w.pki.options("collector"), "--canary", "127.0.0.1:0"]) as c:
+        address = c.wait_for(r"canaries are sent back at 127\.0\.0\.1:(\d+)", "err")[0][1]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.connect(("127.0.0.1", int(address)))
+            s.settimeout(20)
+            with tap.case("the canary port sends canaries of every length back, as answers"):
+                for size in (40, 41, 599, 600):
+                    sent = datagram(b"q", size)
+                    s.send(sent)
+                    equal(s.recv(2000), sent[:8] + b"a" + sent[9:], f"answer to {size} bytes")
+            with tap.case("the canary port answers nothing else"):
+                for bad in (datagram(b"a", 40), datagram(b"x", 40), datagram(b"q", 601), datagram(b"q", 40)[:39], b"",
+                            datagram(b"q", 40, head=b"fpCANARY"), datagram(b"q", 40, rest=b"\0" * 6 + b"\1")):
+                    s.send(bad)
+                last = datagram(b"q", 77)
+                s.send(last)  # in order: what comes back first is the answer to this one
+                equal(s.recv(2000), last[:8] + b"a" + last[9:], "the first answer")
         c.stop().expect(0)
 
 

@@ -46,6 +46,8 @@ unit-sensor/test_window := sensor/window
 unit += sensor/test_account
 unit-sensor/test_account := sensor/account sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6 proto/chain \
 	platform/crypto platform/err
+unit += sensor/test_canary
+unit-sensor/test_canary := sensor/canary proto/canary
 unit += sensor/test_alert
 unit-sensor/test_alert := sensor/alert
 unit += sensor/test_spool
@@ -60,7 +62,7 @@ unit += evidence/test_findings
 unit-evidence/test_findings := evidence/findings proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock \
 	platform/err
 unit += platform/test_loop
-unit-platform/test_loop := platform/loop platform/addr platform/log platform/clock platform/err
+unit-platform/test_loop := platform/loop platform/socket platform/addr platform/log platform/clock platform/err
 unit += platform/test_crypto
 unit-platform/test_crypto := platform/crypto
 unit += platform/test_crypto_cert
@@ -68,7 +70,7 @@ unit-platform/test_crypto_cert := platform/crypto_crl platform/crypto_cert platf
 unit += platform/test_crypto_sign
 unit-platform/test_crypto_sign := platform/crypto_sign platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/err
 unit += platform/test_tls
-unit-platform/test_tls := platform/tls platform/tls_config platform/loop platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/addr \
+unit-platform/test_tls := platform/tls platform/tls_config platform/loop platform/socket platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/file platform/addr \
 	platform/log platform/clock platform/err
 unit += analyst/test_pki
 unit-analyst/test_pki := analyst/pki platform/crypto_crl platform/crypto_cert platform/crypto_issuer platform/crypto_pem platform/crypto platform/settings platform/file platform/clock \
@@ -79,7 +81,7 @@ unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/fields proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
 unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write \
-	platform/tls platform/tls_config platform/loop platform/crypto_cert platform/crypto_issuer platform/addr
+	platform/tls platform/tls_config platform/loop platform/socket platform/crypto_cert platform/crypto_issuer platform/addr
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err
 unit += proto/test_flowrec_parse

@@ -34,7 +34,7 @@ static struct endpoint endpoint(const char *text)
 /* The machine of all tests here. */
 struct place {
 	struct cidr local[2], subnets[2], resolvers[2];
-	struct endpoint collectors[2];
+	struct endpoint collectors[2], canary;
 	struct policy_context context;
 };
 
@@ -48,6 +48,7 @@ static void place_init(struct place *p)
 	p->resolvers[1] = cidr("2001:db8::2");
 	p->collectors[0] = endpoint("10.0.0.9:4739");
 	p->collectors[1] = endpoint("[2001:db8::9]:4740");
+	p->canary = endpoint("10.0.0.9:4799");
 	p->context = (struct policy_context){
 		.local = p->local,
 		.n_local = 2,
@@ -55,6 +56,8 @@ static void place_init(struct place *p)
 		.n_subnets = 2,
 		.collectors = p->collectors,
 		.n_collectors = 2,
+		.canary = &p->canary,
+		.n_canary = 1,
 		.resolvers = p->resolvers,
 		.n_resolvers = 2,
 	};
@@ -217,26 +220,28 @@ static void test_quarantine(void **state)
 {
 	static const struct row rows[] = {
 		{OUT, "10.0.0.9", 6, 4739, FLOWREC_EXPECTED, 1},
-		{OUT, "255.255.255.255", 17, 67, FLOWREC_EXPECTED, 2},
-		{OUT, "10.0.0.1", 17, 67, FLOWREC_EXPECTED, 2},
+		{OUT, "10.0.0.9", 17, 4799, FLOWREC_EXPECTED, 2},
+		{OUT, "10.0.0.9", 17, 4739, FLOWREC_UNEXPECTED_EGRESS, 0},
+		{OUT, "255.255.255.255", 17, 67, FLOWREC_EXPECTED, 3},
+		{OUT, "10.0.0.1", 17, 67, FLOWREC_EXPECTED, 3},
 		{OUT, "10.0.1.1", 17, 67, FLOWREC_UNEXPECTED_EGRESS, 0},
-		{IN, "10.0.0.1", 17, 68, FLOWREC_EXPECTED, 3},
-		{OUT, "ff02::1:2", 17, 547, FLOWREC_EXPECTED, 4},
-		{IN, "fe80::1", 17, 546, FLOWREC_EXPECTED, 5},
-		{OUT, "169.254.169.123", 17, 123, FLOWREC_EXPECTED, 6},
-		{OUT, "fd00:ec2::123", 17, 123, FLOWREC_EXPECTED, 6},
+		{IN, "10.0.0.1", 17, 68, FLOWREC_EXPECTED, 4},
+		{OUT, "ff02::1:2", 17, 547, FLOWREC_EXPECTED, 5},
+		{IN, "fe80::1", 17, 546, FLOWREC_EXPECTED, 6},
+		{OUT, "169.254.169.123", 17, 123, FLOWREC_EXPECTED, 7},
+		{OUT, "fd00:ec2::123", 17, 123, FLOWREC_EXPECTED, 7},
 		{OUT, "192.0.2.123", 17, 123, FLOWREC_UNEXPECTED_EGRESS, 0},
-		{OUT, "ff02::16", 58, NO_PORT, FLOWREC_WATCHED, 7},
-		{OUT, "fe80::1", 58, NO_PORT, FLOWREC_WATCHED, 7},
+		{OUT, "ff02::16", 58, NO_PORT, FLOWREC_WATCHED, 8},
+		{OUT, "fe80::1", 58, NO_PORT, FLOWREC_WATCHED, 8},
 		{OUT, "2001:4860:4860::8888", 58, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
-		{IN, "fe80::1", 58, NO_PORT, FLOWREC_WATCHED, 8},
-		{OUT, "224.0.0.22", 2, NO_PORT, FLOWREC_WATCHED, 9},
-		{OUT, "10.0.0.2", 17, 53, FLOWREC_WATCHED, 10},
-		{OUT, "169.254.169.253", 6, 53, FLOWREC_WATCHED, 10},
-		{OUT, "fd00:ec2::253", 17, 53, FLOWREC_WATCHED, 10},
+		{IN, "fe80::1", 58, NO_PORT, FLOWREC_WATCHED, 9},
+		{OUT, "224.0.0.22", 2, NO_PORT, FLOWREC_WATCHED, 10},
+		{OUT, "10.0.0.2", 17, 53, FLOWREC_WATCHED, 11},
+		{OUT, "169.254.169.253", 6, 53, FLOWREC_WATCHED, 11},
+		{OUT, "fd00:ec2::253", 17, 53, FLOWREC_WATCHED, 11},
 		{OUT, "8.8.8.8", 17, 53, FLOWREC_UNEXPECTED_EGRESS, 0},
-		{OUT, "169.254.169.254", 6, 80, FLOWREC_WATCHED, 11},
-		{OUT, "fd00:ec2::254", 6, 80, FLOWREC_WATCHED, 11},
+		{OUT, "169.254.169.254", 6, 80, FLOWREC_WATCHED, 12},
+		{OUT, "fd00:ec2::254", 6, 80, FLOWREC_WATCHED, 12},
 		{OUT, "169.254.169.254", 6, 443, FLOWREC_UNEXPECTED_EGRESS, 0},
 		{OUT, "192.0.2.1", 1, NO_PORT, FLOWREC_UNEXPECTED_EGRESS, 0},
 		{BOTH, "10.0.0.5", 6, 80, FLOWREC_UNEXPECTED_EGRESS, 0},
@@ -264,7 +269,8 @@ struct model_rule {
 	bool has[4]; /* of protocols[] */
 	unsigned int n_ports, low[3], high[3];
 	unsigned int n_places;
-	char kind[3]; /* a any, s subnet, l local, c collector, r resolver, k link, 4, 6 prefix */
+	char kind
+		[3]; /* a any, s subnet, l local, c collector, r resolver, k link, y canary, 4, 6 prefix */
 	unsigned int base[3], bits[3]; /* bits: of the last five */
 };
 
@@ -287,7 +293,7 @@ static void model_make(struct model_rule *m, uint64_t *seed)
 	}
 	m->n_places = 1 + pick(seed, 3);
 	for (unsigned int i = 0; i < m->n_places; i++) {
-		m->kind[i] = "aslrk44446666c"[pick(seed, m->out ? 14 : 13)];
+		m->kind[i] = "aslrk44446666cy"[pick(seed, m->out ? 15 : 13)];
 		m->bits[i] = pick(seed, 6);
 		m->base[i] = pick(seed, HOSTS) >> (5 - m->bits[i]) << (5 - m->bits[i]);
 	}
@@ -319,6 +325,7 @@ static void model_write(const struct model_rule *m, FILE *out)
 		case 'r': (void)fputs("resolver", out); break;
 		case 'k': (void)fputs("link", out); break;
 		case 'c': (void)fputs("collector", out); break;
+		case 'y': (void)fputs("canary", out); break;
 		case '4': (void)fprintf(out, "10.0.0.%u/%u", m->base[i], 27 + m->bits[i]); break;
 		default: (void)fprintf(out, "2001:db8::%x/%u", m->base[i], 123 + m->bits[i]); break;
 		}
@@ -336,6 +343,7 @@ static bool model_place(const struct model_rule *m, unsigned int i, unsigned int
 	case 'r': return host == 2;
 	case 'k': return host == LINK_HOST;
 	case 'c': return host == 9 && (port < 0 || port == (family == 4 ? 4739 : 4740));
+	case 'y': return host == 9 && family == 4 && (port < 0 || port == 4799);
 	default:
 		return family == (unsigned int)(m->kind[i] - '0') && host < HOSTS &&
 		       host >= m->base[i] && host < m->base[i] + (1U << (5 - m->bits[i]));
