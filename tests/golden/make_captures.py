@@ -381,6 +381,11 @@ def fragments():
         packet = frame(t, A6, B6, 44, head + part, 40 + 8 + len(part))
         ports = {"sport": 333, "dport": 444} if offset == 0 else {}
         p.append(packet._replace(what=packet.what._replace(proto=UDP, **ports)))
+    # The least offset that there is: what looks like ports is none. And a datagram of one fragment: the ports are there.
+    for offset, more in ((8, 0), (8, 1), (0, 0)):
+        packet = frame(t, A6, B6, 44, struct.pack(">BBHI", UDP, 0, offset | more, 6) + udp(555, 666, b"s" * 24), 40 + 8 + 32)
+        ports = {"sport": 555, "dport": 666} if offset == 0 else {}
+        p.append(packet._replace(what=packet.what._replace(proto=UDP, **ports)))
     return p
 
 

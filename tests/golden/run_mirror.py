@@ -80,7 +80,7 @@ def mixed():
     # The target's own traffic: other ports, other protocols, no VNI, too short for VXLAN, a later fragment of the outer datagram.
     frames += [own(p) for p in make.connection(t, make.C, TARGET, 50000, 22, [10], [20])] + [own(make.arp(t))]
     frames += [("file", mirrored(WEB, once, dport=4788)[1]._replace(what=make.Count(SOURCE, TARGET, 61000, 4788, 17, outer_size(once), 0)))]
-    for data, sport, dport in ((vxlan(WEB, once.data, flags=0), 9, 4789), (vxlan(WEB, once.data), 4789, 9), (b"\x08" * 7, 9, 4789)):
+    for data, sport, dport in ((vxlan(WEB, once.data, flags=0xf7), 9, 4789), (vxlan(WEB, once.data), 4789, 9), (b"\x08" * 7, 9, 4789)):
         frames += [own(make.frame(t, SOURCE, TARGET, make.UDP, make.udp(sport, dport, data), 20 + 8 + len(data), sport, dport))]
     frames += [own(make.frame(t, SOURCE, TARGET, make.UDP, vxlan(WEB, once.data), 20 + 8 + len(once.data), fragment=1480))]
     # Cut by the capture within the VXLAN header, behind it, and within the inner headers.
