@@ -12,10 +12,22 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-8s %s\n' $(1) $(2))
 
 VERSION := 0.1.0
-SOURCE := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+SOURCE ?= $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+SOURCE := $(SOURCE)
+
+# ---- processors --------------------------------------------------------------------------------------
+# The static sensor is built in $(O)/TRIPLET by a make of its own, in which STATIC is the triplet.
+MACHINE := $(shell uname -m)
+TRIPLET-arm64 := aarch64-linux-gnu
+TRIPLET-armhf := arm-linux-gnueabihf
+TRIPLET-mips := mips-linux-gnu
+TRIPLET := $(if $(CROSS),$(TRIPLET-$(CROSS)),$(MACHINE)-linux-gnu)
+ifeq ($(TRIPLET),)
+$(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
+endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check deps-static static test-static test-cross run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -33,7 +45,7 @@ $(KCONFIG_CONFIG):
 	$(Q)$(PY3) -m alldefconfig Kconfig >/dev/null
 
 # genconfig leaves unchanged files untouched: without the touch this rule would run at every make.
-$(O)/auto.conf $(O)/autoconf.h &: $(KCONFIG_CONFIG) $(KCONFIG_FILES) scripts/kconfig-strict.py
+$(O)/auto.conf $(O)/autoconf.h &: $(KCONFIG_CONFIG) $(KCONFIG_FILES) $(wildcard configs/*_defconfig) scripts/kconfig-strict.py
 	@mkdir -p $(O)
 	$(Q)$(PY3) scripts/kconfig-strict.py Kconfig $(KCONFIG_CONFIG) $(O)/auto.conf $(O)/autoconf.h
 
@@ -49,7 +61,7 @@ savedefconfig:
 # Which program needs which folder follows the layers: platform < proto < policy < sensor;
 # policy < evidence < collector, analyst (scripts/check-layers holds the includes to it).
 # NAME-y: always, or when its option is on (the Kconfig files say which that are).
-base-y := $(addprefix platform/,err text addr log clock file json settings crypto) \
+base-y := $(addprefix platform/,err text addr log clock file json settings crypto version) \
 	  $(addprefix proto/,fields flowrec flowrec_text wire chain flowproof.pb-c) \
 	  $(addprefix policy/,policy_parse policy_match policy_quarantine)
 sandbox-y := $(addprefix platform/,sandbox sandbox_selftest)
@@ -65,6 +77,9 @@ sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
 sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write sensor/spool sensor/uplink sensor/session_stream
+
+# With neither resolver nor host files: only where the C library is linked in.
+sensor-$(if $(STATIC),y) += platform/unresolved
 
 ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
@@ -82,6 +97,8 @@ programs-$(CONFIG_SENSOR) := flowproof-sensor
 programs-$(CONFIG_COLLECTOR) += flowproof-collector
 programs-$(CONFIG_ANALYST) += flowproof
 
+comma := ,
+
 # ---- flags -----------------------------------------------------------------------------------------
 CC ?= cc
 CFLAGS ?= -O2 -g
@@ -89,15 +106,25 @@ WARN := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla -Wst
 	-Wmissing-prototypes -Wcast-qual -Wcast-align -Wwrite-strings -Wformat=2 -Wswitch-enum \
 	-Wimplicit-fallthrough -Wnull-dereference -Wframe-larger-than=4096
 HARDEN := -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+ifdef STATIC
+DEPS := $(shell sh scripts/deps-static.sh path $(STATIC))
+CC := $(STATIC)-gcc -specs $(DEPS)/lib/musl-gcc.specs
+CFLAGS := -Os -g
+# Relocations packed, where the linker can: 23 KB on x86-64.
+RELR := $(if $(filter x86_64-%,$(STATIC)),-Wl$(comma)-z$(comma)pack-relative-relocs)
+# Nothing unwinds; and what a build says of itself must not depend on where it was made.
+HARDEN += -fno-asynchronous-unwind-tables -fno-unwind-tables -ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)/=
+CPPFLAGS += -DMBEDTLS_CONFIG_FILE='<mbedtls/flowproof_config.h>' $(if $(FULL),-DFLOWPROOF_MBEDTLS_FULL)
+endif
 ifndef SANITIZE
 HARDEN += -D_FORTIFY_SOURCE=2
 endif
 ifdef SANITIZE
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-CPPFLAGS += -I. -I$(O)/gen -include $(O)/autoconf.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFLOWPROOF_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -I$(O)/gen -include $(O)/autoconf.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) $(WERROR)
-ALL_LDFLAGS = -pie -Wl,--as-needed -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(SANFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = $(if $(STATIC),-static-pie -Wl$(comma)-z$(comma)text $(RELR) $(if $(FULL),-L$(DEPS)/lib/full),-pie) -Wl,--as-needed -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(SANFLAGS) $(LDFLAGS)
 LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
 LIBS_proto := -lprotobuf-c
 LIBS_sensor := -lpcap
@@ -108,7 +135,15 @@ LIBS = $(LIBS_sensor) $(LIBS_proto) $(LIBS_platform)
 programs: $(programs-y:%=$(O)/%)
 
 link = $(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^)
+ifdef STATIC
+# What is carried is stripped; what was not stays beside it, for a debugger.
+$(O)/flowproof-sensor: $(O)/flowproof-sensor.debug
+	$(call say,STRIP,$@)
+	$(Q)$(STATIC)-strip -s -R .comment -o $@ $<
+$(O)/flowproof-sensor.debug: $(sensor-objs)
+else
 $(O)/flowproof-sensor: $(sensor-objs)
+endif
 	$(call say,LINK,$@)
 	$(link) -Wl,-Map=$@.map $(LIBS_sensor) $(LIBS_proto) $(LIBS_platform)
 $(O)/flowproof-collector: $(collector-objs)
@@ -125,17 +160,31 @@ $(O)/%.o: %.c $(O)/autoconf.h
 
 # protoc-c's code is not held to our warnings.
 $(O)/gen/proto/flowproof.pb-c.c $(O)/gen/proto/flowproof.pb-c.h &: proto/flowproof.proto
-	@mkdir -p $(O)/gen
+	@mkdir -p $(@D)
 	$(call say,PROTOC,$<)
 	$(Q)protoc-c --c_out=$(O)/gen $<
 $(O)/proto/flowproof.pb-c.o: $(O)/gen/proto/flowproof.pb-c.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -I$(O)/gen -std=c11 -w $(HARDEN) $(SANFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -I$(O)/gen -std=c11 -w -DNDEBUG $(HARDEN) $(SANFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(patsubst %.c,$(O)/%.o,$(wildcard proto/*.c)): | $(O)/gen/proto/flowproof.pb-c.h
 
-# The version string names the source; only one object depends on it.
-$(O)/platform/version.o: FORCE
+# The CA's certificate as a C string, "" without one.
+CA_FILE := $(subst ",,$(CONFIG_TLS_CA_FILE))
+$(O)/gen/platform/ca_text.h: $(O)/autoconf.h $(CA_FILE)
+	@mkdir -p $(@D)
+	@{ echo 'static const char ca_text[] ='; $(if $(CA_FILE),sed 's/.*/"&\n"/' $(CA_FILE);) echo '"";'; } >$@
+$(O)/platform/crypto_pem.o: $(O)/gen/platform/ca_text.h
+
+# What --version says; only one object depends on it, and it changes only when it says something else.
+said = printf '\#define %s "%s"\n' $(1) "$(2)";
+$(O)/gen/platform/version_text.h: FORCE
+	@mkdir -p $(@D)
+	@{ $(call said,VERSION_NUMBER,$(VERSION)) $(call said,VERSION_SOURCE,$(SOURCE)) \
+	$(call said,VERSION_CONFIGURATION,$(subst ",,$(CONFIGURATION))) \
+	$(call said,VERSION_LIBRARIES,$(if $(STATIC),$$(paste -s -d $(comma) $(DEPS)/VERSIONS))) } >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(O)/platform/version.o: $(O)/gen/platform/version_text.h
 .PHONY: FORCE
 FORCE:
 
@@ -165,8 +214,25 @@ tests: programs $(unit-tests) $(fuzz-tests)
 
 # ---- size --------------------------------------------------------------------------------------------
 .PHONY: size
+ifdef CROSS
+size: static
+	$(Q)$(MAKE) --no-print-directory CROSS= O=$(O)/$(TRIPLET) STATIC=$(TRIPLET) size
+else
 size: $(O)/flowproof-sensor
 	$(Q)$(PY3) scripts/budget.py $(O) $(KCONFIG_CONFIG) $(STATIC)
+endif
+
+# ---- static ------------------------------------------------------------------------------------------
+# In build/ too, for this machine: older than any object there, so that the next `make` links the other one again.
+.PHONY: deps-static static
+deps-static:
+	@sh scripts/deps.sh build static $(CROSS)
+	@sh scripts/deps-static.sh build $(TRIPLET)
+static: deps-static
+	$(Q)$(MAKE) --no-print-directory CROSS= O=$(O)/$(TRIPLET) STATIC=$(TRIPLET) $(O)/$(TRIPLET)/flowproof-sensor
+ifeq ($(CROSS),)
+	$(Q)cp $(O)/$(TRIPLET)/flowproof-sensor $(O)/flowproof-sensor && touch -d @1 $(O)/flowproof-sensor
+endif
 
 # ---- benchmark and fuzzing: never part of the tests ---------------------------------------------------
 .PHONY: bench fuzz
@@ -244,4 +310,4 @@ help:
 #> make install         DESTDIR= PREFIX=/usr/local
 #> make clean, distclean
 
--include $(shell find $(O) -name '*.d' -not -path '$(O)/sanitize/*' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' -not -path '$(O)/sanitize/*' -not -path '$(O)/*-linux-*' 2>/dev/null)

@@ -8,6 +8,7 @@
 #include "analyst/findings.h"
 #include "analyst/pki.h"
 #include "analyst/records.h"
+#include "platform/version.h"
 
 /* In the order of the path. Each function gets its own name as argv[0] and returns the exit status.
  */
@@ -39,7 +40,7 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? 0 : 3;
 	}
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-		puts("flowproof " FLOWPROOF_VERSION);
+		version_print("flowproof", stdout);
 		return fflush(stdout) == 0 ? 0 : 3;
 	}
 	for (size_t i = 0; i < COMMANDS; i++) {

@@ -21,6 +21,7 @@
 #include "platform/loop.h"
 #include "platform/settings.h"
 #include "platform/tls.h"
+#include "platform/version.h"
 
 struct options {
 	char *store, *listen, *ca, *cert, *key, *crl, *canary, *config;
@@ -475,7 +476,7 @@ int main(int argc, char **argv)
 	if (rc == 0 && c.options.help)
 		print_help();
 	else if (rc == 0 && c.options.version)
-		puts("flowproof-collector " FLOWPROOF_VERSION);
+		version_print("flowproof-collector", stdout);
 	else if (rc == 0 && c.options.self_test) {
 		struct sandbox want;
 

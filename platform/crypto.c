@@ -6,9 +6,12 @@
 #include "platform/crypto.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <mbedtls/sha256.h>
 #include <mbedtls/version.h>
@@ -18,6 +21,9 @@
 #	define sha256_update mbedtls_sha256_update_ret
 #	define sha256_finish mbedtls_sha256_finish_ret
 #else
+#	if defined(MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG)
+#		include <psa/crypto.h>
+#	endif
 #	define sha256_starts mbedtls_sha256_starts
 #	define sha256_update mbedtls_sha256_update
 #	define sha256_finish mbedtls_sha256_finish
@@ -97,6 +103,17 @@ const char *crypto_hex(char *out, const uint8_t *bytes, size_t len)
 	return out;
 }
 
+/* Kernels before 3.17 have no getrandom(2). The descriptor stays open: after the sandbox was entered
+ * none can be opened. */
+static ssize_t random_of_device(void *out, size_t len)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -1 : read(fd, out, len);
+}
+
 void crypto_random(void *out, size_t len)
 {
 	uint8_t *p = out;
@@ -105,12 +122,32 @@ void crypto_random(void *out, size_t len)
 
 	while (done < len) {
 		n = getrandom(&p[done], len - done, 0);
-		if (n > 0)
+		if (n < 0 && errno == ENOSYS)
+			n = random_of_device(&p[done], len - done);
+		if (n > 0) {
 			done += (size_t)n;
-		else if (errno != EINTR)
-			abort(); /* keys and nonces from anything less would look like working */
+		} else if (errno != EINTR) {
+			/* Keys and nonces from anything less would look like working. */
+			fputs("no random bytes: this kernel has no getrandom(2), and there is no "
+			      "/dev/urandom\n",
+			      stderr);
+			abort();
+		}
 	}
 }
+
+#if defined(MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG)
+/* mbedTLS' only source (platform/mbedtls_config.h). */
+psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context,
+					     uint8_t *output, size_t output_size,
+					     size_t *output_length)
+{
+	(void)context;
+	crypto_random(output, output_size);
+	*output_length = output_size;
+	return PSA_SUCCESS;
+}
+#endif
 
 bool crypto_name_ok(const char *name)
 {

@@ -26,8 +26,8 @@ void crypto_sha256_end(struct crypto_sha256 *ctx, uint8_t out[static SHA256_BYTE
 /* Lower-case hex of `len` bytes with NUL into `out` (2 * len + 1 bytes); returns `out`. */
 const char *crypto_hex(char *out, const uint8_t *bytes, size_t len);
 
-/* Bytes from getrandom(2). Waits for the kernel's pool at early boot; aborts if the kernel has
- * none. */
+/* Bytes from getrandom(2), or /dev/urandom where the kernel is older than 3.17. Waits for the kernel's
+ * pool at early boot (from 3.17 on); without any source it says so and aborts. */
 void crypto_random(void *out, size_t len);
 
 /* Names in certificates become folder names: 1 to 63 bytes of [A-Za-z0-9._-], the first neither '.'

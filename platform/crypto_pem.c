@@ -11,6 +11,7 @@
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crt.h>
 
+#include "platform/ca_text.h"
 #include "platform/crypto.h"
 #include "platform/file.h"
 
@@ -25,16 +26,17 @@ int crypto_pem_random(void *ctx, unsigned char *out, size_t len)
 
 int crypto_pem_cert(struct mbedtls_x509_crt *ret, const char *file, struct err *err)
 {
-	char *pem;
-	size_t len;
-	int rc = file_read_all(file, PEM_FILE_MAX, &pem, &len, err);
+	char *pem = NULL;
+	size_t len = sizeof ca_text - 1;
+	int rc = file ? file_read_all(file, PEM_FILE_MAX, &pem, &len, err) : 0;
 
 	if (rc != 0)
 		return rc;
-	rc = mbedtls_x509_crt_parse(ret, (const unsigned char *)pem, len + 1);
+	rc = mbedtls_x509_crt_parse(ret, (const unsigned char *)(pem ? pem : ca_text), len + 1);
 	free(pem);
 	if (rc != 0)
-		return err_set(err, ERR_TLS, "%s: no certificate in PEM form in it", file);
+		return err_set(err, ERR_TLS, "%s: no certificate in PEM form in it",
+			       file ? file : CRYPTO_PEM_BUILT_IN);
 	return 0;
 }
 

@@ -12,7 +12,10 @@
 struct mbedtls_x509_crt;
 struct mbedtls_pk_context;
 
-/* Both are initialised by the caller, and freed by him on failure too. */
+#define CRYPTO_PEM_BUILT_IN "the CA that was built in"
+
+/* Both are initialised by the caller, and freed by him on failure too. Without a `file` it is the
+ * certificate that was built in (TLS_CA_FILE of Kconfig). */
 int crypto_pem_cert(struct mbedtls_x509_crt *ret, const char *file, struct err *err);
 /* A private key without a password. */
 int crypto_pem_key(struct mbedtls_pk_context *ret, const char *file, struct err *err);

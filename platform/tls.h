@@ -51,7 +51,8 @@ struct tls_ops {
 };
 
 /* Reads the PEM files. The error names the file and what is wrong with it (unreadable, no
- * certificate in it, key does not belong to the certificate). */
+ * certificate in it, key does not belong to the certificate). Without a `ca_file` it is the CA that was
+ * built in (TLS_CA_FILE of Kconfig). */
 int tls_config_new(struct tls_config **ret, enum tls_role role, const char *ca_file,
 		   const char *cert_file, const char *key_file, struct err *err);
 /* After the last connection was freed or closed, before the loop is. */

@@ -149,7 +149,8 @@ int tls_config_new(struct tls_config **ret, enum tls_role role, const char *ca_f
 	if (rc == 0)
 		rc = crypto_pem_key(&config->key, key_file, err);
 	if (rc == 0)
-		rc = check_own(config, ca_file, cert_file, key_file, err);
+		rc = check_own(config, ca_file ? ca_file : CRYPTO_PEM_BUILT_IN, cert_file, key_file,
+			       err);
 	if (rc != 0)
 		goto out;
 	rc = set_up(config);

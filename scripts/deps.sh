@@ -5,6 +5,12 @@ set -eu
 
 build="gcc libc6-dev libpcap-dev libevent-dev libmbedtls-dev libprotobuf-c-dev protobuf-c-compiler python3 python3-kconfiglib"
 test="libcmocka-dev iproute2 iputils-ping openssl procps"
+# make static: the C library and the other libraries are built from source (scripts/deps-static.sh).
+static="gcc libc6-dev flex bison make dpkg-dev patch debian-archive-keyring python3-kconfiglib protobuf-c-compiler"
+armhf="gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross"
+arm64="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
+mips="gcc-mips-linux-gnu linux-libc-dev-mips-cross"
+emulate="qemu-user-static"
 check="clang clang-format cppcheck mandoc"
 
 missing=
@@ -13,7 +19,12 @@ for group in "$@"; do
 	build) packages=$build ;;
 	test) packages=$test ;;
 	check) packages=$check ;;
-	*) echo "deps.sh: no group '$group' (build, test, check)" >&2; exit 2 ;;
+	static) packages=$static ;;
+	armhf) packages=$armhf ;;
+	arm64) packages=$arm64 ;;
+	mips) packages=$mips ;;
+	emulate) packages=$emulate ;;
+	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate)" >&2; exit 2 ;;
 	esac
 	for p in $packages; do
 		[ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = "ii " ] || missing="$missing $p"

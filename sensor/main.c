@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "platform/log.h"
+#include "platform/version.h"
 #include "sensor/confine.h"
 #include "sensor/memory.h"
 #include "sensor/options.h"
@@ -26,7 +27,7 @@ int main(int argc, char **argv)
 	if (!rc && options.help) {
 		options_help(stdout);
 	} else if (!rc && options.version) {
-		puts("flowproof-sensor " FLOWPROOF_VERSION);
+		version_print("flowproof-sensor", stdout);
 	} else if (!rc && options.self_test) {
 		failed = confine_self_test(&options, stdout);
 	} else if (!rc) {

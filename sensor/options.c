@@ -14,6 +14,8 @@
 #define TEXT(x)    TEXT_OF(x)
 #define AT(member) offsetof(struct options, member)
 
+#define CA_BUILT_IN (sizeof CONFIG_TLS_CA_FILE > 1) /* Kconfig's text is not "" */
+
 /* What Kconfig leaves out is no setting: whoever gives it is told so at once. */
 static const struct setting table[] = {
 	{"read", 'r', SETTING_TEXT, AT(read), "FILE|-", NULL, 0, 0,
@@ -60,7 +62,9 @@ static const struct setting table[] = {
 	{"id", 0, SETTING_TEXT, AT(id), "ID", NULL, 0, 0,
 	 "Name of this sensor; its certificate must bear it."},
 #ifdef CONFIG_STREAM
-	{"ca", 0, SETTING_TEXT, AT(ca), "FILE", NULL, 0, 0, "Certificate of the CA."},
+	{"ca", 0, SETTING_TEXT, AT(ca), "FILE", NULL, 0, 0,
+	 CA_BUILT_IN ? "Certificate of the CA. Default: the one that was built in."
+		     : "Certificate of the CA."},
 	{"cert", 0, SETTING_TEXT, AT(cert), "FILE", NULL, 0, 0, "This sensor's certificate."},
 	{"key", 0, SETTING_TEXT, AT(key), "FILE", NULL, 0, 0, "Its key."},
 #endif
@@ -206,8 +210,9 @@ static int understand(struct options *o, struct err *err)
 		rc = options_understand_identity(o, err);
 	if (rc)
 		return rc;
-	if (o->collectors.n && (!o->id || !o->ca || !o->cert || !o->key))
-		return err_set(err, ERR_USAGE, "--collector needs --id, --ca, --cert and --key");
+	if (o->collectors.n && (!o->id || (!o->ca && !CA_BUILT_IN) || !o->cert || !o->key))
+		return err_set(err, ERR_USAGE, "--collector needs --id, %s--cert and --key",
+			       CA_BUILT_IN ? "" : "--ca, ");
 	if (o->id && !wire_sensor_id_ok(o->id))
 		return err_set(err, ERR_USAGE,
 			       "--id '%s': letters, digits, '.', '_' and '-', at most %d", o->id,

@@ -11,6 +11,7 @@
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/log.h"
+#include "platform/version.h"
 
 enum {
 	FLUSH_MS = 1000,     /* records wait at most so long for company */
@@ -67,7 +68,7 @@ static int fill_hello(struct session *s, struct err *err)
 	h->sensor = o->id;
 	crypto_random(h->stream, sizeof h->stream);
 	h->boot_id = s->identity.boot_id;
-	h->build = FLOWPROOF_VERSION;
+	h->build = version_build();
 	digest_of_options(o, h->config);
 	h->n_interfaces = s->n_interfaces;
 	memcpy(h->interfaces, s->texts, sizeof h->interfaces);
