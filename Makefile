@@ -27,7 +27,7 @@ $(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
 endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check deps-static static test-static test-cross run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check deps-static static static-all test-static test-cross run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -173,7 +173,7 @@ $(patsubst %.c,$(O)/%.o,$(wildcard proto/*.c)): | $(O)/gen/proto/flowproof.pb-c.
 CA_FILE := $(subst ",,$(CONFIG_TLS_CA_FILE))
 $(O)/gen/platform/ca_text.h: $(O)/autoconf.h $(CA_FILE)
 	@mkdir -p $(@D)
-	@{ echo 'static const char ca_text[] ='; $(if $(CA_FILE),sed 's/.*/"&\n"/' $(CA_FILE);) echo '"";'; } >$@
+	@{ echo 'static const char ca_text[] ='; $(if $(CA_FILE),sed 's/.*/"&\\n"/' $(CA_FILE);) echo '"";'; } >$@
 $(O)/platform/crypto_pem.o: $(O)/gen/platform/ca_text.h
 
 # What --version says; only one object depends on it, and it changes only when it says something else.
@@ -233,6 +233,22 @@ static: deps-static
 ifeq ($(CROSS),)
 	$(Q)cp $(O)/$(TRIPLET)/flowproof-sensor $(O)/flowproof-sensor && touch -d @1 $(O)/flowproof-sensor
 endif
+
+# The appliance's configuration beside the default one: the budgets are its.
+submake = $(MAKE) --no-print-directory CROSS= STATIC=$(1) O=$(O)/$(2) WERROR=-Werror
+NATIVE := $(MACHINE)-linux-gnu
+.PHONY: test-static static-all
+static-all:
+	@sh scripts/deps.sh build test static armhf emulate
+	@sh scripts/deps-static.sh build $(NATIVE) $(TRIPLET-armhf)
+	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config
+	$(Q)$(MAKE) --no-print-directory programs
+	+$(Q)for t in $(NATIVE) $(TRIPLET-armhf); do \
+		$(call submake,$$t,$$t) $(O)/$$t/flowproof-sensor && \
+		$(call submake,$$t,appliance/$$t) KCONFIG_CONFIG=$(O)/appliance/config $(O)/appliance/$$t/flowproof-sensor || exit 1; done
+	+$(Q)$(call submake,$(NATIVE),$(NATIVE)/full) FULL=1 programs
+test-static: static-all
+	$(Q)$(PY3) tests/run.py $(O) --suite tests/static/suite_static.py
 
 # ---- benchmark and fuzzing: never part of the tests ---------------------------------------------------
 .PHONY: bench fuzz

@@ -116,7 +116,7 @@ int file_read_at(int fd, void *out, size_t len, uint64_t offset)
 {
 	char *p = out;
 
-	if (offset > INT64_MAX - len)
+	if (offset > (uint64_t)INT64_MAX - len)
 		return -EOVERFLOW;
 	while (len > 0) {
 		ssize_t n = pread(fd, p, len, (off_t)offset);

@@ -69,6 +69,9 @@ int loop_new(struct loop **ret, struct err *err)
 	struct event_config *config = event_config_new();
 	struct loop *loop = calloc(1, sizeof(*loop));
 
+	/* The one variable that libevent heeds in spite of the flag: it would write to standard
+	 * error. */
+	(void)unsetenv("EVENT_SHOW_METHOD");
 	if (config && loop && event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV) == 0)
 		loop->base = event_base_new_with_config(config);
 	if (config)

@@ -12,18 +12,13 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${FLOWPROOF_CACHE:-${HOME:-/root}/.cache/flowproof}
 jobs=${JOBS:-$(nproc)}
 
-# What comes from where: trixie's has TLS 1.3 and the later fixes, bookworm's is what the other build uses. A package that the
-# first suite's mirror does not hand out is taken from bookworm.
-suites=trixie
-newer="musl libpcap mbedtls"
-same="libevent protobuf-c cmocka"
-
 say() { echo "deps-static: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 prefix() {
 	command -v "$1-gcc" >/dev/null || die "no compiler $1-gcc: make CROSS=... deps installs it"
-	hash=$(cat "$top/scripts/deps-static.sh" "$top/platform/mbedtls_config.h" | (cat && "$1-gcc" --version | head -n 1) | sha256sum | cut -c 1-12)
+	hash=$( (sed -n '/^# ---- the recipe/,$p' "$top/scripts/deps-static.sh" && cat "$top/platform/mbedtls_config.h" &&
+		"$1-gcc" --version | head -n 1) | sha256sum | cut -c 1-12)
 	echo "$cache/$1-$hash"
 }
 
@@ -36,6 +31,7 @@ apt_of() { # SUITE, then apt-get's arguments
 		mkdir -p "$state/etc/apt/sources.list.d" "$state/etc/apt/preferences.d" "$state/etc/apt/apt.conf.d" \
 			"$state/var/lib/apt/lists/partial" "$state/var/cache/apt/archives/partial" "$state/var/lib/dpkg"
 		: >"$state/var/lib/dpkg/status"
+		[ -n "$(apt-get indextargets 'Created-By: Packages')" ] || apt-get -qq update
 		apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN)' 'Created-By: Packages' | sort -u |
 			while read -r uri name origin; do
 				case $origin/$name in
@@ -57,11 +53,11 @@ command_apt() {
 	apt-get -o Dir="$state" -o Dir::State::status="$state/var/lib/dpkg/status" -o APT::Sandbox::User=root -o Acquire::Retries=3 "$@"
 }
 
-# Sources: $cache/src-HASH/NAME-VERSION/, one time stamp for all files, else autotools would be run again.
+# Sources: $cache/src-HASH/NAME/, one time stamp for all files, else autotools would be run again.
 fetch() {
 	sources=$cache/src-$(printf '%s' "$suites $newer $same" | sha256sum | cut -c 1-12)
 	[ ! -e "$sources/ready" ] || return 0
-	rm -rf "$sources" && mkdir -p "$sources/packed"
+	rm -rf "$sources" "$cache"/apt-* && mkdir -p "$sources/packed"
 	cd "$sources/packed"
 	for p in $newer $same; do
 		from=bookworm
@@ -91,6 +87,14 @@ log_of() { # NAME COMMAND...: its output is shown only when it fails
 	"$@" >"$work/$name.log" 2>&1 &
 	wait $! || { tail -n 30 "$work/$name.log" >&2; die "$T: $name does not build"; }
 }
+
+# ---- the recipe: its text, from here on, is part of the name of what it makes ----
+
+# What comes from where: trixie's has TLS 1.3 and the later fixes, bookworm's is what the other build uses. A package that the
+# first suite's mirror does not hand out is taken from bookworm.
+suites=trixie
+newer="musl libpcap mbedtls"
+same="libevent protobuf-c cmocka"
 
 build_musl() {
 	mkdir "$work/musl" && cd "$work/musl"

@@ -359,7 +359,7 @@ static uint64_t lanes_equal(uint64_t four, uint16_t tag)
 
 static struct set *set_of(const struct flow_table *t, const struct flow_packet *p)
 {
-	return t->sets + (p->hash & t->set_mask);
+	return t->sets + ((size_t)p->hash & t->set_mask);
 }
 
 static uint16_t tag_of(uint32_t hash)
@@ -386,7 +386,7 @@ static unsigned way_of(uint64_t bits)
 /* The slot of this key, SIZE_MAX if there is none. */
 static size_t find(const struct flow_table *t, const struct flow_packet *p)
 {
-	size_t first = (p->hash & t->set_mask) * FLOW_WAYS;
+	size_t first = ((size_t)p->hash & t->set_mask) * FLOW_WAYS;
 
 	for (uint64_t ways = fitting(set_of(t, p), tag_of(p->hash)); ways; ways &= ways - 1)
 		if (key_equal(&t->entries[first + way_of(ways)].key, &p->key))
@@ -405,7 +405,7 @@ void flow_locate(const struct flow_table *t, struct flow_packet *packets, size_t
 		unsigned way = ways ? way_of(ways) : victim(set_of(t, p), seen_at(t, p));
 		const char *entry;
 
-		p->guess = (uint32_t)((p->hash & t->set_mask) * FLOW_WAYS + way);
+		p->guess = (uint32_t)(((size_t)p->hash & t->set_mask) * FLOW_WAYS + way);
 		entry = (const char *)(t->entries + p->guess);
 		__builtin_prefetch(entry, 1);
 		__builtin_prefetch(entry + sizeof(struct flow_entry) - 1, 1);

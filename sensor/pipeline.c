@@ -461,7 +461,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	set_context(p);
 	if (IS_ENABLED(CONFIG_LIVE) && p->live)
 		crypto_random(key, sizeof key);
-	if (flow_table_new(&p->flows, o->flow_slots, p->window_s, key, !p->turn_by_turn,
+	if (flow_table_new(&p->flows, (size_t)o->flow_slots, p->window_s, key, !p->turn_by_turn,
 			   &flow_sink) != 0 ||
 	    alert_table_new(&p->alerts, CONFIG_ALERT_SLOTS, key) != 0) {
 		pipeline_free(p);

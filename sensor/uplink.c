@@ -32,6 +32,7 @@ struct uplink {
 	uint8_t *hello_frame;
 	uint64_t sent; /* sequence of the last batch handed to this connection */
 	uint32_t pause_ms;
+	char protocol[16]; /* of TLS: "TLSv1.3" */
 	char refusal[WIRE_SMALL_MAX];
 	char last_error[2 * WIRE_SMALL_MAX];
 };
@@ -117,6 +118,7 @@ static void on_ready(void *ctx, const struct tls_peer *peer)
 	struct uplink *u = ctx;
 	ssize_t len;
 
+	snprintf(u->protocol, sizeof u->protocol, "%s", peer->protocol);
 	if (peer->dates_wrong)
 		log_warn("uplink", "this machine's clock lies outside the dates of the collector's "
 				   "certificate, continuing");
@@ -146,8 +148,8 @@ static bool on_welcome(struct uplink *u, const uint8_t *message, size_t len)
 	u->sent = welcome.durable;
 	u->state = STREAMING;
 	u->pause_ms = UPLINK_PAUSE_MIN_MS;
-	log_info("uplink", "connected to %s, durable up to batch %llu", collector_text(u, text),
-		 (unsigned long long)welcome.durable);
+	log_info("uplink", "connected to %s by %s, durable up to batch %llu",
+		 collector_text(u, text), u->protocol, (unsigned long long)welcome.durable);
 	send_batches(u);
 	return true;
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py BUILD_DIR [--only PATTERN]   Runs all suites; exit 0 only when nothing failed.
+"""run.py BUILD_DIR [--only PATTERN] [--suite FILE ...] [--emulator QEMU]   Runs all suites; exit 0 only when nothing failed.
 
 A suite is a program that prints TAP: the unit tests of BUILD_DIR/tests/unit and the run_*.py below tests/. Each runs in a
 session of its own with a time limit. A suite that crashes, runs out of time or whose plan does not add up has failed. A
-skip fails the run unless its reason begins with one of ALLOWED_SKIPS. PATTERN is a part of the suite's name.
+skip fails the run unless its reason begins with one of ALLOWED_SKIPS. PATTERN is a part of the suite's name. --suite runs these files
+instead of those it finds; --emulator is put before each unit test.
 """
 import argparse
 import glob
@@ -20,6 +21,7 @@ PATH = ("platform", "proto", "policy", "sensor", "evidence", "collector", "analy
 ORDER = ("golden", "cli", "netns")  # what the program does, how it is told to, how it holds together
 UNIT_LIMIT_S = 120
 SUITE_LIMIT_S = 400
+LONG_LIMIT_S = 1500  # --suite
 ALLOWED_SKIPS = ("shared captures absent",)
 
 
@@ -119,12 +121,12 @@ def place(order, name):
     return order.index(name) if name in order else len(order)
 
 
-def suites(build):
+def suites(build, emulator):
     unit = os.path.join(build, "tests", "unit")
     for path in sorted(glob.glob(os.path.join(unit, "**", "test_*"), recursive=True),
                        key=lambda p: (place(PATH, os.path.relpath(p, unit).split(os.sep)[0]), p)):
         if os.access(path, os.X_OK) and os.path.isfile(path) and "." not in os.path.basename(path):
-            yield Suite("unit/" + os.path.relpath(path, unit), [path], UNIT_LIMIT_S)
+            yield Suite("unit/" + os.path.relpath(path, unit), [*emulator, path], UNIT_LIMIT_S)
     folders = {os.path.basename(os.path.dirname(p)) for p in glob.glob(os.path.join(TESTS, "*", "run_*.py"))}
     for f in sorted(folders, key=lambda f: (place(ORDER, f), f)):
         for path in sorted(glob.glob(os.path.join(TESTS, f, "run_*.py"))):
@@ -135,8 +137,14 @@ def main():
     parser = argparse.ArgumentParser(description="runs all test suites")
     parser.add_argument("build")
     parser.add_argument("--only", default="", metavar="PATTERN", help="suites whose name contains PATTERN")
+    parser.add_argument("--suite", action="append", metavar="FILE", help="run this suite; may be repeated")
+    parser.add_argument("--emulator", metavar="QEMU", help="what runs the unit tests of another processor")
     args = parser.parse_args()
-    chosen = [s for s in suites(os.path.abspath(args.build)) if args.only in s.name]
+    build = os.path.abspath(args.build)
+    if args.suite:
+        chosen = [Suite(os.path.relpath(f, TESTS)[:-3], [sys.executable, f, build], LONG_LIMIT_S) for f in map(os.path.abspath, args.suite)]
+    else:
+        chosen = [s for s in suites(build, [args.emulator] if args.emulator else []) if args.only in s.name]
     totals = [0, 0, 0, 0]
     for suite in chosen:
         suite.run()
@@ -144,7 +152,7 @@ def main():
     if not chosen:
         print(f"  FAILED no suite has '{args.only}' in its name")
         totals[1] += 1
-    if not args.only and not any(s.name.startswith("unit/") for s in chosen):
+    if not args.only and not args.suite and not any(s.name.startswith("unit/") for s in chosen):
         print(f"  FAILED no unit test is built in {args.build}")
         totals[1] += 1
     passed, failed, skipped, bad_skips = totals
