@@ -83,6 +83,7 @@
 #	define MBEDTLS_SSL_SRV_C
 #	define MBEDTLS_PEM_WRITE_C
 #	define MBEDTLS_PK_WRITE_C
+#	define MBEDTLS_X509_CRL_PARSE_C
 #	define MBEDTLS_X509_CREATE_C
 #	define MBEDTLS_X509_CRT_WRITE_C
 #	define MBEDTLS_SHA1_C /* the key identifiers of certificates */
