@@ -209,6 +209,11 @@ $(O)/tests/fuzz/$(1): $(O)/tests/fuzz/fuzz_$(1).o $(O)/tests/fuzz/replay.o $(for
 endef
 $(foreach t,$(fuzz),$(eval $(call fuzz-rule,$(t))))
 
+fuzz-tests += $(O)/tests/fuzz/recut
+$(O)/tests/fuzz/recut: $(O)/tests/fuzz/fuzz_savefile.o $(O)/tests/fuzz/recut.o $(call objects,$(fuzz-savefile))
+	$(call say,LINK,$@)
+	$(link) $(LIBS)
+
 .PHONY: tests
 tests: programs $(unit-tests) $(fuzz-tests)
 
