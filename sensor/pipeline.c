@@ -27,6 +27,9 @@ enum {
 			 from memory */
 	SWEEP_PER_TURN = BATCH_WRITE_RECORDS, /* entries of a closed window looked at in one turn of
 						 the loop */
+	/* Frames taken from one ring at once, and how often. */
+	DRAIN_FRAMES = 4096,
+	DRAIN_TURNS = 64,
 };
 
 struct pipeline {
@@ -48,6 +51,7 @@ struct pipeline {
 	struct flow_packet pending[PENDING];
 	size_t n_pending, pending_done; /* of them, how many the table has */
 	uint64_t seen_s;                /* Unix seconds of a packet that came lately */
+	uint64_t drops_read_s;          /* when the counters of losses were read last */
 	uint64_t now_ns;                /* of the call from outside that runs now */
 	bool turn_by_turn;              /* windows are swept a bounded part at a time */
 	bool sweeping;
@@ -328,18 +332,36 @@ static void read_drops(struct pipeline *p, uint64_t now_s)
 		capture_stats(p->config.captures[i], &now);
 		if (!account_kernel(&p->account, i, &now))
 			continue;
-		window_lost(&p->window, i, now_s);
+		window_lost(&p->window, i, p->drops_read_s, now_s);
 		/* Whose frames a mirror lost nobody knows: each VNI may have lost some. */
 		for (uint16_t vni = p->config.n_captures; vni < p->window.ifaces; vni++)
-			window_lost(&p->window, vni, now_s);
+			window_lost(&p->window, vni, p->drops_read_s, now_s);
 	}
+	p->drops_read_s = now_s;
 }
 
-void pipeline_tick(struct pipeline *p, uint64_t now_ns)
+/* What the rings hold, a bounded part of it: more than that came while it was read. */
+static int drain(struct pipeline *p, uint64_t now_ns, struct err *err)
+{
+	int n = 0;
+
+	for (uint16_t i = 0; i < p->config.n_captures && n >= 0; i++) {
+		n = 1;
+		for (int turn = 0; turn < DRAIN_TURNS && n > 0; turn++)
+			n = pipeline_input(p, i, DRAIN_FRAMES, now_ns, err);
+	}
+	return n < 0 ? n : 0;
+}
+
+int pipeline_tick(struct pipeline *p, uint64_t now_ns, struct err *err)
 {
 	uint32_t window = p->window.current;
+	int rc = 0;
 
 	p->now_ns = now_ns;
+	/* A window's packets count before its lines are written, also when we come late to it. */
+	if (window_is_over(&p->window, now_ns / NS_PER_S))
+		rc = drain(p, now_ns, err);
 	read_drops(p, now_ns / NS_PER_S);
 	window_tick(&p->window, now_ns / NS_PER_S);
 	if (p->window.current != window) {
@@ -349,6 +371,7 @@ void pipeline_tick(struct pipeline *p, uint64_t now_ns)
 	(void)pipeline_sweep(p, now_ns);
 	if (p->config.out && fflush(p->config.out) != 0)
 		p->output_failed = true;
+	return rc;
 }
 
 bool pipeline_sweep(struct pipeline *p, uint64_t now_ns)
@@ -365,16 +388,12 @@ bool pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 
 void pipeline_end(struct pipeline *p, uint64_t now_ns)
 {
-	p->now_ns = now_ns;
-	for (uint16_t i = 0; p->live && i < p->config.n_captures; i++) {
-		struct err err;
+	struct err err;
 
-		/* What the kernel took while the last frames were read is read too, a few times;
-		 * the rest was cut off. */
-		for (int turn = 0; turn < 64 && pipeline_input(p, i, 4096, now_ns, &err) > 0;
-		     turn++)
-			;
-	}
+	p->now_ns = now_ns;
+	/* What the kernel took while the last frames were read is read too; the rest is cut off. */
+	if (p->live)
+		(void)drain(p, now_ns, &err);
 	read_drops(p, now_ns / NS_PER_S);
 	account_end(&p->account);
 	p->ended = true;
@@ -455,6 +474,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	p->mirror = o->mirror ? &o->mirrored : NULL;
 	p->live = o->read == NULL;
 	p->window_s = (uint32_t)o->window;
+	p->drops_read_s = config->now_s;
 	/* Live, capture goes on while a window is swept; a spool must not be flooded. A file to text can wait, and
 	 * keeps the order of first packets. */
 	p->turn_by_turn = p->live || config->spool;

@@ -42,9 +42,9 @@ void pipeline_free(struct pipeline *pipeline);
 int pipeline_input(struct pipeline *pipeline, uint16_t iface, int max, uint64_t now_ns,
 		   struct err *err);
 
-/* Live, several times a second: closes windows by the clock, reads the kernel's drops, sweeps on.
- */
-void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
+/* Live, several times a second: reads the counters of losses, closes windows by the clock after it has
+ * read what the rings hold of them, sweeps on. As capture_dispatch() when a capture failed. */
+int pipeline_tick(struct pipeline *pipeline, uint64_t now_ns, struct err *err);
 
 /* Sends on what closed windows still hold, a bounded part of it. True when there is nothing left. */
 bool pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns);

@@ -116,7 +116,7 @@ static void on_frames(void *ctx)
 static void on_live_tick(void *ctx)
 {
 	struct session *s = ctx;
-	int rc = 0;
+	int rc;
 
 	if (s->input_over) {
 		if (streams(s))
@@ -128,7 +128,7 @@ static void on_live_tick(void *ctx)
 		return;
 	}
 	loop_timer_set(s->tick, TICK_MS);
-	pipeline_tick(s->pipeline, clock_wall_ns());
+	rc = pipeline_tick(s->pipeline, clock_wall_ns(), s->err);
 	for (uint16_t i = 0; !rc && i < s->n_captures; i++)
 		rc = capture_present(s->captures[i], s->err);
 	after_input(s, rc);

@@ -7,14 +7,15 @@
  * WINDOW_GRACE_S after its end, so that the ring's last packets are in. A silent window gives a
  * NODATA line per interface: live one each (clipped to the run), in a file (where all interfaces are silent) and after a jump of more
  * than WINDOW_JUMP windows one that spans the silence. Dropped packets give SKIPDATA in every
- * window that was open since the counter was last read. Pure: time comes in as an argument.
+ * window that was open between the two readings of the counter that tell it, however many: a sensor
+ * that was stopped cannot say in which of them they were lost. Pure: time comes in as an argument.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WINDOW_GRACE_S = 1, WINDOW_JUMP = 60 };
+enum { WINDOW_GRACE_S = 1, WINDOW_JUMP = 60, WINDOW_INTERFACES_MAX = 16 };
 
 struct window_sink {
 	/* Flows of windows below `before` are over. Comes before the NODATA and SKIPDATA of these
@@ -32,9 +33,10 @@ struct window {
 	bool started;
 	uint32_t current;     /* the newest window; all below are closed */
 	uint64_t run_start_s; /* live: when the sensor began */
-	uint16_t ifaces;      /* number of interfaces, at most 16 */
-	uint16_t seen[2];     /* bit per interface: packets in window n are noted at [n & 1] */
-	uint16_t lost[2];     /* likewise, packets dropped */
+	uint16_t ifaces;      /* number of interfaces */
+	/* Live, per interface: bit k stands for window `current` + k: packets noted, packets dropped.
+	 * The last bit of `lost` stands for all windows from there on. */
+	uint64_t seen[WINDOW_INTERFACES_MAX], lost[WINDOW_INTERFACES_MAX];
 	struct window_sink sink;
 };
 
@@ -50,8 +52,11 @@ void window_place(const struct window *w, uint64_t sec, uint32_t *ret_number, ui
  */
 void window_note(struct window *w, uint32_t number, uint16_t iface);
 
-/* Live: packets of this interface were dropped since the last call, up to now. */
-void window_lost(struct window *w, uint16_t iface, uint64_t now_s);
+/* Live: packets of this interface were dropped between two readings of a counter. */
+void window_lost(struct window *w, uint16_t iface, uint64_t from_s, uint64_t to_s);
+
+/* Live: is a window over? Then whoever has packets of it must hand them in before window_tick(). */
+bool window_is_over(const struct window *w, uint64_t now_s);
 
 /* Live: closes what is over. */
 void window_tick(struct window *w, uint64_t now_s);
