@@ -69,8 +69,8 @@ sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
 sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
 sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture decode_link decode_usual decode_ip flow window \
-	    record alert account pipeline session memory)
-sensor-$(CONFIG_LIVE) += platform/ifaddr
+	    record alert account offload pipeline session memory)
+sensor-$(CONFIG_LIVE) += $(addprefix platform/,rtnl ifaddr nic segments)
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_MIRROR) += sensor/mirror

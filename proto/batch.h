@@ -34,7 +34,8 @@ enum {
 #endif
 	/* Head, gap and the columns' tags; the longest record, alert and account. */
 	BATCH_WRITE_BYTES =
-		512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 136,
+		512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 225,
+	BATCH_ALLOWANCES = 5,
 };
 
 struct batch_alert {
@@ -54,11 +55,16 @@ struct batch_account {
 	/* Beside the equation: frames of which the capture kept a part; and of those recorded, IPv4 headers
 	 * with a wrong checksum, and lengths beyond what was on the wire. */
 	uint64_t snapped, bad_checksum, beyond_wire;
-	bool kernel_known, nic_known; /* false: the counter could not be read */
+	/* Frames that stood for several packets of the wire; packets and bytes that were added for them. */
+	uint64_t offload_frames, offload_packets, offload_bytes;
+	uint64_t allowances[BATCH_ALLOWANCES]; /* enum nic_allowance, since the run began */
+	/* false: the counter could not be read */
+	bool kernel_known, nic_known, allowances_known;
 	uint16_t iface;
 };
 
-/* received - (recorded + live + not_ip + malformed + cut): 0 when every frame is accounted for. */
+/* received + offload_packets - (recorded + live + not_ip + malformed + cut): 0 when every frame is
+ * accounted for. */
 int64_t batch_account_residual(const struct batch_account *account);
 
 struct batch_gap {

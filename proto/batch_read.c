@@ -314,6 +314,8 @@ static const char *open_account(struct batch_account *account, const Fp__Account
 		return "an account has a field that is unknown";
 	if (a->interface >= WIRE_INTERFACES_MAX)
 		return "an account's interface has too high a number";
+	if (a->n_allowances != 0 && a->n_allowances != BATCH_ALLOWANCES)
+		return "an account does not have its five allowances";
 	*account = (struct batch_account){
 		.window = a->window,
 		.received = a->received,
@@ -325,14 +327,20 @@ static const char *open_account(struct batch_account *account, const Fp__Account
 		.snapped = a->snapped,
 		.bad_checksum = a->bad_checksum,
 		.beyond_wire = a->beyond_wire,
+		.offload_frames = a->offload_frames,
+		.offload_packets = a->offload_packets,
+		.offload_bytes = a->offload_bytes,
 		.kernel_known = a->kernel_case == FP__ACCOUNT__KERNEL_KERNEL_DROPPED,
 		.nic_known = a->nic_case == FP__ACCOUNT__NIC_NIC_DROPPED,
+		.allowances_known = a->n_allowances != 0,
 		.iface = (uint16_t)a->interface,
 	};
 	if (account->kernel_known)
 		account->kernel_dropped = a->kernel_dropped;
 	if (account->nic_known)
 		account->nic_dropped = a->nic_dropped;
+	if (account->allowances_known)
+		memcpy(account->allowances, a->allowances, sizeof(account->allowances));
 	return NULL;
 }
 

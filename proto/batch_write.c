@@ -32,7 +32,7 @@ enum {
 		       4 * 10 /* packets, bytes, start, duration */ + 1 /* flags */ + 3 /* rule */ +
 		       1 /* interface */,
 	ALERT_BYTES = 2 + 2 * 2 + 2 * 18 + 2 * 4 + 3 + 2 * 11 + 2,
-	ACCOUNT_BYTES = 2 + 2 + 12 * 11,
+	ACCOUNT_BYTES = 2 + 2 + 12 * 11 + 3 * 12 + 3 + BATCH_ALLOWANCES * 10,
 };
 
 /* Hence a batch whose counts are kept fits, whatever its values. */
@@ -70,6 +70,7 @@ struct batch_writer {
 	struct addr alert_addr[BATCH_ALERTS_MAX][2];
 	Fp__Account account[BATCH_ACCOUNTS_MAX];
 	Fp__Account *accounts[BATCH_ACCOUNTS_MAX];
+	uint64_t allowances[BATCH_ACCOUNTS_MAX][BATCH_ALLOWANCES];
 };
 
 static void reset(struct batch_writer *w)
@@ -287,6 +288,9 @@ bool batch_add_account(struct batch_writer *w, const struct batch_account *accou
 	a->snapped = account->snapped;
 	a->bad_checksum = account->bad_checksum;
 	a->beyond_wire = account->beyond_wire;
+	a->offload_frames = account->offload_frames;
+	a->offload_packets = account->offload_packets;
+	a->offload_bytes = account->offload_bytes;
 	if (account->kernel_known) {
 		a->kernel_case = FP__ACCOUNT__KERNEL_KERNEL_DROPPED;
 		a->kernel_dropped = account->kernel_dropped;
@@ -294,6 +298,11 @@ bool batch_add_account(struct batch_writer *w, const struct batch_account *accou
 	if (account->nic_known) {
 		a->nic_case = FP__ACCOUNT__NIC_NIC_DROPPED;
 		a->nic_dropped = account->nic_dropped;
+	}
+	if (account->allowances_known) {
+		a->allowances = w->allowances[w->n_accounts - 1];
+		memcpy(a->allowances, account->allowances, sizeof(account->allowances));
+		a->n_allowances = BATCH_ALLOWANCES;
 	}
 	return true;
 }

@@ -14,7 +14,7 @@ int64_t batch_account_residual(const struct batch_account *account)
 {
 	const uint64_t terms[] = {account->recorded, account->live, account->not_ip,
 				  account->malformed, account->cut};
-	uint64_t sum = 0;
+	uint64_t sum = 0, received;
 
 	/* Counts come from outside: terms that wrap to the right sum must not pass as accounted
 	 * for. */
@@ -22,11 +22,11 @@ int64_t batch_account_residual(const struct batch_account *account)
 		if (__builtin_add_overflow(sum, terms[i], &sum))
 			return INT64_MIN;
 	}
-	if (account->received >= sum)
-		return account->received - sum < INT64_MAX ? (int64_t)(account->received - sum)
-							   : INT64_MAX;
-	return sum - account->received < INT64_MAX ? -(int64_t)(sum - account->received)
-						   : INT64_MIN;
+	if (__builtin_add_overflow(account->received, account->offload_packets, &received))
+		return INT64_MAX;
+	if (received >= sum)
+		return received - sum < INT64_MAX ? (int64_t)(received - sum) : INT64_MAX;
+	return sum - received < INT64_MAX ? -(int64_t)(sum - received) : INT64_MIN;
 }
 
 void batch_chain_start(uint8_t out[static SHA256_BYTES], const uint8_t *stream_id)

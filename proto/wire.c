@@ -153,7 +153,8 @@ static ProtobufCBinaryData lent_bytes(const uint8_t *bytes, size_t len)
 	return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)bytes};
 }
 
-static void lend_interface(Fp__Interface *to, const struct flowrec_identity *from)
+static void lend_interface(Fp__Interface *to, const struct flowrec_identity *from,
+			   const struct wire_link *link)
 {
 	for (size_t i = 0; i < FLOWREC_TEXTS; i++)
 		assert(from->text[i]);
@@ -161,6 +162,12 @@ static void lend_interface(Fp__Interface *to, const struct flowrec_identity *fro
 	to->name = lent(from->interface);
 	to->n_texts = FLOWREC_TEXTS;
 	to->texts = (char **)(uintptr_t)from->text;
+	to->offload = link->offload;
+	to->mtu = link->mtu;
+	if (link->features_known) {
+		to->features_case = FP__INTERFACE__FEATURES_OFFLOAD_FEATURES;
+		to->offload_features = link->features;
+	}
 }
 
 ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hello)
@@ -172,7 +179,7 @@ ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hel
 	if (hello->n_interfaces > WIRE_INTERFACES_MAX || hello->n_rules > WIRE_RULES_MAX)
 		return ERR_FULL;
 	for (size_t i = 0; i < hello->n_interfaces; i++) {
-		lend_interface(&interfaces[i], &hello->interfaces[i]);
+		lend_interface(&interfaces[i], &hello->interfaces[i], &hello->links[i]);
 		pointers[i] = &interfaces[i];
 	}
 	fp__hello__init(&message);
@@ -250,6 +257,10 @@ static const char *check_hello(const Fp__Hello *m)
 	for (size_t i = 0; i < m->n_interfaces; i++) {
 		if (!interface_ok(m->interfaces[i], m->n_text_names))
 			return "the texts of an interface are not plain words, or too long";
+		if (m->interfaces[i]->offload > WIRE_OFFLOAD_KERNEL ||
+		    (m->interfaces[i]->features_case == FP__INTERFACE__FEATURES_OFFLOAD_FEATURES &&
+		     m->interfaces[i]->offload_features > UINT8_MAX))
+			return "an interface's offload has a value that does not exist";
 	}
 	for (size_t i = 0; i < m->n_rules; i++) {
 		if (!text_is_word(m->rules[i], FLOWREC_ID_MAX))
@@ -258,8 +269,8 @@ static const char *check_hello(const Fp__Hello *m)
 	return NULL;
 }
 
-static void take_interface(struct flowrec_identity *to, const Fp__Interface *from,
-			   const Fp__Hello *hello)
+static void take_interface(struct flowrec_identity *to, struct wire_link *link,
+			   const Fp__Interface *from, const Fp__Hello *hello)
 {
 	flowrec_identity_init(to);
 	to->interface = from->name;
@@ -270,6 +281,11 @@ static void take_interface(struct flowrec_identity *to, const Fp__Interface *fro
 		if (field < FLOWREC_FIELDS)
 			to->text[flowrec_text_of(field)] = from->texts[i];
 	}
+	link->offload = (uint8_t)from->offload;
+	link->mtu = from->mtu;
+	link->features_known = from->features_case == FP__INTERFACE__FEATURES_OFFLOAD_FEATURES;
+	if (link->features_known)
+		link->features = (uint8_t)from->offload_features;
 }
 
 static void take_hello(struct wire_hello *to, const Fp__Hello *from)
@@ -285,7 +301,7 @@ static void take_hello(struct wire_hello *to, const Fp__Hello *from)
 	to->n_rules = from->n_rules;
 	to->rules = (const char *const *)from->rules;
 	for (size_t i = 0; i < from->n_interfaces; i++)
-		take_interface(&to->interfaces[i], from->interfaces[i], from);
+		take_interface(&to->interfaces[i], &to->links[i], from->interfaces[i], from);
 	/* All of them: a batch may name an interface that the hello did not. */
 	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++) {
 		to->interfaces[i].sensor = to->sensor;

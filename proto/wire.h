@@ -61,6 +61,22 @@ void wire_reader_fini(struct wire_reader *reader);
 
 /* ---- messages ---- */
 
+/* How frames that stand for several packets of the wire are counted. */
+enum wire_offload {
+	WIRE_OFFLOAD_UNKNOWN,
+	WIRE_OFFLOAD_AS_IS,    /* each as one */
+	WIRE_OFFLOAD_ESTIMATE, /* by MSS and MTU */
+	WIRE_OFFLOAD_KERNEL,   /* by the number that the kernel keeps beside them */
+};
+
+/* Of an interface when the run began. */
+struct wire_link {
+	uint8_t offload; /* enum wire_offload */
+	bool features_known;
+	uint8_t features; /* bits of enum nic_offload */
+	uint32_t mtu;     /* bytes of an IP packet; 0: unknown */
+};
+
 /* Strings are borrowed from the caller when encoding; when decoded they belong to the hello and go
  * with hello_free(). */
 struct wire_hello {
@@ -74,6 +90,7 @@ struct wire_hello {
 	size_t n_interfaces;
 	/* Encoding: no text is NULL (flowrec_identity_init()). Decoding fills .sensor and .rules. */
 	struct flowrec_identity interfaces[WIRE_INTERFACES_MAX];
+	struct wire_link links[WIRE_INTERFACES_MAX];
 	size_t n_rules;
 	const char *const *rules;
 	uint64_t clock_ns;

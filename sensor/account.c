@@ -4,6 +4,10 @@
  */
 #include "sensor/account.h"
 
+#include <string.h>
+
+_Static_assert((int)NIC_ALLOWANCES == (int)BATCH_ALLOWANCES, "a batch takes them all");
+
 static uint64_t sum_results(const struct account_interface *a, unsigned from, unsigned to)
 {
 	uint64_t sum = 0;
@@ -20,6 +24,51 @@ bool account_kernel(struct account *account, uint16_t iface, const struct captur
 
 	*kernel = *now;
 	return more;
+}
+
+void account_offload(struct account *account, uint16_t iface, uint64_t bytes,
+		     const struct decoded *decoded)
+{
+	struct account_interface *a = &account->of[iface];
+
+	a->offload_frames++;
+	a->offload_packets += decoded->packets - 1;
+	a->offload_bytes += decoded->bytes - bytes;
+}
+
+bool account_nic(struct account *account, uint16_t iface, const struct nic_counters *now)
+{
+	struct account_nic *nic = &account->of[iface].nic;
+	uint64_t last = nic->last;
+
+	nic->known = now->known && !nic->stepped_back;
+	if (!nic->known)
+		return false;
+	nic->last = now->dropped;
+	if (!nic->begun) {
+		nic->begun = true;
+		nic->first = now->dropped;
+		return false;
+	}
+	nic->stepped_back = now->dropped < last;
+	nic->known = !nic->stepped_back;
+	return now->dropped != last;
+}
+
+void account_allowances(struct account *account, uint16_t iface, const uint64_t *now)
+{
+	struct account_nic *nic = &account->of[iface].nic;
+
+	nic->allowances_known = now != NULL;
+	if (!now)
+		return;
+	if (!nic->allowances_begun)
+		memcpy(nic->allowances_first, now, sizeof nic->allowances_first);
+	nic->allowances_begun = true;
+	for (unsigned i = 0; i < NIC_ALLOWANCES; i++)
+		if (now[i] < nic->allowances_first[i])
+			nic->allowances_known = false;
+	memcpy(nic->allowances, now, sizeof nic->allowances);
 }
 
 void account_end(struct account *account)
@@ -49,9 +98,17 @@ void account_fill(const struct account *account, uint16_t iface, uint64_t live, 
 		.snapped = a->snapped,
 		.bad_checksum = a->bad_checksum,
 		.beyond_wire = a->beyond_wire,
+		.offload_frames = a->offload_frames,
+		.offload_packets = a->offload_packets,
+		.offload_bytes = a->offload_bytes,
 		.kernel_dropped = a->kernel.dropped,
 		.kernel_known = a->kernel.known,
+		.nic_dropped = a->nic.known ? a->nic.last - a->nic.first : 0,
+		.nic_known = a->nic.known,
+		.allowances_known = a->nic.allowances_known,
 	};
+	for (unsigned i = 0; i < NIC_ALLOWANCES && ret->allowances_known; i++)
+		ret->allowances[i] = a->nic.allowances[i] - a->nic.allowances_first[i];
 }
 
 void account_add(struct batch_account *sum, const struct batch_account *more)
@@ -65,6 +122,12 @@ void account_add(struct batch_account *sum, const struct batch_account *more)
 	sum->snapped += more->snapped;
 	sum->bad_checksum += more->bad_checksum;
 	sum->beyond_wire += more->beyond_wire;
+	sum->offload_frames += more->offload_frames;
+	sum->offload_packets += more->offload_packets;
+	sum->offload_bytes += more->offload_bytes;
+	for (unsigned i = 0; i < NIC_ALLOWANCES; i++)
+		sum->allowances[i] += more->allowances[i];
+	sum->allowances_known = sum->allowances_known && more->allowances_known;
 	sum->kernel_dropped += more->kernel_dropped;
 	sum->nic_dropped += more->nic_dropped;
 	sum->kernel_known = sum->kernel_known && more->kernel_known;
@@ -99,9 +162,23 @@ static const char *known(char out[static 24], bool is_known, uint64_t n)
 	return out;
 }
 
+static void print_offload(const struct batch_account *sum, FILE *out)
+{
+	if (!sum->offload_frames)
+		return;
+	fprintf(out, "offload: %llu frames longer than the wire's packets",
+		(unsigned long long)sum->offload_frames);
+	if (sum->offload_packets)
+		fprintf(out, ", counted as %llu packets and %llu bytes more\n",
+			(unsigned long long)(sum->offload_frames + sum->offload_packets),
+			(unsigned long long)sum->offload_bytes);
+	else
+		fputs(", each counted as one\n", out);
+}
+
 void account_print(const struct account *account, const struct batch_account *sum, FILE *out)
 {
-	char kernel[24], nic[24];
+	char kernel[24], nic[24], added[40] = "";
 
 	print_reasons(account, out, "not-ip: ", DECODE_FIRST_NOT_IP, DECODE_FIRST_BAD);
 	print_reasons(account, out, "malformed: ", DECODE_FIRST_BAD, DECODE_RESULTS);
@@ -111,13 +188,28 @@ void account_print(const struct account *account, const struct batch_account *su
 			"length-beyond-wire=%llu\n",
 			(unsigned long long)sum->snapped, (unsigned long long)sum->bad_checksum,
 			(unsigned long long)sum->beyond_wire);
+	print_offload(sum, out);
+	if (sum->allowances_known)
+		fprintf(out,
+			"allowances exceeded: bw-in %llu, bw-out %llu, pps %llu, conntrack %llu, "
+			"linklocal %llu\n",
+			(unsigned long long)sum->allowances[NIC_BW_IN],
+			(unsigned long long)sum->allowances[NIC_BW_OUT],
+			(unsigned long long)sum->allowances[NIC_PPS],
+			(unsigned long long)sum->allowances[NIC_CONNTRACK],
+			(unsigned long long)sum->allowances[NIC_LINKLOCAL]);
+	if (sum->offload_packets)
+		snprintf(added, sizeof added, " + offload %llu",
+			 (unsigned long long)sum->offload_packets);
 	fprintf(out,
-		"packets: received %llu = recorded %llu + not-ip %llu + malformed %llu + cut %llu "
+		"packets: received %llu%s = recorded %llu + not-ip %llu + malformed %llu + cut "
+		"%llu "
 		"(residual %lld); "
 		"kernel dropped %s, nic dropped %s\n",
-		(unsigned long long)sum->received, (unsigned long long)(sum->recorded + sum->live),
-		(unsigned long long)sum->not_ip, (unsigned long long)sum->malformed,
-		(unsigned long long)sum->cut, (long long)batch_account_residual(sum),
+		(unsigned long long)sum->received, added,
+		(unsigned long long)(sum->recorded + sum->live), (unsigned long long)sum->not_ip,
+		(unsigned long long)sum->malformed, (unsigned long long)sum->cut,
+		(long long)batch_account_residual(sum),
 		known(kernel, sum->kernel_known, sum->kernel_dropped),
 		known(nic, sum->nic_known, sum->nic_dropped));
 }

@@ -2,8 +2,9 @@
 /*
  * account: the packet equation. Every frame that came in and what became of it, per interface:
  *
- *      received = recorded + live + not IP + malformed + cut
+ *      received + offload = recorded + live + not IP + malformed + cut
  *
+ * `offload`: what was added because a frame stood for several packets of the wire.
  * Beside it, not terms of it: frames that were recorded though something is wrong with them.
  *
  * `recorded` and `live` are summed from the records and the table's entries themselves, never from a
@@ -16,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "platform/nic.h"
 #include "proto/batch.h"
 #include "proto/wire.h"
 #include "sensor/capture.h"
@@ -30,7 +32,14 @@ struct account_interface {
 	uint64_t cut;       /* taken by libpcap, never handed over; known when the run ends */
 	uint64_t snapped;   /* frames of which the capture kept a part */
 	uint64_t bad_checksum, beyond_wire; /* of those recorded: as struct decoded has it */
+	uint64_t offload_frames, offload_packets, offload_bytes;
 	struct capture_stats kernel;
+	struct account_nic {
+		bool known, stepped_back;
+		bool begun, allowances_begun, allowances_known;
+		uint64_t first, last;
+		uint64_t allowances_first[NIC_ALLOWANCES], allowances[NIC_ALLOWANCES];
+	} nic;
 };
 
 struct account {
@@ -46,7 +55,7 @@ static inline void account_frame(struct account *account, const struct packet *p
 
 	a->received++;
 	a->result[result]++;
-	a->snapped += packet->captured < packet->wire;
+	a->snapped += packet->snapped;
 	if (result != DECODE_IP)
 		return;
 	a->bad_checksum += decoded->bad_checksum;
@@ -55,6 +64,17 @@ static inline void account_frame(struct account *account, const struct packet *p
 
 /* The kernel's counters as they stand now. True when it dropped packets since the last time. */
 bool account_kernel(struct account *account, uint16_t iface, const struct capture_stats *now);
+
+/* A frame of `bytes` turned out to stand for the packets of `decoded`. */
+void account_offload(struct account *account, uint16_t iface, uint64_t bytes,
+		     const struct decoded *decoded);
+
+/* The network card's counters as they stand now; the first that is known is where the run begins. True
+ * when packets were lost since the last one. One that steps back (the driver began anew) is a loss, and
+ * makes the count unknown for the rest of the run. */
+bool account_nic(struct account *account, uint16_t iface, const struct nic_counters *now);
+/* Likewise; NULL: they could not be read. */
+void account_allowances(struct account *account, uint16_t iface, const uint64_t *now);
 
 /* No frame follows: what the kernel gave and nobody got was cut. */
 void account_end(struct account *account);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/if_packet.h>
 #include <pcap/pcap.h>
@@ -16,6 +17,7 @@
 #include "platform/clock.h"
 #include "platform/config.h"
 #include "platform/log.h"
+#include "platform/segments.h"
 #include "sensor/decode.h"
 
 struct capture {
@@ -24,6 +26,8 @@ struct capture {
 	uint16_t iface;
 	bool live;
 	bool ended;
+	bool segments;         /* the kernel tells them */
+	uint32_t overhead;     /* bytes that libpcap puts before cooked frames */
 	struct pcap_stat last; /* as libpcap told it, to see its 32-bit counters wrap */
 	uint64_t received, dropped;
 	bool stats_known;
@@ -112,15 +116,47 @@ out:
 	return rc;
 }
 
+/* The kernel's filter: this many bytes of every frame. pcap_setfilter() would first throw away what
+ * waits. The layout is struct sock_fprog's, whose header and pcap's name the same constants. */
+static int keep(struct capture *c, uint32_t bytes)
+{
+	struct bpf_insn code = BPF_STMT(BPF_RET | BPF_K, bytes);
+	struct {
+		unsigned short len;
+		struct bpf_insn *filter;
+	} program = {.len = 1, .filter = &code};
+
+	return setsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+			  sizeof program);
+}
+
+/* Without a filter of its own libpcap has whole frames copied into the ring. */
+static int shorten(struct capture *c, int program, struct err *err)
+{
+	c->segments = program >= 0 && segments_attach(pcap_fileno(c->pcap), program) == 0;
+	if (c->segments || keep(c, SEGMENTS_SNAPLEN) == 0)
+		return 0;
+	return err_errno(err, "%s: the kernel takes no filter", c->name);
+}
+
+bool capture_tells_segments(const struct capture *c)
+{
+	return c->segments;
+}
+
 int capture_open_live(struct capture **ret, const char *interface, uint16_t iface,
-		      uint32_t ring_bytes, const char *filter, struct err *err)
+		      uint32_t ring_bytes, const char *filter, bool segments, struct err *err)
 {
 	struct capture *c = capture_new(interface);
 	char why[PCAP_ERRBUF_SIZE] = "";
+	bool filtered = IS_ENABLED(CONFIG_FILTER) && filter && *filter;
+	int program = segments && !filtered ? segments_load() : -1;
 	int rc;
 
-	if (!c)
-		return err_errno(err, "capture");
+	if (!c) {
+		rc = err_errno(err, "capture");
+		goto out;
+	}
 	c->live = true;
 	c->iface = iface;
 	c->pcap = pcap_create(interface, why);
@@ -128,7 +164,8 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 		rc = err_set(err, -EIO, "%s: %s", interface, why);
 		goto out;
 	}
-	pcap_set_snaplen(c->pcap, CAPTURE_LIVE_SNAPLEN);
+	/* libpcap cuts once more what the kernel kept, and compiles filters to keep so much. */
+	pcap_set_snaplen(c->pcap, program >= 0 ? CAPTURE_SNAPLEN : SEGMENTS_SNAPLEN);
 	pcap_set_promisc(c->pcap, 0);
 	pcap_set_timeout(c->pcap, CAPTURE_DELAY_MS);
 	pcap_set_buffer_size(c->pcap, (int)ring_bytes);
@@ -144,11 +181,14 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 		goto out;
 	}
 	rc = check_link(c, err);
+	c->overhead = c->link == DLT_LINUX_SLL ? 16 : c->link == DLT_LINUX_SLL2 ? 20 : 0;
 	if (!rc)
-		rc = set_filter(c, filter, err);
+		rc = filtered ? set_filter(c, filter, err) : shorten(c, program, err);
 	if (!rc && pcap_setnonblock(c->pcap, 1, why) != 0)
 		rc = err_set(err, -EIO, "%s: %s", interface, why);
 out:
+	if (program >= 0)
+		(void)close(program);
 	if (rc)
 		capture_close(c);
 	else
@@ -159,16 +199,22 @@ out:
 static void hand_over(uint8_t *user, const struct pcap_pkthdr *head, const uint8_t *data)
 {
 	const struct hand *h = (const struct hand *)(const void *)user;
+	const struct capture *c = h->capture;
 	struct packet packet = {
 		.data = data,
 		.captured = head->caplen,
 		.wire = head->len,
+		.segments =
+			IS_ENABLED(CONFIG_LIVE) && c->segments
+				? segments_of(head->caplen - c->overhead, head->len - c->overhead)
+				: 0,
+		.snapped = !c->live && head->caplen < head->len,
 		/* libpcap hands 32-bit stamps from 2038 on as negative numbers. */
 		.sec = head->ts.tv_sec < 0 ? (uint32_t)head->ts.tv_sec : (uint64_t)head->ts.tv_sec,
 		.nsec = head->ts.tv_usec >= 0 && head->ts.tv_usec < NS_PER_S
 				? (uint32_t)head->ts.tv_usec
 				: 0,
-		.iface = h->capture->iface,
+		.iface = c->iface,
 	};
 
 	h->fn(h->ctx, &packet);
@@ -218,17 +264,8 @@ int capture_present(const struct capture *c, struct err *err)
 
 void capture_stop(struct capture *c)
 {
-	/* A kernel filter of our own: pcap_setfilter() would first throw away what waits. The
-	 * return value 0 is "keep no byte of it" (packet(7), bpf(4)). The layout is struct
-	 * sock_fprog's, whose header and pcap's name the same constants. */
-	struct bpf_insn none = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct {
-		unsigned short len;
-		struct bpf_insn *filter;
-	} program = {.len = 1, .filter = &none};
-
-	if (!c->live || setsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_ATTACH_FILTER, &program,
-				   sizeof program) == 0)
+	/* To keep no byte of a frame is not to take it (packet(7), bpf(4)). */
+	if (!c->live || keep(c, 0) == 0)
 		return;
 	log_warn("capture", "%s: cannot be stopped, continuing; its last frames may be cut off",
 		 c->name);

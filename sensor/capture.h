@@ -18,16 +18,18 @@ enum {
 	CAPTURE_FILE_BUFFER = 128 * 1024,
 	CAPTURE_DELAY_MS = 100,
 	CAPTURE_SNAPLEN = 262144,
-	CAPTURE_LIVE_SNAPLEN = 256
 };
 
 struct packet {
 	const uint8_t *data; /* valid during the callback only */
 	uint32_t captured;   /* bytes at data */
-	uint32_t wire;       /* bytes on the wire */
-	uint64_t sec;        /* Unix seconds */
-	uint32_t nsec;       /* 0 when the stamp's sub-second part is out of range */
-	uint16_t iface;      /* as given to the open call */
+	uint32_t wire;       /* bytes of the frame */
+	uint32_t
+		segments; /* packets of the wire that it stands for, as the kernel says; 0: unknown */
+	bool snapped;     /* a file holds but a part of it; live that is our own doing */
+	uint64_t sec;     /* Unix seconds */
+	uint32_t nsec;    /* 0 when the stamp's sub-second part is out of range */
+	uint16_t iface;   /* as given to the open call */
 };
 
 typedef void capture_fn(void *ctx, const struct packet *packet);
@@ -40,9 +42,12 @@ struct capture;
 int capture_open_file(struct capture **ret, const char *path, const char *filter, struct err *err);
 
 /* Interface: needs CAP_NET_RAW. `ring_bytes`: size of the kernel's ring. Not promiscuous: this
- * machine's own traffic is meant. */
+ * machine's own traffic is meant. `segments`: let the kernel say how many packets a frame stands for;
+ * it cannot where a filter is given. */
 int capture_open_live(struct capture **ret, const char *interface, uint16_t iface,
-		      uint32_t ring_bytes, const char *filter, struct err *err);
+		      uint32_t ring_bytes, const char *filter, bool segments, struct err *err);
+/* Does it? */
+bool capture_tells_segments(const struct capture *capture);
 
 /* Hands at most `max` frames to `fn`. Returns their number; 0: none now (live), 1 and up: more may
  * follow; CAPTURE_END at the end of a file, or a negative error with its sentence (a truncated

@@ -80,7 +80,7 @@ static void read_boot_id(char out[static 40])
 		close(fd);
 }
 
-int identity_init(struct identity *ret, const struct options *o, struct err *err)
+int identity_init(struct identity *ret, const struct options *o, struct rtnl *rtnl, struct err *err)
 {
 	*ret = (struct identity){.fixed = o->read != NULL || o->local.n > 0};
 	read_boot_id(ret->boot_id);
@@ -89,21 +89,13 @@ int identity_init(struct identity *ret, const struct options *o, struct err *err
 		add(ret->subnets, &ret->n_subnets, &o->local_cidr[i]);
 	}
 	if (IS_ENABLED(CONFIG_LIVE) && !ret->fixed) {
-		int rc = ifaddr_open(&ret->source);
-
-		if (rc < 0) {
-			errno = -rc;
-			return err_errno(err, "cannot ask the kernel for addresses; give --local");
-		}
+		if (!rtnl)
+			return err_set(err, -EIO,
+				       "cannot ask the kernel for addresses; give --local");
+		ret->source = rtnl;
 	}
 	identity_refresh(ret);
 	return 0;
-}
-
-void identity_fini(struct identity *id)
-{
-	if (IS_ENABLED(CONFIG_LIVE))
-		ifaddr_close(id->source);
 }
 
 bool identity_is_local(const struct identity *id, uint8_t family, const struct addr *addr)

@@ -13,7 +13,7 @@
 #include "platform/err.h"
 #include "sensor/options.h"
 
-struct ifaddr;
+struct rtnl;
 
 enum { IDENTITY_ADDRESSES_MAX = 64 };
 
@@ -24,13 +24,12 @@ struct identity {
 	size_t n_subnets;
 	bool fixed; /* given by --local, or a file: not read from the kernel */
 	char boot_id[40];
-	struct ifaddr *source; /* where addresses are read again; NULL: nowhere */
+	struct rtnl *source; /* where addresses are read again; NULL: nowhere */
 };
 
-/* From the options and, live, from the kernel. */
-int identity_init(struct identity *ret, const struct options *options, struct err *err);
-
-void identity_fini(struct identity *identity);
+/* From the options and, live, from the kernel: `rtnl` is borrowed, NULL where it could not be opened. */
+int identity_init(struct identity *ret, const struct options *options, struct rtnl *rtnl,
+		  struct err *err);
 
 /* Live: reads the interfaces' addresses again (DHCP may have come since). Opens nothing. */
 void identity_refresh(struct identity *identity);

@@ -12,6 +12,7 @@
 #include "sensor/capture.h"
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
+#include "sensor/offload.h"
 #include "sensor/spool.h"
 #include "sensor/uplink.h"
 
@@ -38,6 +39,7 @@ void memory_print(const struct options *o, FILE *out)
 #ifdef CONFIG_FRAGMENTS
 	part(out, &sum, "fragment-table", fragment_memory(CONFIG_FRAGMENT_SLOTS));
 #endif
+	part(out, &sum, "offload-table", offload_memory());
 	part(out, &sum, "capture-file", (size_t)CAPTURE_FILE_BUFFER + FRAME_BYTES);
 	part(out, &sum, "text-output", (size_t)CONFIG_OUTPUT_KIB * 1024);
 	if (IS_ENABLED(CONFIG_STREAM)) {

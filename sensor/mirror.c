@@ -85,5 +85,6 @@ enum decode_result mirror_enter(const struct mirror *m, uint16_t captures,
 	ret->captured = (uint32_t)rd_left(&rd);
 	if (ret->captured > ret->wire)
 		ret->captured = ret->wire;
+	ret->snapped = outer->snapped && ret->captured < ret->wire;
 	return decode_packet(LINK_EN10MB, ret, d);
 }

@@ -54,6 +54,10 @@ static const struct setting table[] = {
 	{"mirror-vni", 0, SETTING_LIST, AT(mirror_vnis), "VNI NAME=VALUE...", NULL, 0, 0,
 	 "Whose frames this VNI carries, as interface-id=eni-0a account-id=...; may be repeated."},
 #endif
+	{"offload", 0, SETTING_TEXT, AT(offload), "kernel|estimate|as-is", NULL, 0, 0,
+	 "How frames that stand for several packets of the wire (TSO, GRO) are counted. "
+	 "Default: live as the "
+	 "kernel says, else by an estimate; of a file as they are."},
 	{"local", 0, SETTING_LIST, AT(local), "CIDR", NULL, 0, 0,
 	 "Addresses of this machine; may be repeated. Default: the interfaces' own; of a file: RFC "
 	 "1918 and ULA."},
@@ -183,6 +187,25 @@ static int check_interfaces(const struct options *o, struct err *err)
 	return 0;
 }
 
+static int understand_offload(struct options *o, struct err *err)
+{
+	static const char *const words[] = {[WIRE_OFFLOAD_AS_IS] = "as-is",
+					    [WIRE_OFFLOAD_ESTIMATE] = "estimate",
+					    [WIRE_OFFLOAD_KERNEL] = "kernel"};
+
+	for (unsigned mode = WIRE_OFFLOAD_AS_IS; o->offload && mode <= WIRE_OFFLOAD_KERNEL; mode++)
+		if (strcmp(o->offload, words[mode]) == 0)
+			o->offload_mode = (enum wire_offload)mode;
+	if (o->offload && o->offload_mode == WIRE_OFFLOAD_UNKNOWN)
+		return err_set(err, ERR_USAGE, "--offload %s: give kernel, estimate or as-is",
+			       o->offload);
+	if (o->offload_mode == WIRE_OFFLOAD_KERNEL && (o->read || o->filter))
+		return err_set(err, ERR_USAGE,
+			       "--offload kernel: the kernel tells it live and without --filter "
+			       "only; give estimate or as-is");
+	return 0;
+}
+
 static int understand(struct options *o, struct err *err)
 {
 	int rc;
@@ -208,6 +231,8 @@ static int understand(struct options *o, struct err *err)
 		rc = understand_mirror(o, err);
 	if (!rc)
 		rc = options_understand_identity(o, err);
+	if (!rc)
+		rc = understand_offload(o, err);
 	if (rc)
 		return rc;
 	if (o->collectors.n && (!o->id || (!o->ca && !CA_BUILT_IN) || !o->cert || !o->key))

@@ -37,11 +37,13 @@ struct options {
 	char *read, *output, *fields, *policy, *filter, *fragments, *id, *ca, *cert, *key, *config;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
 		mirror_vnis;
+	char *offload;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
 	uint64_t window, flow_slots, spool_kib, ring_kib, user_id;
 	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 
 	/* as understood */
+	enum wire_offload offload_mode; /* UNKNOWN: not given */
 	struct flowrec_format format;
 	bool fragment_ports; /* --fragments ports */
 	struct mirror mirrored;

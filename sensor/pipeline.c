@@ -13,12 +13,14 @@
 #include "platform/config.h"
 #include "platform/crypto.h"
 #include "platform/log.h"
+#include "platform/nic.h"
 #include "sensor/account.h"
 #include "sensor/alert.h"
 #include "sensor/decode.h"
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
 #include "sensor/mirror.h"
+#include "sensor/offload.h"
 #include "sensor/record.h"
 #include "sensor/window.h"
 
@@ -39,8 +41,10 @@ struct pipeline {
 	struct policy_context context; /* its lists lie in identity and options */
 	struct flow_table *flows;
 	struct alert_table *alerts;
-	const struct mirror *mirror;      /* NULL: not in mirror mode */
-	struct fragment_table *fragments; /* NULL: later fragments keep ports 0 */
+	struct offload *offload;
+	uint32_t mtu[WIRE_INTERFACES_MAX]; /* 0: unknown */
+	const struct mirror *mirror;       /* NULL: not in mirror mode */
+	struct fragment_table *fragments;  /* NULL: later fragments keep ports 0 */
 	struct window window;
 	struct account account;
 	struct {
@@ -51,7 +55,7 @@ struct pipeline {
 	struct flow_packet pending[PENDING];
 	size_t n_pending, pending_done; /* of them, how many the table has */
 	uint64_t seen_s;                /* Unix seconds of a packet that came lately */
-	uint64_t drops_read_s;          /* when the counters of losses were read last */
+	uint64_t losses_read_s;         /* when the counters of losses were read last */
 	uint64_t now_ns;                /* of the call from outside that runs now */
 	bool turn_by_turn;              /* windows are swept a bounded part at a time */
 	bool sweeping;
@@ -277,6 +281,21 @@ static void take_error(struct pipeline *p, const struct decoded *error, uint16_t
 		flow_refused(p->flows, &quoted, (uint8_t)iface);
 }
 
+/* Counts the packets of the wire that the frame stands for. */
+static void correct_offload(struct pipeline *p, const struct packet *packet,
+			    struct decoded *decoded)
+{
+	enum wire_offload mode = (enum wire_offload)p->config.links[packet->iface].offload;
+	uint64_t bytes = decoded->bytes;
+
+	/* The quick way out: a file, and almost every frame that the kernel knows. */
+	if (mode == WIRE_OFFLOAD_AS_IS ? !p->mtu[packet->iface]
+				       : packet->segments == 1 && !decoded->mss)
+		return;
+	if (offload_correct(p->offload, mode, packet->segments, p->mtu[packet->iface], decoded))
+		account_offload(&p->account, packet->iface, bytes, decoded);
+}
+
 struct input {
 	struct pipeline *pipeline;
 	int link;
@@ -300,6 +319,7 @@ static void on_packet(void *ctx, const struct packet *packet)
 		return;
 	if (IS_ENABLED(CONFIG_FRAGMENTS) && p->fragments && decoded.fragment)
 		fragment_attribute(p->fragments, packet->iface, packet->sec, &decoded);
+	correct_offload(p, packet, &decoded);
 	if (packet->sec != p->second.sec) {
 		p->second.sec = packet->sec;
 		window_place(&p->window, packet->sec, &p->second.window, &p->second.offset);
@@ -324,20 +344,47 @@ int pipeline_input(struct pipeline *p, uint16_t iface, int max, uint64_t now_ns,
 	return n;
 }
 
-static void read_drops(struct pipeline *p, uint64_t now_s)
+static bool read_nic(struct pipeline *p, uint16_t iface)
+{
+	struct nic_counters now;
+
+	if (!IS_ENABLED(CONFIG_LIVE) || !p->config.nic)
+		return false;
+	nic_read(p->config.nic, &p->config.interfaces[iface], &now);
+	if (now.mtu)
+		p->mtu[iface] = now.mtu;
+	return account_nic(&p->account, iface, &now);
+}
+
+static void read_losses(struct pipeline *p, uint64_t now_s)
 {
 	for (uint16_t i = 0; i < p->config.n_captures; i++) {
 		struct capture_stats now;
+		bool by_kernel, by_nic;
 
 		capture_stats(p->config.captures[i], &now);
-		if (!account_kernel(&p->account, i, &now))
+		by_kernel = account_kernel(&p->account, i, &now);
+		by_nic = read_nic(p, i);
+		if (!by_kernel && !by_nic)
 			continue;
-		window_lost(&p->window, i, p->drops_read_s, now_s);
+		window_lost(&p->window, i, p->losses_read_s, now_s);
 		/* Whose frames a mirror lost nobody knows: each VNI may have lost some. */
 		for (uint16_t vni = p->config.n_captures; vni < p->window.ifaces; vni++)
-			window_lost(&p->window, vni, p->drops_read_s, now_s);
+			window_lost(&p->window, vni, p->losses_read_s, now_s);
 	}
-	p->drops_read_s = now_s;
+	p->losses_read_s = now_s;
+}
+
+/* Of the driver, once a window: its device may be slow to answer. */
+static void read_allowances(struct pipeline *p)
+{
+	uint64_t now[NIC_ALLOWANCES];
+
+	for (uint16_t i = 0; IS_ENABLED(CONFIG_LIVE) && p->config.nic && i < p->config.n_captures;
+	     i++)
+		account_allowances(
+			&p->account, i,
+			nic_allowances(p->config.nic, &p->config.interfaces[i], now) ? now : NULL);
 }
 
 /* What the rings hold, a bounded part of it: more than that came while it was read. */
@@ -360,9 +407,11 @@ int pipeline_tick(struct pipeline *p, uint64_t now_ns, struct err *err)
 
 	p->now_ns = now_ns;
 	/* A window's packets count before its lines are written, also when we come late to it. */
-	if (window_is_over(&p->window, now_ns / NS_PER_S))
+	if (window_is_over(&p->window, now_ns / NS_PER_S)) {
 		rc = drain(p, now_ns, err);
-	read_drops(p, now_ns / NS_PER_S);
+		read_allowances(p);
+	}
+	read_losses(p, now_ns / NS_PER_S);
 	window_tick(&p->window, now_ns / NS_PER_S);
 	if (p->window.current != window) {
 		identity_refresh(p->config.identity);
@@ -394,7 +443,8 @@ void pipeline_end(struct pipeline *p, uint64_t now_ns)
 	/* What the kernel took while the last frames were read is read too; the rest is cut off. */
 	if (p->live)
 		(void)drain(p, now_ns, &err);
-	read_drops(p, now_ns / NS_PER_S);
+	read_losses(p, now_ns / NS_PER_S);
+	read_allowances(p);
 	account_end(&p->account);
 	p->ended = true;
 	p->turn_by_turn = p->config.spool != NULL;
@@ -474,7 +524,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	p->mirror = o->mirror ? &o->mirrored : NULL;
 	p->live = o->read == NULL;
 	p->window_s = (uint32_t)o->window;
-	p->drops_read_s = config->now_s;
+	p->losses_read_s = config->now_s;
 	/* Live, capture goes on while a window is swept; a spool must not be flooded. A file to text can wait, and
 	 * keeps the order of first packets. */
 	p->turn_by_turn = p->live || config->spool;
@@ -483,7 +533,8 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 		crypto_random(key, sizeof key);
 	if (flow_table_new(&p->flows, (size_t)o->flow_slots, p->window_s, key, !p->turn_by_turn,
 			   &flow_sink) != 0 ||
-	    alert_table_new(&p->alerts, CONFIG_ALERT_SLOTS, key) != 0) {
+	    alert_table_new(&p->alerts, CONFIG_ALERT_SLOTS, key) != 0 ||
+	    offload_new(&p->offload, key) != 0) {
 		pipeline_free(p);
 		return err_set(err, -ENOMEM,
 			       "no memory for %llu flow slots; give --flow-slots a smaller number",
@@ -499,6 +550,9 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	/* Unlisted VNIs are nobody's interface: their silence is not told. */
 	window_init(&p->window, p->window_s, (uint16_t)(config->n_interfaces - (p->mirror ? 1 : 0)),
 		    p->live, config->now_s, &window_sink);
+	for (uint16_t i = 0; i < config->n_captures; i++)
+		(void)read_nic(p, i);
+	read_allowances(p);
 	if (p->config.out) {
 		size_t len = flowrec_print_header(p->line, &o->format);
 
@@ -514,6 +568,7 @@ void pipeline_free(struct pipeline *p)
 		return;
 	flow_table_free(p->flows);
 	alert_table_free(p->alerts);
+	offload_free(p->offload);
 	if (IS_ENABLED(CONFIG_FRAGMENTS))
 		fragment_table_free(p->fragments);
 	free(p);

@@ -26,6 +26,9 @@ struct pipeline_config {
 	const struct policy *policy;
 	const struct flowrec_identity *texts; /* per interface */
 	struct capture *const *captures;      /* one per interface, or the file's */
+	const struct wire_link *links;        /* likewise: how offloaded frames are counted */
+	struct nic *nic;                      /* live: the interfaces' counters; NULL: unknown */
+	struct nic_interface *interfaces;
 	uint16_t n_captures;
 	uint16_t n_interfaces; /* the captures, then those of mirror mode (sensor/mirror.h) */
 	struct spool *spool;   /* NULL: no collector */

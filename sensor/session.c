@@ -14,6 +14,7 @@
 #include "platform/config.h"
 #include "platform/file.h"
 #include "platform/log.h"
+#include "platform/rtnl.h"
 #include "sensor/confine.h"
 #include "sensor/session_parts.h"
 
@@ -58,10 +59,45 @@ static void fill_texts(struct session *s)
 
 	for (; options_device(s->options, n); n++) {
 		options_identity(s->options, n, &s->texts[n]);
+		s->links[n].offload =
+			WIRE_OFFLOAD_AS_IS; /* of a mirrored interface; of ours see below */
 		s->texts[n].rules = s->rules;
 		s->texts[n].n_rules = policy_rules(s->policy);
 	}
 	s->n_interfaces = n;
+}
+
+static int open_interface(struct session *s, uint16_t i, struct err *err)
+{
+	const struct options *o = s->options;
+	const char *name = o->interfaces.v[i];
+	struct wire_link *link = &s->links[i];
+	bool ask =
+		o->offload_mode == WIRE_OFFLOAD_KERNEL || o->offload_mode == WIRE_OFFLOAD_UNKNOWN;
+	struct nic_counters now;
+	int rc = capture_open_live(&s->captures[i], name, i, (uint32_t)o->ring_kib * 1024,
+				   o->filter, ask, err);
+
+	if (rc)
+		return rc;
+	s->n_captures++;
+	if (nic_find(s->nic, name, &s->interfaces[i]) != 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	nic_read(s->nic, &s->interfaces[i], &now);
+	*link = (struct wire_link){
+		.offload = (uint8_t)o->offload_mode,
+		.features_known = s->interfaces[i].offload_known,
+		.features = s->interfaces[i].offload,
+		.mtu = now.mtu,
+	};
+	if (ask)
+		link->offload = capture_tells_segments(s->captures[i]) ? WIRE_OFFLOAD_KERNEL
+								       : WIRE_OFFLOAD_ESTIMATE;
+	if (o->offload_mode == WIRE_OFFLOAD_KERNEL && link->offload != WIRE_OFFLOAD_KERNEL)
+		return err_set(err, -ENOTSUP,
+			       "--offload kernel: this kernel does not tell the packets of a frame "
+			       "(it takes Linux 5.7, started as root); give estimate");
+	return 0;
 }
 
 static int open_captures(struct session *s, struct err *err)
@@ -72,14 +108,14 @@ static int open_captures(struct session *s, struct err *err)
 	if (o->read) {
 		rc = capture_open_file(&s->captures[0], o->read, o->filter, err);
 		s->n_captures = rc ? 0 : 1;
+		s->links[0].offload =
+			o->offload_mode ? (uint8_t)o->offload_mode : WIRE_OFFLOAD_AS_IS;
 		return rc;
 	}
-	for (size_t i = 0; IS_ENABLED(CONFIG_LIVE) && !rc && i < o->interfaces.n; i++) {
-		rc = capture_open_live(&s->captures[i], o->interfaces.v[i], (uint16_t)i,
-				       (uint32_t)o->ring_kib * 1024, o->filter, err);
-		if (!rc)
-			s->n_captures++;
-	}
+	if (IS_ENABLED(CONFIG_LIVE) && nic_open(&s->nic, s->rtnl, nic_allowance_names) != 0)
+		return err_errno(err, "counters of the interfaces");
+	for (size_t i = 0; IS_ENABLED(CONFIG_LIVE) && !rc && i < o->interfaces.n; i++)
+		rc = open_interface(s, (uint16_t)i, err);
 	return rc;
 }
 
@@ -125,7 +161,10 @@ static void close_session(struct session *s)
 		capture_close(s->captures[i]);
 	pipeline_free(s->pipeline);
 	policy_free(s->policy);
-	identity_fini(&s->identity);
+	if (IS_ENABLED(CONFIG_LIVE)) {
+		nic_close(s->nic);
+		rtnl_close(s->rtnl);
+	}
 	if (s->out && s->out != stdout)
 		fclose(s->out);
 	free(s);
@@ -148,8 +187,10 @@ static int prepare(struct session *s, struct err *err)
 {
 	int rc = open_policy(s, err);
 
+	if (IS_ENABLED(CONFIG_LIVE) && !s->options->read && rtnl_open(&s->rtnl) != 0)
+		s->rtnl = NULL;
 	if (!rc)
-		rc = identity_init(&s->identity, s->options, err);
+		rc = identity_init(&s->identity, s->options, s->rtnl, err);
 	if (!rc)
 		fill_texts(s);
 	return rc;
@@ -177,6 +218,9 @@ int session_run(const struct options *o, struct err *err)
 					  .policy = s->policy,
 					  .texts = s->texts,
 					  .captures = s->captures,
+					  .links = s->links,
+					  .nic = s->nic,
+					  .interfaces = s->interfaces,
 					  .n_captures = s->n_captures,
 					  .n_interfaces = s->n_interfaces,
 					  .spool = s->spool,

@@ -146,6 +146,20 @@ static int watch_captures(struct session *s, struct input *inputs, struct err *e
 	return 0;
 }
 
+static void say_watching(const struct session *s, uint16_t i)
+{
+	static const char *const how[] = {[WIRE_OFFLOAD_AS_IS] = "frames are counted as they are",
+					  [WIRE_OFFLOAD_ESTIMATE] = "wire packets are estimated",
+					  [WIRE_OFFLOAD_KERNEL] = "the kernel tells wire packets"};
+	const struct wire_link *link = &s->links[i];
+	char features[NIC_OFFLOAD_TEXT];
+
+	log_info("capture", "watching %s, ring %llu KiB; offload: %s; %s",
+		 s->options->interfaces.v[i], (unsigned long long)s->options->ring_kib,
+		 link->features_known ? nic_offload_text(features, link->features) : "unknown",
+		 how[link->offload]);
+}
+
 /* ---- a file to a collector ---- */
 
 /* Reads while the spool has room; acknowledgements wake it up again. */
@@ -207,9 +221,8 @@ int session_run_loop(struct session *s, struct err *err)
 	loop_timer_set(s->tick, 0);
 	if (!live)
 		loop_timer_set(s->deadline, SESSION_REPLAY_PATIENCE_MS);
-	for (uint16_t i = 0; live && i < s->n_captures; i++)
-		log_info("capture", "watching %s, ring %llu KiB", s->options->interfaces.v[i],
-			 (unsigned long long)s->options->ring_kib);
+	for (uint16_t i = 0; IS_ENABLED(CONFIG_LIVE) && live && i < s->n_captures; i++)
+		say_watching(s, i);
 	return loop_run(s->loop);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "platform/loop.h"
+#include "platform/nic.h"
 #include "platform/tls.h"
 #include "policy/policy.h"
 #include "proto/batch.h"
@@ -39,8 +40,12 @@ struct session {
 	struct flowrec_identity texts[WIRE_INTERFACES_MAX];
 	const char *rules[WIRE_RULES_MAX];
 	struct capture *captures[WIRE_INTERFACES_MAX];
+	struct wire_link links[WIRE_INTERFACES_MAX];
 	uint16_t n_captures;
 	uint16_t n_interfaces; /* captures and, in mirror mode, VNIs */
+	struct rtnl *rtnl;     /* live: questions to the kernel; NULL: it takes none */
+	struct nic *nic;
+	struct nic_interface interfaces[WIRE_INTERFACES_MAX];
 	FILE *out;
 	struct pipeline *pipeline;
 

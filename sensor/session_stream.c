@@ -72,6 +72,7 @@ static int fill_hello(struct session *s, struct err *err)
 	digest_of_options(o, h->config);
 	h->n_interfaces = s->n_interfaces;
 	memcpy(h->interfaces, s->texts, sizeof h->interfaces);
+	memcpy(h->links, s->links, sizeof h->links);
 	h->rules = s->rules;
 	h->n_rules = policy_rules(s->policy);
 	h->window_s = (uint32_t)o->window;

@@ -22,7 +22,7 @@ OPTIONS = {
     "MIRROR": (("mirror_add", "mirror_enter"), (), ("--mirror", "--mirror-vni")),
     "FRAGMENTS": (("fragment_table_new", "fragment_attribute"), (), ("--fragments",)),
     "FILTER": ((), ("pcap_compile", "pcap_setfilter"), ("--filter", "-f")),
-    "LIVE": (("capture_open_live", "ifaddr_read", "identity_check_interface"), ("pcap_create", "pcap_activate"), ("-i", "--ring-kib")),
+    "LIVE": (("capture_open_live", "ifaddr_read", "nic_read", "rtnl_ask", "identity_check_interface"), ("pcap_create", "pcap_activate"), ("-i", "--ring-kib")),
     "STREAM": (("spool_new", "uplink_new", "tls_connect", "batch_finish", "session_stream_open", "wire_hello_encode", "crypto_sha256"),
                ("mbedtls_ssl_handshake", "mbedtls_x509_crt_parse", "protobuf_c_message_pack", "bufferevent_socket_new"),
                ("--collector", "--spool-kib", "--ca")),

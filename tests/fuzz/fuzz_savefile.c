@@ -58,7 +58,7 @@ static const struct options *set_up(unsigned choice)
 		for (unsigned i = 0; i < 4; i++)
 			read_options(&options[i], i & 1 ? "600" : "60", i & 2 ? "1024" : "16");
 		if (file < 0 || policy_quarantine(&policy, &err) != 0 ||
-		    identity_init(&identity, &options[0], &err) != 0)
+		    identity_init(&identity, &options[0], NULL, &err) != 0)
 			abort();
 	}
 	return &options[choice & 3];
@@ -86,6 +86,7 @@ static uint64_t number_after(const char *text, const char *word)
 static void run(const struct options *options, struct capture *capture)
 {
 	struct flowrec_identity texts[WIRE_INTERFACES_MAX] = {{.interface = "file"}};
+	const struct wire_link links[WIRE_INTERFACES_MAX] = {{.offload = WIRE_OFFLOAD_AS_IS}};
 	char *text = NULL, *said = NULL;
 	size_t text_len = 0, said_len = 0;
 	FILE *out = open_memstream(&text, &text_len), *summary = open_memstream(&said, &said_len);
@@ -102,6 +103,7 @@ static void run(const struct options *options, struct capture *capture)
 				 .policy = policy,
 				 .texts = texts,
 				 .captures = &capture,
+				 .links = links,
 				 .n_captures = 1,
 				 .n_interfaces = 1,
 				 .out = out,

@@ -211,7 +211,7 @@ def write(path, data):
 
 
 SUMMARY = re.compile(
-    r"^packets: received (\d+) = recorded (\d+) \+ not-ip (\d+) \+ malformed (\d+) \+ cut (\d+) \(residual (-?\d+)\); "
+    r"^packets: received (\d+)(?: \+ offload (\d+))? = recorded (\d+) \+ not-ip (\d+) \+ malformed (\d+) \+ cut (\d+) \(residual (-?\d+)\); "
     r"kernel dropped (\d+|unknown), nic dropped (\d+|unknown)$")
 
 
@@ -225,11 +225,11 @@ def summary(err):
         lines.pop()  # why it failed comes after what it did
     found = [SUMMARY.match(line) for line in lines]
     check(sum(1 for m in found if m) == 1 and found[-1], f"no packet equation as last line of:\n{err[-2000:]}")
-    names = ("received", "recorded", "not-ip", "malformed", "cut", "residual")
-    ret = {n: int(v) for n, v in zip(names, found[-1].groups()[:6])}
-    ret["kernel"], ret["nic"] = found[-1].groups()[6:]
+    names = ("received", "offload", "recorded", "not-ip", "malformed", "cut", "residual")
+    ret = {n: int(v or 0) for n, v in zip(names, found[-1].groups()[:7])}
+    ret["kernel"], ret["nic"] = found[-1].groups()[7:]
     equal(ret["residual"], 0, "residual")
-    equal(ret["received"], ret["recorded"] + ret["not-ip"] + ret["malformed"] + ret["cut"], "packet equation")
+    equal(ret["received"] + ret["offload"], ret["recorded"] + ret["not-ip"] + ret["malformed"] + ret["cut"], "packet equation")
     for kind in ("not-ip", "malformed"):
         stated = [line for line in lines if line.startswith(kind + ": ")]
         equal(len(stated), 1 if ret[kind] else 0, f"lines of reasons for {kind}")

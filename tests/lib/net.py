@@ -18,7 +18,7 @@ import threading
 
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946
-ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x1f, 0x24, 0x2c
+ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x17, 0x1f, 0x24, 0x2c
 ETH_P_ALL, SOL_PACKET, PACKET_STATISTICS, SO_RCVBUFFORCE = 3, 263, 6, 33
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -95,12 +95,22 @@ def sysctl(namespace, name, value):
         f.write(str(value))
 
 
-def no_offloads(namespace, device):
-    """One skb is one packet: no TSO, GSO, GRO."""
+def ethtool(namespace, device, on, *commands):
     with sock(namespace, socket.AF_INET, socket.SOCK_DGRAM) as s:
-        for command in (ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO):
-            value = ctypes.create_string_buffer(struct.pack("II", command, 0), 8)
+        for command in commands:
+            value = ctypes.create_string_buffer(struct.pack("II", command, on), 8)
             fcntl.ioctl(s, SIOCETHTOOL, struct.pack("16sP16x", device.encode(), ctypes.addressof(value)))
+
+
+def offloads(namespace, device, on):
+    """Off: one skb is one packet, no TSO, GSO, GRO."""
+    ethtool(namespace, device, on, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO)
+
+
+def counter(namespace, device, name):
+    """Of /sys/class/net, which `ip netns exec` mounts anew."""
+    return int(subprocess.run([*prefix(namespace), "cat", f"/sys/class/net/{device}/statistics/{name}"], stdout=subprocess.PIPE,
+                              check=True).stdout)
 
 
 def veth(ns_a, dev_a, addresses_a, ns_b, dev_b, addresses_b):
@@ -110,7 +120,7 @@ def veth(ns_a, dev_a, addresses_a, ns_b, dev_b, addresses_b):
     for ns, dev, addresses, *_ in ends:
         for name, value in (("accept_ra", 0), ("router_solicitations", 0), ("addr_gen_mode", 1), ("accept_dad", 0)):
             sysctl(ns, f"ipv6/conf/{dev}/{name}", value)
-        no_offloads(ns, dev)
+        offloads(ns, dev, 0)
         for a in addresses:
             ip("-n", ns, "addr", "add", a, "dev", dev, *(["nodad"] if ":" in a else []))
         ip("-n", ns, "link", "set", dev, "up")

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "platform/ifaddr.h"
+#include "platform/rtnl.h"
 
 enum { MANY = 256, TEXT = 80 };
 
@@ -91,10 +92,10 @@ static void expected(struct lines *ret)
 static void test_as_getifaddrs(void **state)
 {
 	static struct lines got, want;
-	struct ifaddr *source;
+	struct rtnl *source;
 
 	(void)state;
-	assert_int_equal(ifaddr_open(&source), 0);
+	assert_int_equal(rtnl_open(&source), 0);
 	for (int turn = 0; turn < 3; turn++) { /* over one descriptor */
 		got.n = 0;
 		assert_int_equal(ifaddr_read(source, on_address, &got), 0);
@@ -105,8 +106,8 @@ static void test_as_getifaddrs(void **state)
 		for (size_t i = 0; i < got.n; i++)
 			assert_string_equal(got.v[i], want.v[i]);
 	}
-	ifaddr_close(source);
-	ifaddr_close(NULL);
+	rtnl_close(source);
+	rtnl_close(NULL);
 }
 
 int main(void)

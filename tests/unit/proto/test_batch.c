@@ -316,6 +316,11 @@ static struct batch_account largest_account(void)
 		.snapped = UINT64_MAX,
 		.bad_checksum = UINT64_MAX,
 		.beyond_wire = UINT64_MAX,
+		.offload_frames = UINT64_MAX,
+		.offload_packets = UINT64_MAX,
+		.offload_bytes = UINT64_MAX,
+		.allowances = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+		.allowances_known = true,
 		.kernel_known = true,
 		.nic_known = true,
 		.iface = WIRE_INTERFACES_MAX - 1,
@@ -511,6 +516,11 @@ static void test_head_alert_account(void **state)
 		.snapped = 7,
 		.bad_checksum = 8,
 		.beyond_wire = 9,
+		.offload_frames = 21,
+		.offload_packets = 22,
+		.offload_bytes = 23,
+		.allowances = {0, 31, 32, 33, 34},
+		.allowances_known = true,
 		.kernel_known = true,
 		.nic_known = false,
 		.iface = 3,
@@ -571,6 +581,11 @@ static void test_head_alert_account(void **state)
 	assert_int_equal(account->snapped, 7);
 	assert_int_equal(account->bad_checksum, 8);
 	assert_int_equal(account->beyond_wire, 9);
+	assert_int_equal(account->offload_frames, 21);
+	assert_int_equal(account->offload_packets, 22);
+	assert_int_equal(account->offload_bytes, 23);
+	assert_true(account->allowances_known);
+	assert_memory_equal(account->allowances, known.allowances, sizeof(known.allowances));
 	assert_int_equal(account->iface, 3);
 	assert_true(account->kernel_known);
 	assert_int_equal(account->kernel_dropped, 0);
@@ -832,7 +847,9 @@ static void test_refused_head(void **state)
 		{"alert has a field that is unknown", {5, "2a120803" ALERT "5801"}},
 		{NULL, {6, "3202100f"}},
 		{"account's interface", {6, "32021010"}},
-		{"account has a field that is unknown", {6, "32027801"}},
+		{"five allowances", {6, "32048a010101"}},
+		{NULL, {6, "32088a01050102030405"}},
+		{"account has a field that is unknown", {6, "3203900101"}},
 		{NULL, {1, "08053a26080210041a20" AB32}},
 		{"32 bytes", {1, "08053a25080210041a1f" AB8 AB8 AB8 "ababababababab"}},
 		{"before it",

@@ -128,6 +128,10 @@ static void test_residual(void **state)
 		{{.received = 100, .recorded = 98}, 2},
 		/* drops never reached us: they are not terms */
 		{{.received = 5, .live = 5, .kernel_dropped = 9, .kernel_known = true}, 0},
+		/* a frame that stood for 45 packets, and one that stood for itself */
+		{{.received = 2, .offload_packets = 44, .recorded = 46}, 0},
+		{{.received = 2, .offload_packets = 44, .recorded = 45}, 1},
+		{{.received = 1, .offload_packets = UINT64_MAX}, INT64_MAX},
 		{{.received = UINT64_MAX, .recorded = UINT64_MAX}, 0},
 		{{.received = UINT64_MAX}, INT64_MAX},
 		{{.recorded = UINT64_MAX}, INT64_MIN},

@@ -248,6 +248,11 @@ static struct wire_hello some_hello(void)
 		hello.interfaces[0].text[t] = flowrec_text_names[FLOWREC_TEXTS - 1 - t];
 	hello.interfaces[1].interface = "eth1";
 	hello.interfaces[1].text[FLOWREC_T_ECS_TASK_ID] = "0123";
+	hello.links[0] = (struct wire_link){.offload = WIRE_OFFLOAD_KERNEL,
+					    .features_known = true,
+					    .features = 0xff,
+					    .mtu = 9001};
+	hello.links[1].offload = WIRE_OFFLOAD_AS_IS;
 	return hello;
 }
 
@@ -293,6 +298,13 @@ static void test_hello(void **state)
 	assert_string_equal(got->interfaces[1].interface, "eth1");
 	assert_string_equal(got->interfaces[1].text[FLOWREC_T_ECS_TASK_ID], "0123");
 	assert_string_equal(got->interfaces[1].text[FLOWREC_T_VPC_ID], "");
+	assert_int_equal(got->links[0].offload, WIRE_OFFLOAD_KERNEL);
+	assert_true(got->links[0].features_known);
+	assert_int_equal(got->links[0].features, 0xff);
+	assert_int_equal(got->links[0].mtu, 9001);
+	assert_int_equal(got->links[1].offload, WIRE_OFFLOAD_AS_IS);
+	assert_false(got->links[1].features_known);
+	assert_int_equal(got->links[1].mtu, 0);
 	/* Also the ones that were not announced. */
 	assert_string_equal(got->interfaces[WIRE_INTERFACES_MAX - 1].sensor, hello.sensor);
 	assert_int_equal(got->interfaces[0].n_rules, 3);

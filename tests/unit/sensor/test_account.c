@@ -68,7 +68,7 @@ static void every_frame_has_its_place(void **state)
 /* What is wrong with a frame is counted beside the equation, and of frames that are no IP only that they were cut. */
 static void noted(void **state)
 {
-	const struct packet packet = {.iface = 1, .captured = 60, .wire = 61};
+	const struct packet packet = {.iface = 1, .captured = 60, .wire = 61, .snapped = true};
 	const struct decoded wrong = {.family = 4, .bad_checksum = true, .beyond_wire = true};
 	struct batch_account a, sum;
 
@@ -132,6 +132,78 @@ static void one_unknown_makes_the_sum_unknown(void **state)
 	assert_false(sum.nic_known);
 }
 
+/* One frame of 3,052 bytes stood for three packets of 52 bytes of headers each. */
+static void offload_is_a_term_of_its_own(void **state)
+{
+	const struct decoded decoded = {.packets = 3, .bytes = 3052 + 2 * 52};
+	struct batch_account a;
+
+	(void)state;
+	frames(0, DECODE_IP, 2);
+	account_offload(&account, 0, 3052, &decoded);
+	account.of[0].recorded = 4;
+	a = filled(0, 0);
+	assert_int_equal(a.received, 2);
+	assert_int_equal(a.offload_frames, 1);
+	assert_int_equal(a.offload_packets, 2);
+	assert_int_equal(a.offload_bytes, 104);
+	assert_int_equal(batch_account_residual(&a), 0);
+	account_add(&a, &a);
+	assert_int_equal(a.offload_frames, 2);
+	assert_int_equal(a.offload_packets, 4);
+	assert_int_equal(a.offload_bytes, 208);
+}
+
+static bool nic(bool is_known, uint64_t dropped)
+{
+	return account_nic(&account, 0,
+			   &(struct nic_counters){.known = is_known, .dropped = dropped});
+}
+
+static void the_card_counts_from_the_begin_of_the_run(void **state)
+{
+	(void)state;
+	assert_false(filled(0, 0).nic_known);
+	assert_false(nic(false, 0));
+	assert_false(filled(0, 0).nic_known);
+	assert_false(nic(true, 1000)); /* of before */
+	assert_true(filled(0, 0).nic_known);
+	assert_int_equal(filled(0, 0).nic_dropped, 0);
+	assert_true(nic(true, 1007));
+	assert_false(nic(true, 1007));
+	assert_int_equal(filled(0, 0).nic_dropped, 7);
+	assert_false(nic(false, 0)); /* could not be read: unknown, and known again later */
+	assert_false(filled(0, 0).nic_known);
+	assert_int_equal(filled(0, 0).nic_dropped, 0);
+	assert_true(nic(true, 1010));
+	assert_int_equal(filled(0, 0).nic_dropped, 10);
+	assert_true(nic(true, 3)); /* began anew: what was lost meanwhile nobody knows */
+	assert_false(filled(0, 0).nic_known);
+	assert_false(nic(true, 5000));
+	assert_false(filled(0, 0).nic_known);
+}
+
+static void allowances(void **state)
+{
+	const uint64_t begin[NIC_ALLOWANCES] = {1, 2, 3, 4, 5};
+	const uint64_t later[NIC_ALLOWANCES] = {1, 3, 5, 7, 9};
+	struct batch_account a;
+
+	(void)state;
+	account_allowances(&account, 0, NULL);
+	assert_false(filled(0, 0).allowances_known);
+	account_allowances(&account, 0, begin);
+	account_allowances(&account, 0, later);
+	a = filled(0, 0);
+	assert_true(a.allowances_known);
+	for (uint64_t i = 0; i < NIC_ALLOWANCES; i++)
+		assert_int_equal(a.allowances[i], i);
+	account_allowances(&account, 0, (const uint64_t[NIC_ALLOWANCES]){1, 3, 5, 7, 4});
+	assert_false(filled(0, 0).allowances_known);
+	account_allowances(&account, 0, NULL);
+	assert_false(filled(0, 0).allowances_known);
+}
+
 static void printed(void **state)
 {
 	struct batch_account sum = {.received = 17,
@@ -155,6 +227,26 @@ static void printed(void **state)
 			    "packets: received 17 = recorded 10 + not-ip 4 + malformed 2 + cut 0 "
 			    "(residual 1); kernel dropped 7, nic dropped unknown\n");
 	free(text);
+
+	sum = (struct batch_account){.received = 3,
+				     .recorded = 5,
+				     .offload_frames = 1,
+				     .offload_packets = 2,
+				     .offload_bytes = 104,
+				     .allowances = {1, 2, 3, 4, 5},
+				     .allowances_known = true,
+				     .nic_known = true};
+	account = (struct account){.n = 1};
+	out = open_memstream(&text, &len);
+	account_print(&account, &sum, out);
+	fclose(out);
+	assert_string_equal(
+		text, "offload: 1 frames longer than the wire's packets, counted as 3 packets "
+		      "and 104 bytes more\n"
+		      "allowances exceeded: bw-in 1, bw-out 2, pps 3, conntrack 4, linklocal 5\n"
+		      "packets: received 3 + offload 2 = recorded 5 + not-ip 0 + malformed 0 + "
+		      "cut 0 (residual 0); kernel dropped unknown, nic dropped 0\n");
+	free(text);
 }
 
 int main(void)
@@ -164,6 +256,9 @@ int main(void)
 		cmocka_unit_test_setup(noted, fresh),
 		cmocka_unit_test_setup(what_was_cut_is_known_at_the_end, fresh),
 		cmocka_unit_test_setup(one_unknown_makes_the_sum_unknown, fresh),
+		cmocka_unit_test_setup(offload_is_a_term_of_its_own, fresh),
+		cmocka_unit_test_setup(the_card_counts_from_the_begin_of_the_run, fresh),
+		cmocka_unit_test_setup(allowances, fresh),
 		cmocka_unit_test_setup(printed, fresh),
 	};
 
