@@ -76,12 +76,14 @@ sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
-sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write sensor/spool sensor/uplink sensor/session_stream
+sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/signature \
+	    $(addprefix sensor/,spool spool_ring uplink session_stream)
+sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 
 # With neither resolver nor host files: only where the C library is linked in.
 sensor-$(if $(STATIC),y) += platform/unresolved
 
-ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read \
+ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)

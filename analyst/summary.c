@@ -33,6 +33,10 @@ struct stream_sum {
 	uint64_t first, last;                  /* Unix seconds, of the records */
 	uint64_t received_ns, received_end_ns; /* by the collector's clock */
 	uint64_t gaps, gap_batches, gap_records, gap_packets;
+	uint64_t is_signed; /* batches */
+	bool has_clock;     /* measured last: */
+	int64_t offset_ns;  /* sensor's clock less the collector's */
+	uint64_t way_ns;
 	struct interface_sum interfaces[WIRE_INTERFACES_MAX];
 };
 
@@ -123,11 +127,11 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 	stream->batches++;
 	stream->received_end_ns = entry->received_ns;
 	stream->goodbye = head->goodbye;
-	if (head->has_gap) {
-		stream->gaps++;
-		stream->gap_batches += head->gap.last - head->gap.first + 1;
-		stream->gap_records += head->gap.records;
-		stream->gap_packets += head->gap.packets;
+	stream->is_signed += head->is_signed;
+	if (head->has_clock) {
+		stream->has_clock = true;
+		stream->offset_ns = head->offset_ns;
+		stream->way_ns = head->way_ns;
 	}
 	while (batch_next(batch, &rec))
 		add_record(stream, s->query, &rec);
@@ -140,6 +144,21 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 		stream->interfaces[accounts[i].iface].account = accounts[i];
 		stream->interfaces[accounts[i].iface].has_account = true;
 	}
+	return 0;
+}
+
+static int add_gap(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		   const struct batch_gap *gap)
+{
+	struct stream_sum *stream = stream_of(ctx, entry);
+
+	(void)hello;
+	if (!stream)
+		return -ENOMEM;
+	stream->gaps++;
+	stream->gap_batches += gap->last - gap->first + 1;
+	stream->gap_records += gap->records;
+	stream->gap_packets += gap->packets;
 	return 0;
 }
 
@@ -200,10 +219,14 @@ static void print_stream(const struct stream_sum *stream)
 		print_interface(&stream->interfaces[i]);
 	if (stream->gaps > 0)
 		printf("    GAPS: %" PRIu64 ", in them %" PRIu64 " batches, %" PRIu64
-		       " records of %" PRIu64 " packets are lost\n",
+		       " records of %" PRIu64 " packets are not here\n",
 		       stream->gaps, stream->gap_batches, stream->gap_records, stream->gap_packets);
 	else
 		printf("    gaps: none\n");
+	if (stream->has_clock)
+		printf("    clock: %+.3f s of the collector's when last measured, right to %.3f "
+		       "s\n",
+		       (double)stream->offset_ns / NS_PER_S, (double)stream->way_ns / 2 / NS_PER_S);
 	printf("    end: %s\n",
 	       stream->goodbye ? "goodbye" : "no goodbye: it runs, or ended without one");
 }
@@ -290,6 +313,12 @@ static void put_stream(const struct stream_sum *stream)
 	put_number("gap_batches", stream->gap_batches);
 	put_number("gap_records", stream->gap_records);
 	put_number("gap_packets", stream->gap_packets);
+	put_number("signed", stream->is_signed);
+	if (stream->has_clock)
+		printf(",\"clock_offset_ns\":%" PRId64 ",\"clock_way_ns\":%" PRIu64,
+		       stream->offset_ns, stream->way_ns);
+	else
+		printf(",\"clock_offset_ns\":null,\"clock_way_ns\":null");
 	printf(",\"goodbye\":%s,\"interfaces\":[", stream->goodbye ? "true" : "false");
 	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++) {
 		const struct interface_sum *sum = &stream->interfaces[i];
@@ -334,7 +363,8 @@ static void print_json(const struct summary *s)
 
 int summary_print(struct query *query, struct err *err)
 {
-	static const struct replay_ops ops = {.hello = add_hello, .batch = add_batch};
+	static const struct replay_ops ops = {
+		.hello = add_hello, .batch = add_batch, .gap = add_gap};
 	struct summary s = {.query = query};
 	int rc = query_run(query, &ops, &s, err);
 

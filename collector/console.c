@@ -239,7 +239,6 @@ static void took_batch(void *ctx, const struct ingest_stream *stream, const stru
 {
 	struct console *console = ctx;
 	const struct wire_hello *hello = stream->hello;
-	const struct batch_head *head = batch_head(batch);
 	const struct batch_account *accounts;
 	const struct batch_alert *alerts;
 	size_t n;
@@ -252,12 +251,18 @@ static void took_batch(void *ctx, const struct ingest_stream *stream, const stru
 	accounts = batch_account_list(batch, &n);
 	for (size_t i = 0; i < n && stream->of_sink; i++)
 		say_account(console, hello, stream->of_sink, &accounts[i]);
-	if (head->has_gap)
-		warn(console,
-		     "%s  WARNING its spool was full: batches %" PRIu64 " to %" PRIu64
-		     " are lost, %" PRIu64 " records of %" PRIu64 " packets",
-		     hello->sensor, head->gap.first, head->gap.last, head->gap.records,
-		     head->gap.packets);
 }
 
-const struct ingest_sink console_sink = {joined, took_batch, left};
+static void took_gap(void *ctx, const struct ingest_stream *stream, const struct batch_gap *gap)
+{
+	struct console *console = ctx;
+
+	warn(console,
+	     "%s  WARNING %s: batches %" PRIu64 " to %" PRIu64 " do not come, %" PRIu64
+	     " records of %" PRIu64 " packets",
+	     stream->hello->sensor,
+	     gap->elsewhere ? "another collector has a part" : "its spool was full", gap->first,
+	     gap->last, gap->records, gap->packets);
+}
+
+const struct ingest_sink console_sink = {joined, took_batch, took_gap, left};

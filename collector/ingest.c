@@ -39,6 +39,8 @@ struct conn {
 	struct loop_timer *timer;
 	char peer[ADDR_ENDPOINT_TEXT];
 	char name[TLS_NAME_MAX]; /* of the certificate; "" before the handshake is done */
+	uint8_t certificate[SHA256_BYTES];
+	uint64_t came_ns; /* monotonic: when the last frame that is owed an answer came */
 	struct wire_reader reader;
 	struct wire_hello *hello; /* NULL before it came */
 	struct ledger_sensor *sensor;
@@ -151,8 +153,12 @@ static void conn_refuse(struct conn *conn, const char *why)
 static void acknowledge(struct conn *conn)
 {
 	uint8_t message[WIRE_SMALL_MAX];
-	uint64_t durable = ledger_stream_durable(conn->sensor, conn->hello->stream);
-	ssize_t len = wire_ack_encode(message, sizeof message, durable);
+	struct wire_ack ack = {
+		.durable = ledger_stream_durable(conn->sensor, conn->hello->stream),
+		.clock_ns = clock_wall_ns(),
+		.held_ns = clock_mono_ns() - conn->came_ns,
+	};
+	ssize_t len = wire_ack_encode(message, sizeof message, &ack);
 
 	conn->owed = false;
 	if (len < 0)
@@ -188,6 +194,7 @@ static void owe(struct conn *conn)
 	struct ingest *ingest = conn->ingest;
 
 	conn->owed = true;
+	conn->came_ns = clock_mono_ns();
 	if (!ingest->commit_armed) {
 		ingest->commit_armed = true;
 		loop_timer_set(ingest->commit_timer, ingest->config.commit_ms);
@@ -252,7 +259,7 @@ static const char *take_hello(struct conn *conn, const uint8_t *message, size_t 
 {
 	struct ingest *ingest = conn->ingest;
 	struct wire_welcome welcome = {.protocol = WIRE_PROTOCOL};
-	uint8_t out[WIRE_SMALL_MAX];
+	uint8_t out[WIRE_SMALL_MAX], certificate[SHA256_BYTES];
 	const char *why;
 	ssize_t n;
 	int rc;
@@ -268,6 +275,10 @@ static const char *take_hello(struct conn *conn, const uint8_t *message, size_t 
 			      conn->hello->sensor, conn->name);
 		return err->text;
 	}
+	crypto_sha256(certificate, conn->hello->certificate, conn->hello->certificate_len);
+	if (memcmp(certificate, conn->certificate, SHA256_BYTES) != 0)
+		return "its hello holds another certificate than its connection: the one that "
+		       "signs must be the one that speaks";
 	welcome.clock_ns = clock_wall_ns();
 	why = store_hello(conn, message, len, welcome.clock_ns);
 	if (why)
@@ -388,6 +399,36 @@ static const char *take_batch(struct conn *conn, const uint8_t *message, size_t 
 	return why;
 }
 
+static const char *take_gap(struct conn *conn, const uint8_t *message, size_t len, struct err *err)
+{
+	const struct ingest_config *config = &conn->ingest->config;
+	struct batch_chain chain;
+	struct batch_gap gap;
+	int rc;
+
+	if (ledger_sensor_failed(conn->sensor))
+		return no_disk;
+	rc = batch_gap_decode(&gap, message, len, err);
+	if (rc < 0)
+		return err->text;
+	loop_timer_set(conn->timer, config->idle_ms);
+	ledger_stream_chain(conn->sensor, conn->hello->stream, &chain);
+	rc = batch_chain_check_gap(&chain, &gap, err);
+	if (rc == 0) {
+		rc = ledger_append_gap(conn->sensor, clock_wall_ns(), conn->hello->stream, &gap,
+				       message, len, err);
+		if (rc < 0) {
+			log_err(tag, "%s", err->text);
+			return no_disk;
+		}
+		config->sink->gap(config->sink_ctx, &conn->stream, &gap);
+	} else if (rc != ERR_EXISTS) {
+		return err->text;
+	}
+	owe(conn);
+	return NULL;
+}
+
 static bool take_frame(void *ctx, enum wire_type type, const uint8_t *message, size_t len)
 {
 	struct conn *conn = ctx;
@@ -398,6 +439,8 @@ static bool take_frame(void *ctx, enum wire_type type, const uint8_t *message, s
 		why = take_hello(conn, message, len, &err);
 	else if (type == WIRE_BATCH && conn->joined)
 		why = take_batch(conn, message, len, &err);
+	else if (type == WIRE_GAP && conn->joined)
+		why = take_gap(conn, message, len, &err);
 	else
 		why = conn->joined ? "a frame that a sensor does not send now"
 				   : "its first frame is not a hello";
@@ -413,6 +456,7 @@ static void on_ready(void *ctx, const struct tls_peer *peer)
 	struct conn *conn = ctx;
 
 	(void)snprintf(conn->name, sizeof conn->name, "%s", peer->name);
+	memcpy(conn->certificate, peer->certificate, SHA256_BYTES);
 	loop_timer_set(conn->timer, conn->ingest->config.hello_ms);
 }
 

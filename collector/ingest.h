@@ -41,6 +41,8 @@ struct ingest_sink {
 	void *(*joined)(void *ctx, const struct ingest_stream *stream);
 	void (*batch)(void *ctx, const struct ingest_stream *stream, const struct batch *batch,
 		      const struct ingest_totals *totals);
+	/* Batches that do not come, told as they are. */
+	void (*gap)(void *ctx, const struct ingest_stream *stream, const struct batch_gap *gap);
 	void (*left)(void *ctx, const struct ingest_stream *stream, bool goodbye, const char *why);
 };
 

@@ -51,6 +51,8 @@ void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch);
 /* Both, for a batch whose records were not read; they are after it. */
 void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch);
 void ledger_sum_add(struct ledger_sum *sum, const struct ledger_sum *more);
+/* Adds the times of what a gap gave up. */
+void ledger_sum_gap(struct ledger_sum *sum, const struct batch_gap *gap);
 
 /* ---- writing ---- */
 
@@ -108,6 +110,11 @@ int ledger_append_batch(struct ledger_sensor *sensor, uint64_t received_ns,
 			const uint8_t *bytes, size_t len, const struct ledger_sum *sum,
 			struct err *err);
 
+/* The gap must follow (batch_chain_check_gap()); `bytes` is its message. */
+int ledger_append_gap(struct ledger_sensor *sensor, uint64_t received_ns,
+		      const uint8_t stream[static WIRE_STREAM_ID], const struct batch_gap *gap,
+		      const uint8_t *bytes, size_t len, struct err *err);
+
 /* Makes all that was appended durable. 0, or the first error; sensors that could not be synced have
  * failed. */
 int ledger_commit(struct ledger *ledger, struct err *err);
@@ -122,6 +129,7 @@ enum ledger_kind {
 	LEDGER_BATCH = 2,
 	LEDGER_CARRY = 3,       /* where a stream stood when the segment was begun */
 	LEDGER_HELLO_AGAIN = 4, /* of a segment before, repeated at the head of this one */
+	LEDGER_GAP = 5, /* batches that do not come: proto/batch.h */
 	LEDGER_TORN =
 		100,   /* the unfinished end of a sensor's last segment: a collector is writing, or
 			  was killed */
@@ -137,11 +145,13 @@ struct ledger_entry {
 	/* all but torn and damage */
 	bool is_skip;         /* entries before it were left out */
 	uint64_t received_ns; /* the collector's wall clock */
-	uint64_t sequence;    /* 0 of a hello */
+	uint64_t sequence;    /* 0 of a hello; of a gap its last batch's */
 	const uint8_t *stream;
 	const uint8_t *payload; /* also of torn and damage: NULL */
 	size_t len;             /* of torn and damage: bytes that could not be used */
-	const uint8_t *digest; /* SHA-256 of the payload: what the next batch names as `previous` */
+	const uint8_t
+		*digest; /* what the next batch names as `previous`: SHA-256 of the payload; of
+				  a gap that of its last batch */
 	/* torn and damage */
 	const char *reason;
 };

@@ -213,11 +213,13 @@ static int add_tail(struct ledger_sensor *sensor, const struct segment_entry *en
 		    struct ledger_stream *stream)
 {
 	struct ledger_sum *sum = &sensor->sum;
+	struct batch_gap gap;
 	struct batch *batch;
 
 	crypto_sha256_add(sensor->digest, entry->payload - SEGMENT_ENTRY_HEAD,
 			  SEGMENT_ENTRY_HEAD + entry->len);
-	if (entry->type != SEGMENT_HELLO && entry->type != SEGMENT_BATCH)
+	if (entry->type != SEGMENT_HELLO && entry->type != SEGMENT_BATCH &&
+	    entry->type != SEGMENT_GAP)
 		return 0;
 	if (sum->received_ns == 0)
 		sum->received_ns = entry->received_ns;
@@ -226,8 +228,13 @@ static int add_tail(struct ledger_sensor *sensor, const struct segment_entry *en
 		sum->hellos++;
 		return 0;
 	}
-	sum->batches++;
 	stream->is_fresh = true;
+	if (entry->type == SEGMENT_GAP) {
+		if (batch_gap_decode(&gap, entry->payload, entry->len, NULL) == 0)
+			ledger_sum_gap(sum, &gap);
+		return 0;
+	}
+	sum->batches++;
 	switch (batch_open(&batch, entry->payload, entry->len, NULL)) {
 	case 0:
 		ledger_sum_batch(sum, batch);
@@ -253,6 +260,7 @@ static int take_entry(struct ledger_sensor *sensor, const struct segment_entry *
 			sensor->sealed_hello = entry->offset;
 	}
 	if (entry->type == SEGMENT_HELLO || entry->type == SEGMENT_BATCH ||
+	    entry->type == SEGMENT_GAP ||
 	    (entry->type == SEGMENT_CARRY && entry->len == SHA256_BYTES))
 		stream = ledger_touch_stream(sensor, entry->stream);
 	if (stream && entry->type != SEGMENT_HELLO) {
@@ -297,7 +305,8 @@ static int scan_segment(struct ledger_sensor *sensor, uint32_t number, uint64_t 
 		crypto_sha256_add(sensor->digest, head, sizeof head);
 	while ((rc = segment_next(scan, &entry, &fault)) > 0) {
 		if (rc == SEGMENT_ENTRY) {
-			if (entry.type == SEGMENT_HELLO || entry.type == SEGMENT_BATCH)
+			if (entry.type == SEGMENT_HELLO || entry.type == SEGMENT_BATCH ||
+			    entry.type == SEGMENT_GAP)
 				ret->is_empty = false;
 			rc = take_entry(sensor, &entry, tail);
 			if (rc < 0)

@@ -140,6 +140,7 @@ static int read_entry(struct segment *s, uint64_t offset, struct segment_entry *
 		      const char **ret_reason)
 {
 	uint8_t digest[SHA256_BYTES];
+	struct batch_gap gap;
 	const uint8_t *p;
 	uint32_t len;
 	int rc;
@@ -171,6 +172,12 @@ static int read_entry(struct segment *s, uint64_t offset, struct segment_entry *
 	*ret_reason = memcmp(digest, p + ENTRY_SIGNED, SHA256_BYTES) == 0
 			      ? NULL
 			      : "the digest of an entry does not fit";
+	if (!*ret_reason && ret->type == SEGMENT_GAP) {
+		if (batch_gap_decode(&gap, ret->payload, len, NULL) == 0)
+			memcpy(ret->digest, gap.digest, SHA256_BYTES);
+		else
+			*ret_reason = "a gap's entry does not hold one";
+	}
 	return 0;
 }
 

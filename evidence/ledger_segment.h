@@ -30,6 +30,7 @@ enum segment_type {
 	SEGMENT_BATCH = LEDGER_BATCH,
 	SEGMENT_CARRY = LEDGER_CARRY,
 	SEGMENT_HELLO_AGAIN = LEDGER_HELLO_AGAIN,
+	SEGMENT_GAP = LEDGER_GAP,
 	SEGMENT_MANIFEST = 6,
 };
 
@@ -42,7 +43,7 @@ struct segment_entry {
 	const uint8_t *stream; /* valid until the next call, as payload */
 	const uint8_t *payload;
 	size_t len;
-	uint8_t digest[SHA256_BYTES]; /* of the payload */
+	uint8_t digest[SHA256_BYTES]; /* of the payload; of a gap that of its last batch */
 	enum segment_type type;
 };
 

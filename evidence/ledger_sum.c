@@ -29,7 +29,6 @@ void ledger_sum_record(struct ledger_sum *sum, const struct flowrec *rec)
 
 void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch)
 {
-	const struct batch_head *head = batch_head(batch);
 	const struct batch_account *accounts;
 	const struct batch_alert *alerts;
 	size_t n;
@@ -40,8 +39,12 @@ void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch)
 	accounts = batch_account_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		ledger_sum_time(sum, accounts[i].window, accounts[i].window);
-	if (head->has_gap)
-		ledger_sum_time(sum, head->gap.window_first, head->gap.window_last);
+}
+
+void ledger_sum_gap(struct ledger_sum *sum, const struct batch_gap *gap)
+{
+	if (gap->records > 0 && !gap->elsewhere)
+		ledger_sum_time(sum, gap->window_first, gap->window_last);
 }
 
 void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch)

@@ -16,15 +16,15 @@
  * Then entries without space between them, each 88 bytes and a payload:
  *
  *       0   3  "fpE"
- *       3   1  type: 1 hello, 2 batch, 3 carry, 4 hello again, 6 manifest
+ *       3   1  type: 1 hello, 2 batch, 3 carry, 4 hello again, 5 gap, 6 manifest
  *       4   4  length of the payload, at most 262,144
  *       8   8  received: the collector's wall clock, Unix nanoseconds
  *      16   8  durable: this many bytes of this file were known to be on disk when the entry was
  *              written
  *      24   8  manifest: number of the last manifest then; 0 of a manifest
  *      32  16  stream; 0 of a manifest
- *      48   8  sequence of the batch; 0 of a hello; of a carry: the stream's last batch; number of
- *              a manifest
+ *      48   8  sequence of the batch; 0 of a hello; of a carry: the stream's last batch; of a gap:
+ *              its last batch; number of a manifest
  *      56  32  SHA-256 of (bytes 0 to 55, SHA-256 of the payload)
  *      88      payload: the message as received (flowproof.proto); of a carry: SHA-256 of the
  *              stream's last batch; of a manifest: manifest.h
@@ -566,6 +566,29 @@ int ledger_append_batch(struct ledger_sensor *sensor, uint64_t received_ns,
 	known->is_fresh = true;
 	ledger_sum_add(&sensor->sum, sum);
 	sensor->sum.batches++;
+	count_received(&sensor->sum, received_ns);
+	return 0;
+}
+
+int ledger_append_gap(struct ledger_sensor *sensor, uint64_t received_ns,
+		      const uint8_t stream[static WIRE_STREAM_ID], const struct batch_gap *gap,
+		      const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct segment_entry entry = {.type = SEGMENT_GAP,
+				      .received_ns = received_ns,
+				      .stream = stream,
+				      .sequence = gap->last,
+				      .payload = bytes,
+				      .len = len};
+	struct ledger_stream *known;
+	int rc = append(sensor, &entry, err);
+
+	if (rc < 0)
+		return rc;
+	known = ledger_touch_stream(sensor, stream);
+	batch_chain_take_gap(&known->chain, gap);
+	known->is_fresh = true;
+	ledger_sum_gap(&sensor->sum, gap);
 	count_received(&sensor->sum, received_ns);
 	return 0;
 }

@@ -81,12 +81,31 @@ static struct replay_stream *add_stream(struct replay *replay, const uint8_t *id
 	return stream;
 }
 
-/* Does the batch follow the one before? Takes it as the last either way. */
-static int check_chain(struct replay *replay, const struct ledger_entry *entry,
-		       const struct batch_head *head, struct err *err)
+/* Where the entry's stream stood before it; NULL: nobody knows, its beginning may be lost. */
+static struct replay_stream *stream_before(struct replay *replay, const struct ledger_entry *entry)
 {
 	struct replay_stream *stream = find_stream(replay, entry->stream);
-	struct batch_chain start = {.sequence = 0};
+
+	if (stream || replay->lost)
+		return stream;
+	stream = add_stream(replay, entry->stream);
+	stream->chain = (struct batch_chain){.counts = true};
+	batch_chain_start(stream->chain.digest, entry->stream);
+	return stream;
+}
+
+static int stands_again(struct err *err, const char *what, uint64_t sequence)
+{
+	return err_set(err, ERR_FORMAT, "%s %llu of the stream stands here again", what,
+		       (unsigned long long)sequence);
+}
+
+/* Does the batch follow the one before? Takes it as the last either way. */
+static int check_chain(struct replay *replay, const struct ledger_entry *entry,
+		       const struct batch *batch, struct err *err)
+{
+	const struct batch_head *head = batch_head(batch);
+	struct replay_stream *stream = stream_before(replay, entry);
 	int rc = 0;
 
 	if (entry->sequence != head->sequence)
@@ -95,17 +114,12 @@ static int check_chain(struct replay *replay, const struct ledger_entry *entry,
 			     (unsigned long long)entry->sequence);
 	if (rc == 0 && stream)
 		rc = batch_chain_check(&stream->chain, head, err);
-	if (rc == 0 && !stream && !replay->lost) {
-		batch_chain_start(start.digest, entry->stream);
-		rc = batch_chain_check(&start, head, err);
-	}
 	if (rc == ERR_EXISTS)
-		rc = err_set(err, ERR_FORMAT, "batch %llu of the stream stands here again",
-			     (unsigned long long)head->sequence);
+		rc = stands_again(err, "batch", head->sequence);
 	if (!stream)
 		stream = add_stream(replay, entry->stream);
-	stream->chain.sequence = head->sequence;
-	memcpy(stream->chain.digest, entry->digest, SHA256_BYTES);
+	batch_chain_take(&stream->chain, head, entry->digest, batch_record_count(batch),
+			 batch_packet_count(batch));
 	return rc;
 }
 
@@ -142,7 +156,7 @@ static int take_batch(struct replay *replay, const struct ledger_entry *entry)
 		return rc;
 	if (rc < 0)
 		return tell_fault(replay, entry, err.text);
-	rc = check_chain(replay, entry, batch_head(batch), &err);
+	rc = check_chain(replay, entry, batch, &err);
 	if (rc < 0)
 		rc = tell_fault(replay, entry, err.text);
 	if (hello && memcmp(hello->stream, entry->stream, WIRE_STREAM_ID) != 0)
@@ -151,6 +165,28 @@ static int take_batch(struct replay *replay, const struct ledger_entry *entry)
 		rc = replay->ops->batch(replay->ctx, entry, hello, batch);
 	batch_free(batch);
 	return rc;
+}
+
+static int take_gap(struct replay *replay, const struct ledger_entry *entry)
+{
+	const struct wire_hello *hello = replay->hello;
+	struct replay_stream *stream = stream_before(replay, entry);
+	struct batch_gap gap;
+	struct err err;
+	int rc = batch_gap_decode(&gap, entry->payload, entry->len, &err);
+
+	if (rc == 0 && stream)
+		rc = batch_chain_check_gap(&stream->chain, &gap, &err);
+	if (rc == ERR_EXISTS)
+		rc = stands_again(&err, "a gap up to batch", gap.last);
+	if (rc < 0)
+		return tell_fault(replay, entry, err.text);
+	if (!stream)
+		stream = add_stream(replay, entry->stream);
+	batch_chain_take_gap(&stream->chain, &gap);
+	if (hello && memcmp(hello->stream, entry->stream, WIRE_STREAM_ID) != 0)
+		hello = NULL;
+	return replay->ops->gap ? replay->ops->gap(replay->ctx, entry, hello, &gap) : 0;
 }
 
 /* Where a stream stood when the segment was begun. One that is not known here began in segments that
@@ -184,6 +220,7 @@ static int take_entry(struct replay *replay, const struct ledger_entry *entry)
 	case LEDGER_HELLO:
 	case LEDGER_HELLO_AGAIN: return take_hello(replay, entry);
 	case LEDGER_BATCH: return take_batch(replay, entry);
+	case LEDGER_GAP: return take_gap(replay, entry);
 	case LEDGER_TORN:
 	case LEDGER_DAMAGE: break;
 	}

@@ -16,6 +16,9 @@ struct replay_ops {
 	/* `hello` is the stream's latest; NULL if it was lost to damage. */
 	int (*batch)(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
 		     struct batch *batch);
+	/* Batches that do not come. */
+	int (*gap)(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		   const struct batch_gap *gap);
 	/* Of kind LEDGER_TORN or LEDGER_DAMAGE. Bytes that decode badly or a batch that does not
 	 * follow are damage too. */
 	int (*fault)(void *ctx, const struct ledger_entry *entry);

@@ -61,6 +61,17 @@ void crypto_sha256(uint8_t out[static SHA256_BYTES], const void *bytes, size_t l
 	sha256_end(&d, out);
 }
 
+void crypto_sha256_two(uint8_t out[static SHA256_BYTES], const void *first, size_t first_len,
+		       const void *second, size_t second_len)
+{
+	struct crypto_sha256 d;
+
+	sha256_begin(&d);
+	crypto_sha256_add(&d, first, first_len);
+	crypto_sha256_add(&d, second, second_len);
+	sha256_end(&d, out);
+}
+
 struct crypto_sha256 *crypto_sha256_new(void)
 {
 	struct crypto_sha256 *d = malloc(sizeof(*d));

@@ -15,6 +15,10 @@ enum { SHA256_BYTES = 32, SHA256_HEX = 65 };
 /* SHA-256 (FIPS 180-4). */
 void crypto_sha256(uint8_t out[static SHA256_BYTES], const void *bytes, size_t len);
 
+/* Of two pieces, one after the other. */
+void crypto_sha256_two(uint8_t out[static SHA256_BYTES], const void *first, size_t first_len,
+		       const void *second, size_t second_len);
+
 struct crypto_sha256; /* running digest, for long input */
 struct crypto_sha256 *crypto_sha256_new(void);
 void crypto_sha256_add(struct crypto_sha256 *ctx, const void *bytes, size_t len);

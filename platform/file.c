@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -66,12 +67,41 @@ int file_open_append(const char *path, int *ret_fd, uint64_t *ret_size, struct e
 	return 0;
 }
 
-int file_write(int fd, const void *bytes, size_t len)
+int file_open_alone(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0)
+		return err_errno(err, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		rc = errno == EWOULDBLOCK
+			     ? err_set(err, ERR_USAGE, "%s is in use by another process", path)
+			     : err_errno(err, "cannot lock %s", path);
+	else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		rc = err_set(err, ERR_USAGE, "%s is not a regular file", path);
+	if (rc) {
+		(void)close(fd);
+		return rc;
+	}
+	*ret_fd = fd;
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int file_reserve(int fd, uint64_t size)
+{
+	return size > INT64_MAX ? -EFBIG : -posix_fallocate(fd, 0, (off_t)size);
+}
+
+/* At the file's own place, or at `*offset`, which moves on. */
+static int write_all(int fd, const void *bytes, size_t len, off_t *offset)
 {
 	const char *p = bytes;
 
 	while (len > 0) {
-		ssize_t n = write(fd, p, len);
+		ssize_t n = offset ? pwrite(fd, p, len, *offset) : write(fd, p, len);
 
 		if (n < 0) {
 			if (errno == EINTR)
@@ -80,8 +110,22 @@ int file_write(int fd, const void *bytes, size_t len)
 		}
 		p += n;
 		len -= (size_t)n;
+		if (offset)
+			*offset += n;
 	}
 	return 0;
+}
+
+int file_write(int fd, const void *bytes, size_t len)
+{
+	return write_all(fd, bytes, len, NULL);
+}
+
+int file_write_at(int fd, const void *bytes, size_t len, uint64_t offset)
+{
+	off_t at = (off_t)offset;
+
+	return offset > INT64_MAX - len ? -EOVERFLOW : write_all(fd, bytes, len, &at);
 }
 
 int file_sync(int fd)

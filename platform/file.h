@@ -14,8 +14,18 @@
  * descriptor and the present size. */
 int file_open_append(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
 
+/* Opens for reading and writing, creates it with mode 0600 if absent, follows no link, and locks it:
+ * ERR_USAGE when another process has it. Gives the descriptor and the present size. */
+int file_open_alone(const char *path, int *ret_fd, uint64_t *ret_size, struct err *err);
+/* Takes `size` bytes of disk for the file, so that writing within them cannot fail for want of room.
+ * 0 or -errno. */
+int file_reserve(int fd, uint64_t size);
+
 /* Writes all bytes, going on after short writes and signals. 0 or -errno. */
 int file_write(int fd, const void *bytes, size_t len);
+
+/* Writes exactly `len` bytes at `offset`. 0 or -errno. */
+int file_write_at(int fd, const void *bytes, size_t len, uint64_t offset);
 
 /* Makes the written data durable (fdatasync). 0 or -errno. */
 int file_sync(int fd);

@@ -23,6 +23,7 @@
 #include "platform/socket.h"
 
 enum {
+	LOOP_DEAD_S = 20,
 	LOOP_INPUT_MAX = 64 * 1024, /* unread input kept for a stream */
 	LOOP_ACCEPT_PAUSE_MS = 1000 /* after accept() found no free descriptor or memory */
 };
@@ -222,11 +223,9 @@ static int socket_open(const struct endpoint *ep)
 		      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-static int socket_option(int fd, int level, int name)
+static int socket_option(int fd, int level, int name, int value)
 {
-	const int on = 1;
-
-	return setsockopt(fd, level, name, &on, sizeof(on));
+	return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
 /* ---- streams ---- */
@@ -295,7 +294,13 @@ static struct loop_stream *stream_new(struct loop *loop, int fd, const struct lo
 	bufferevent_setwatermark(bev, EV_READ, 0, LOOP_INPUT_MAX);
 	bufferevent_setcb(bev, stream_readable, stream_drained, stream_event, stream);
 	/* Acknowledgements and heartbeats are small and must not wait for one another. */
-	(void)socket_option(fd, IPPROTO_TCP, TCP_NODELAY);
+	(void)socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	/* A peer that is gone without a word is found within LOOP_DEAD_S, silent or not (tcp(7)). */
+	(void)socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	(void)socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, LOOP_DEAD_S / 2);
+	(void)socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, LOOP_DEAD_S / 4);
+	(void)socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 2);
+	(void)socket_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, LOOP_DEAD_S * 1000);
 	return stream;
 }
 
@@ -446,8 +451,8 @@ int loop_listen(struct loop_listener **ret, struct loop *loop, const struct endp
 	if (!listener)
 		return err_set(err, -ENOMEM, "out of memory for a listener");
 	*listener = (struct loop_listener){.fd = socket_open(at), .accepted = accepted, .ctx = ctx};
-	if (listener->fd < 0 || socket_option(listener->fd, SOL_SOCKET, SO_REUSEADDR) != 0 ||
-	    (at->family == 6 && socket_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0) ||
+	if (listener->fd < 0 || socket_option(listener->fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0 ||
+	    (at->family == 6 && socket_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0) ||
 	    bind(listener->fd, &sa.any, len) != 0 || listen(listener->fd, SOMAXCONN) != 0 ||
 	    getsockname(listener->fd, &sa.any, &len) != 0) {
 		rc = err_errno(err, "cannot listen at %s", endpoint_text(text, at));

@@ -16,15 +16,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "platform/crypto.h"
+#include "platform/crypto_sign.h"
 #include "platform/err.h"
 #include "proto/flowrec.h"
+#include "proto/wire.h"
 
 enum {
 	BATCH_RECORDS_MAX = 2048,
 	BATCH_ALERTS_MAX = 64,
 	BATCH_ACCOUNTS_MAX = 64,
-	BATCH_BYTES_MAX = 256 * 1024, /* an encoded batch is never longer */
+	BATCH_GAPS_MAX = 8,
+	BATCH_EVENTS_MAX = 16,
+	BATCH_EVENT_VALUES = 4,
+	BATCH_EVENT_TEXT = 128, /* bytes with NUL */
+	BATCH_BYTES_MAX = 256 * 1024,                     /* an encoded batch is never longer */
+	BATCH_GAP_BYTES = 128,                            /* nor a Gap of its own frame */
+	BATCH_SIGNATURE_BYTES = 3 + CRYPTO_SIGNATURE_MAX, /* with the field's head */
 
 /* What this build writes. Readers take all that the limits above allow. */
 #ifdef CONFIG_BATCH_RECORDS
@@ -32,9 +39,10 @@ enum {
 #else
 	BATCH_WRITE_RECORDS = BATCH_RECORDS_MAX,
 #endif
-	/* Head, gap and the columns' tags; the longest record, alert and account. */
-	BATCH_WRITE_BYTES =
-		512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 225,
+	/* Head, signature and the columns' tags; the longest record, alert, account, gap, event. */
+	BATCH_WRITE_BYTES = 512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 +
+			    BATCH_ACCOUNTS_MAX * 225 + BATCH_GAPS_MAX * 104 +
+			    BATCH_EVENTS_MAX * 187,
 	BATCH_ALLOWANCES = 5,
 };
 
@@ -67,12 +75,42 @@ struct batch_account {
  * accounted for. */
 int64_t batch_account_residual(const struct batch_account *account);
 
+/* Batches that do not come: given up because the spool was full, or acknowledged by another
+ * collector. The totals are those of all of them. */
 struct batch_gap {
 	uint64_t first, last;
 	uint64_t records, packets;
-	uint64_t window_first, window_last;
-	uint8_t digest[SHA256_BYTES];
+	uint64_t window_first, window_last; /* Unix seconds: no record of them lies outside */
+	uint8_t digest[SHA256_BYTES];       /* of batch `last` */
+	bool elsewhere;
 };
+
+/* What happened to the sensor. The numbers travel on the wire; a reader passes over kinds that it
+ * does not know. */
+enum batch_event_kind {
+	BATCH_EVENT_START = 1,       /* text: the sandbox that is in force */
+	BATCH_EVENT_CLOCK_STEP,      /* value: nanoseconds that the sensor's wall clock jumped */
+	BATCH_EVENT_COLLECTOR_STEP,  /* values: offset before, offset after, in nanoseconds: the
+					  sensor's clock did not step, so the collector's did */
+	BATCH_EVENT_CONNECTED,       /* value: number of the collector in the list; text: address */
+	BATCH_EVENT_SPOOL_FULL,      /* values: batches, records, packets given up so far: told when
+					  giving up begins, and when it has ended */
+	BATCH_EVENT_SPOOL_RECOVERED, /* values: batches, records found in the file of the run before;
+					  bytes that could not be used */
+	BATCH_EVENT_INTERFACE_GONE,  /* value: its number; text: its name */
+	BATCH_EVENT_KINDS
+};
+
+struct batch_event {
+	uint64_t time_ns; /* the sensor's wall clock */
+	int64_t values[BATCH_EVENT_VALUES];
+	uint8_t n_values;
+	uint8_t kind; /* enum batch_event_kind */
+	char text[BATCH_EVENT_TEXT];
+};
+
+/* "clock-step", ...; "event-N" for one that is not known. `out`: BATCH_EVENT_TEXT bytes. */
+const char *batch_event_name(char *out, uint8_t kind);
 
 /* What the chain needs of a batch. */
 struct batch_head {
@@ -80,8 +118,11 @@ struct batch_head {
 	uint64_t clock_ns;
 	uint8_t previous[SHA256_BYTES];
 	bool goodbye;
-	bool has_gap;
-	struct batch_gap gap;
+	uint64_t records_before, packets_before; /* of the stream, what was given up included */
+	bool has_clock;
+	int64_t offset_ns; /* sensor's clock less the collector's */
+	uint64_t way_ns;   /* there and back: the offset is right to half of it */
+	bool is_signed;
 };
 
 /* ---- writing (sensor): everything is allocated by batch_writer_new() ---- */
@@ -98,13 +139,21 @@ size_t batch_writer_memory(void);
 bool batch_add_record(struct batch_writer *writer, const struct flowrec *rec);
 bool batch_add_alert(struct batch_writer *writer, const struct batch_alert *alert);
 bool batch_add_account(struct batch_writer *writer, const struct batch_account *account);
+bool batch_add_gap(struct batch_writer *writer, const struct batch_gap *gap);
+bool batch_add_event(struct batch_writer *writer, const struct batch_event *event);
 /* What is in it so far. */
 size_t batch_records(const struct batch_writer *writer);
 size_t batch_alerts(const struct batch_writer *writer);
 bool batch_is_empty(const struct batch_writer *writer);
+/* Holds an alert, an event or a gap: what a full spool gives up last. */
+bool batch_must_be_kept(const struct batch_writer *writer);
 
-/* Encodes into `out` (BATCH_WRITE_BYTES bytes), gives the length, and empties the writer. */
+/* Encodes into `out` (BATCH_WRITE_BYTES bytes), gives the length, and empties the writer. Room for a
+ * signature is left. */
 size_t batch_finish(struct batch_writer *writer, const struct batch_head *head, uint8_t *out);
+
+/* The message of a Gap's own frame; `out` holds BATCH_GAP_BYTES bytes. */
+size_t batch_gap_encode(uint8_t *out, const struct batch_gap *gap);
 
 /* ---- reading (collector, analyst) ---- */
 
@@ -118,19 +167,28 @@ const struct batch_head *batch_head(const struct batch *batch);
 /* The next record, in order; false at the end. */
 bool batch_next(struct batch *batch, struct flowrec *ret);
 size_t batch_record_count(const struct batch *batch);
+/* Packets of all its records. */
+uint64_t batch_packet_count(const struct batch *batch);
 /* Borrowed arrays. */
 const struct batch_alert *batch_alert_list(const struct batch *batch, size_t *ret_n);
 const struct batch_account *batch_account_list(const struct batch *batch, size_t *ret_n);
+const struct batch_gap *batch_gap_list(const struct batch *batch, size_t *ret_n);
+const struct batch_event *batch_event_list(const struct batch *batch, size_t *ret_n);
+
+/* ERR_FORMAT with the reason. */
+int batch_gap_decode(struct batch_gap *ret, const uint8_t *bytes, size_t len, struct err *err);
 
 /* ---- chain ---- */
 
 /* The digest that batch 1 names as `previous`. */
 void batch_chain_start(uint8_t out[static SHA256_BYTES], const uint8_t *stream_id);
 
-/* Where a stream's chain stands: the last batch taken. */
+/* Where a stream's chain stands: the last batch or gap taken. */
 struct batch_chain {
 	uint64_t sequence; /* 0: none yet */
 	uint8_t digest[SHA256_BYTES];
+	bool counts; /* the next two are known: the chain was followed from batch 1 on */
+	uint64_t records, packets; /* of all batches up to `sequence` */
 };
 
 /* May a batch with this head follow? 0; ERR_EXISTS when the sequence was taken before (a repeat:
@@ -138,3 +196,25 @@ struct batch_chain {
  */
 int batch_chain_check(const struct batch_chain *chain, const struct batch_head *head,
 		      struct err *err);
+/* The same for a gap. It may begin with batches that the chain has: they were on their way when the
+ * sensor gave them up. */
+int batch_chain_check_gap(const struct batch_chain *chain, const struct batch_gap *gap,
+			  struct err *err);
+/* The chain goes on over a batch of this digest that holds so much. */
+void batch_chain_take(struct batch_chain *chain, const struct batch_head *head,
+		      const uint8_t digest[static SHA256_BYTES], uint64_t records,
+		      uint64_t packets);
+/* The chain goes on over a gap. What it held is believed until the next batch says so too. */
+void batch_chain_take_gap(struct batch_chain *chain, const struct batch_gap *gap);
+
+/* ---- signature ---- */
+
+/* Signs an encoded batch: appends the field, at most BATCH_SIGNATURE_BYTES. The new length. */
+size_t batch_sign(uint8_t *bytes, size_t len, const uint8_t stream[static WIRE_STREAM_ID],
+		  struct crypto_signer *signer);
+enum batch_signature { BATCH_UNSIGNED, BATCH_SIGNED, BATCH_FORGED };
+/* Judges the signature of an encoded batch by a certificate (DER). A batch whose signature is not
+ * the last field, or twice there, is forged. */
+enum batch_signature batch_signature_check(const uint8_t *bytes, size_t len,
+					   const uint8_t stream[static WIRE_STREAM_ID],
+					   const uint8_t *certificate, size_t certificate_len);

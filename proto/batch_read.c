@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/text.h"
 #include "proto/arena.h"
 #include "proto/flowproof.pb-c.h"
 #include "proto/marks.h"
@@ -48,12 +50,15 @@ struct column {
 
 struct batch {
 	struct batch_head head;
-	size_t n_alerts, n_accounts;
+	size_t n_alerts, n_accounts, n_gaps, n_events;
 	struct batch_alert alerts[BATCH_ALERTS_MAX];
 	struct batch_account accounts[BATCH_ACCOUNTS_MAX];
+	struct batch_gap gaps[BATCH_GAPS_MAX];
+	struct batch_event events[BATCH_EVENTS_MAX];
 
 	/* Records: the dictionary, the columns, and how far they are read. */
 	size_t count, at;
+	uint64_t packets; /* of all */
 	const uint8_t *addresses4, *addresses6;
 	size_t n4, n6;
 	struct column columns[COLUMNS];
@@ -233,6 +238,7 @@ static int check_records(struct batch *b, struct err *err)
 				       b->head.sequence, column_names[b->ended], b->count);
 		if (broken)
 			return bad_record(b, err, broken);
+		b->packets += rec.packets;
 	}
 	for (size_t i = 0; i < COLUMNS; i++) {
 		if (b->columns[i].at != b->columns[i].n)
@@ -344,35 +350,67 @@ static const char *open_account(struct batch_account *account, const Fp__Account
 	return NULL;
 }
 
-static const char *open_gap(struct batch_head *head, const Fp__Gap *g)
+static const char *open_gap(struct batch_gap *gap, const Fp__Gap *g)
 {
 	if (g->base.n_unknown_fields)
 		return "the gap has a field that is unknown";
-	if (g->first < 1 || g->first > g->last || g->last >= head->sequence)
-		return "the gap does not lie before it";
+	if (g->first < 1 || g->first > g->last)
+		return "the gap's numbers are out of order";
 	if (g->digest.len != SHA256_BYTES)
 		return "the gap's digest does not have 32 bytes";
-	head->has_gap = true;
-	head->gap = (struct batch_gap){
+	*gap = (struct batch_gap){
 		.first = g->first,
 		.last = g->last,
 		.records = g->records,
 		.packets = g->packets,
 		.window_first = g->window_first,
 		.window_last = g->window_last,
+		.elsewhere = g->elsewhere,
 	};
-	memcpy(head->gap.digest, g->digest.data, SHA256_BYTES);
+	memcpy(gap->digest, g->digest.data, SHA256_BYTES);
 	return NULL;
+}
+
+static const char *open_event(struct batch_event *event, const Fp__Event *e)
+{
+	if (e->base.n_unknown_fields)
+		return "an event has a field that is unknown";
+	if (e->kind < 1 || e->kind > UINT8_MAX || e->n_values > BATCH_EVENT_VALUES ||
+	    !text_is_plain(e->text, BATCH_EVENT_TEXT - 1))
+		return "an event's kind, values or text are out of range";
+	*event = (struct batch_event){
+		.time_ns = e->time_ns,
+		.kind = (uint8_t)e->kind,
+		.n_values = (uint8_t)e->n_values,
+	};
+	for (size_t i = 0; i < e->n_values; i++)
+		event->values[i] = e->values[i];
+	memcpy(event->text, e->text, strlen(e->text));
+	return NULL;
+}
+
+static void open_head(struct batch_head *head, const Fp__Batch *message)
+{
+	head->sequence = message->sequence;
+	head->clock_ns = message->clock_ns;
+	head->goodbye = message->goodbye;
+	head->records_before = message->records_before;
+	head->packets_before = message->packets_before;
+	head->has_clock = message->clock != NULL;
+	if (message->clock) {
+		head->offset_ns = message->clock->offset_ns;
+		head->way_ns = message->clock->way_ns;
+	}
+	head->is_signed = message->signature.len > 0;
 }
 
 static const char *open_parts(struct batch *b, const Fp__Batch *message)
 {
 	const char *broken = NULL;
 
-	b->head.sequence = message->sequence;
-	b->head.clock_ns = message->clock_ns;
-	b->head.goodbye = message->goodbye;
-	if (message->base.n_unknown_fields)
+	open_head(&b->head, message);
+	if (message->base.n_unknown_fields ||
+	    (message->clock && message->clock->base.n_unknown_fields))
 		return "it has a field that is unknown";
 	if (message->sequence < 1)
 		return "its sequence is 0";
@@ -380,15 +418,23 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 		return "the digest of the batch before does not have 32 bytes";
 	if (message->n_alerts > BATCH_ALERTS_MAX || message->n_accounts > BATCH_ACCOUNTS_MAX)
 		return "it has too many alerts or accounts";
+	if (message->n_gaps > BATCH_GAPS_MAX || message->n_events > BATCH_EVENTS_MAX)
+		return "it has too many gaps or events";
+	if (message->signature.len > CRYPTO_SIGNATURE_MAX)
+		return "its signature is too long";
 	memcpy(b->head.previous, message->previous.data, SHA256_BYTES);
 	b->n_alerts = message->n_alerts;
 	b->n_accounts = message->n_accounts;
+	b->n_gaps = message->n_gaps;
+	b->n_events = message->n_events;
 	for (size_t i = 0; i < b->n_alerts && !broken; i++)
 		broken = open_alert(&b->alerts[i], message->alerts[i]);
 	for (size_t i = 0; i < b->n_accounts && !broken; i++)
 		broken = open_account(&b->accounts[i], message->accounts[i]);
-	if (!broken && message->gap)
-		broken = open_gap(&b->head, message->gap);
+	for (size_t i = 0; i < b->n_gaps && !broken; i++)
+		broken = open_gap(&b->gaps[i], message->gaps[i]);
+	for (size_t i = 0; i < b->n_events && !broken; i++)
+		broken = open_event(&b->events[i], message->events[i]);
 	if (!broken && message->records)
 		broken = open_records(b, message->records);
 	return broken;
@@ -455,6 +501,11 @@ size_t batch_record_count(const struct batch *b)
 	return b->count;
 }
 
+uint64_t batch_packet_count(const struct batch *b)
+{
+	return b->packets;
+}
+
 const struct batch_alert *batch_alert_list(const struct batch *b, size_t *ret_n)
 {
 	*ret_n = b->n_alerts;
@@ -465,4 +516,48 @@ const struct batch_account *batch_account_list(const struct batch *b, size_t *re
 {
 	*ret_n = b->n_accounts;
 	return b->accounts;
+}
+
+const struct batch_gap *batch_gap_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->n_gaps;
+	return b->gaps;
+}
+
+const struct batch_event *batch_event_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->n_events;
+	return b->events;
+}
+
+int batch_gap_decode(struct batch_gap *ret, const uint8_t *bytes, size_t len, struct err *err)
+{
+	_Alignas(max_align_t) uint8_t memory[1024];
+	struct arena arena = {.bytes = memory, .cap = sizeof memory};
+	ProtobufCAllocator allocator = arena_allocator(&arena);
+	const Fp__Gap *message =
+		len > BATCH_GAP_BYTES ? NULL : fp__gap__unpack(&allocator, len, bytes);
+	const char *broken = message ? open_gap(ret, message) : "not a message of its kind";
+
+	return broken ? err_set(err, ERR_FORMAT, "gap of %zu bytes: %s", len, broken) : 0;
+}
+
+const char *batch_event_name(char *out, uint8_t kind)
+{
+	static const char *const names[BATCH_EVENT_KINDS] = {
+		[BATCH_EVENT_START] = "start",
+		[BATCH_EVENT_CLOCK_STEP] = "clock-step",
+		[BATCH_EVENT_COLLECTOR_STEP] = "collector-clock-step",
+		[BATCH_EVENT_CONNECTED] = "connected",
+		[BATCH_EVENT_SPOOL_FULL] = "spool-full",
+		[BATCH_EVENT_SPOOL_RECOVERED] = "spool-recovered",
+		[BATCH_EVENT_INTERFACE_GONE] = "interface-gone",
+	};
+	const char *name = kind < BATCH_EVENT_KINDS ? names[kind] : NULL;
+
+	if (name)
+		(void)snprintf(out, BATCH_EVENT_TEXT, "%s", name);
+	else
+		(void)snprintf(out, BATCH_EVENT_TEXT, "event-%u", kind);
+	return out;
 }

@@ -26,20 +26,24 @@ enum {
 		1 << 14, /* marks an index into addresses6 until the count of addresses4 is known */
 
 	/* The most that each part takes when encoded. A varint has one byte for each 7 bits. */
-	HEAD_BYTES = 512, /* head, gap, and the columns' own tags and lengths: 330 at most */
+	HEAD_BYTES = 512, /* head, signature, and the columns' own tags and lengths: 400 at most */
 	RECORD_BYTES = 2 * 16 /* dictionary */ + 3 /* mark */ + 2 * 2 /* indices */ +
 		       2 * 3 /* ports */ + 2 /* protocol */ +
 		       4 * 10 /* packets, bytes, start, duration */ + 1 /* flags */ + 3 /* rule */ +
 		       1 /* interface */,
 	ALERT_BYTES = 2 + 2 * 2 + 2 * 18 + 2 * 4 + 3 + 2 * 11 + 2,
 	ACCOUNT_BYTES = 2 + 2 + 12 * 11 + 3 * 12 + 3 + BATCH_ALLOWANCES * 10,
+	GAP_BYTES = 2 + 34 + 6 * 11 + 2,
+	EVENT_BYTES = 3 + 2 + 11 + 2 + BATCH_EVENT_VALUES * 10 + 2 + BATCH_EVENT_TEXT - 1,
 };
 
 /* Hence a batch whose counts are kept fits, whatever its values. */
 _Static_assert(HEAD_BYTES + RECORDS * RECORD_BYTES + BATCH_ALERTS_MAX * ALERT_BYTES +
-			       BATCH_ACCOUNTS_MAX * ACCOUNT_BYTES <=
+			       BATCH_ACCOUNTS_MAX * ACCOUNT_BYTES + BATCH_GAPS_MAX * GAP_BYTES +
+			       BATCH_EVENTS_MAX * EVENT_BYTES <=
 		       BATCH_WRITE_BYTES,
 	       "a full batch fits BATCH_WRITE_BYTES");
+_Static_assert((int)GAP_BYTES <= (int)BATCH_GAP_BYTES, "a Gap of its own too");
 _Static_assert((int)BATCH_WRITE_BYTES <= (int)BATCH_BYTES_MAX &&
 		       (int)RECORDS <= (int)BATCH_RECORDS_MAX,
 	       "and readers take it");
@@ -48,7 +52,7 @@ _Static_assert(ADDRESSES_MAX < INDEX6, "an index fits below its family's bit");
 
 struct batch_writer {
 	Fp__Records records; /* its counts are the writer's counts */
-	size_t n_alerts, n_accounts;
+	size_t n_alerts, n_accounts, n_gaps, n_events;
 	struct flowrec before;
 	uint32_t changes; /* of the record before: its bits of MARK_CHANGES */
 
@@ -71,6 +75,8 @@ struct batch_writer {
 	Fp__Account account[BATCH_ACCOUNTS_MAX];
 	Fp__Account *accounts[BATCH_ACCOUNTS_MAX];
 	uint64_t allowances[BATCH_ACCOUNTS_MAX][BATCH_ALLOWANCES];
+	struct batch_gap gaps[BATCH_GAPS_MAX];
+	struct batch_event events[BATCH_EVENTS_MAX];
 };
 
 static void reset(struct batch_writer *w)
@@ -93,7 +99,7 @@ static void reset(struct batch_writer *w)
 	r->duration = w->duration;
 	r->rule = w->rule;
 	r->interface = w->interface;
-	w->n_alerts = w->n_accounts = 0;
+	w->n_alerts = w->n_accounts = w->n_gaps = w->n_events = 0;
 	w->before = (struct flowrec){0};
 	w->changes = 0;
 	memset(w->slots, 0, sizeof(w->slots));
@@ -307,6 +313,24 @@ bool batch_add_account(struct batch_writer *w, const struct batch_account *accou
 	return true;
 }
 
+bool batch_add_gap(struct batch_writer *w, const struct batch_gap *gap)
+{
+	if (w->n_gaps == BATCH_GAPS_MAX)
+		return false;
+	w->gaps[w->n_gaps++] = *gap;
+	return true;
+}
+
+bool batch_add_event(struct batch_writer *w, const struct batch_event *event)
+{
+	assert(event->n_values <= BATCH_EVENT_VALUES &&
+	       memchr(event->text, 0, sizeof event->text) != NULL);
+	if (w->n_events == BATCH_EVENTS_MAX)
+		return false;
+	w->events[w->n_events++] = *event;
+	return true;
+}
+
 size_t batch_records(const struct batch_writer *w)
 {
 	return w->records.count;
@@ -319,7 +343,13 @@ size_t batch_alerts(const struct batch_writer *w)
 
 bool batch_is_empty(const struct batch_writer *w)
 {
-	return w->records.count == 0 && w->n_alerts == 0 && w->n_accounts == 0;
+	return w->records.count == 0 && w->n_alerts == 0 && w->n_accounts == 0 && w->n_gaps == 0 &&
+	       w->n_events == 0;
+}
+
+bool batch_must_be_kept(const struct batch_writer *w)
+{
+	return w->n_alerts > 0 || w->n_events > 0 || w->n_gaps > 0;
 }
 
 /* IPv6 follows IPv4 in the dictionary, whose length is known only now. */
@@ -331,27 +361,70 @@ static void settle_indices(uint32_t *column, size_t n, size_t n4)
 	}
 }
 
+/* protobuf-c's pointers are not const; packing only reads. */
+static void lend_gap(Fp__Gap *to, const struct batch_gap *from)
+{
+	fp__gap__init(to);
+	to->first = from->first;
+	to->last = from->last;
+	to->digest = (ProtobufCBinaryData){SHA256_BYTES, (uint8_t *)(uintptr_t)from->digest};
+	to->records = from->records;
+	to->packets = from->packets;
+	to->window_first = from->window_first;
+	to->window_last = from->window_last;
+	to->elsewhere = from->elsewhere;
+}
+
+size_t batch_gap_encode(uint8_t *out, const struct batch_gap *gap)
+{
+	Fp__Gap message;
+
+	lend_gap(&message, gap);
+	return fp__gap__pack(&message, out);
+}
+
+static void lend_event(Fp__Event *to, struct batch_event *from)
+{
+	fp__event__init(to);
+	to->kind = from->kind;
+	to->time_ns = from->time_ns;
+	to->n_values = from->n_values;
+	to->values = from->values;
+	to->text = from->text;
+}
+
 size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8_t *out)
 {
 	Fp__Batch batch = FP__BATCH__INIT;
-	Fp__Gap gap = FP__GAP__INIT;
-	struct batch_head copy = *head; /* protobuf-c's pointers are not const */
+	Fp__Clock clock = FP__CLOCK__INIT;
+	Fp__Gap gap[BATCH_GAPS_MAX], *gaps[BATCH_GAPS_MAX];
+	Fp__Event event[BATCH_EVENTS_MAX], *events[BATCH_EVENTS_MAX];
+	struct batch_head copy = *head;
 	size_t len;
 
 	batch.sequence = head->sequence;
 	batch.previous = (ProtobufCBinaryData){SHA256_BYTES, copy.previous};
 	batch.clock_ns = head->clock_ns;
 	batch.goodbye = head->goodbye;
-	if (head->has_gap) {
-		gap.first = head->gap.first;
-		gap.last = head->gap.last;
-		gap.digest = (ProtobufCBinaryData){SHA256_BYTES, copy.gap.digest};
-		gap.records = head->gap.records;
-		gap.packets = head->gap.packets;
-		gap.window_first = head->gap.window_first;
-		gap.window_last = head->gap.window_last;
-		batch.gap = &gap;
+	batch.records_before = head->records_before;
+	batch.packets_before = head->packets_before;
+	if (head->has_clock) {
+		clock.offset_ns = head->offset_ns;
+		clock.way_ns = head->way_ns;
+		batch.clock = &clock;
 	}
+	for (size_t i = 0; i < w->n_gaps; i++) {
+		lend_gap(&gap[i], &w->gaps[i]);
+		gaps[i] = &gap[i];
+	}
+	batch.n_gaps = w->n_gaps;
+	batch.gaps = gaps;
+	for (size_t i = 0; i < w->n_events; i++) {
+		lend_event(&event[i], &w->events[i]);
+		events[i] = &event[i];
+	}
+	batch.n_events = w->n_events;
+	batch.events = events;
 	if (w->records.count) {
 		size_t n4 = w->records.addresses4.len / 4;
 
@@ -364,7 +437,7 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 	batch.n_accounts = w->n_accounts;
 	batch.accounts = w->accounts;
 	len = fp__batch__pack(&batch, out);
-	assert(len <= BATCH_WRITE_BYTES);
+	assert(len + BATCH_SIGNATURE_BYTES <= BATCH_WRITE_BYTES);
 	reset(w);
 	return len;
 }

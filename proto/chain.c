@@ -48,31 +48,31 @@ static int missing(struct err *err, const char *what, uint64_t sequence, uint64_
 		       what, sequence, first - 1, first, last);
 }
 
-static int check_gap(const struct batch_chain *chain, const struct batch_head *head,
-		     struct err *err)
+int batch_chain_check_gap(const struct batch_chain *chain, const struct batch_gap *gap,
+			  struct err *err)
 {
-	const struct batch_gap *gap = &head->gap;
-
+	if (gap->last <= chain->sequence)
+		return err_set(err, ERR_EXISTS,
+			       "a gap up to %" PRIu64
+			       " was taken before: the chain stands at %" PRIu64,
+			       gap->last, chain->sequence);
 	if (gap->first > chain->sequence + 1)
 		return missing(err, "a gap that begins at", gap->first, chain->sequence + 1,
 			       gap->first - 1);
-	if (gap->first <= chain->sequence)
-		return err_set(err, ERR_FORMAT,
-			       "batch %" PRIu64 " gives up batches from %" PRIu64
-			       " on, but those up to %" PRIu64 " are here",
-			       head->sequence, gap->first, chain->sequence);
-	if (gap->last != head->sequence - 1)
-		return err_set(err, ERR_FORMAT,
-			       "batch %" PRIu64 " gives up batches up to %" PRIu64
-			       ", which is not the one before it",
-			       head->sequence, gap->last);
-	if (memcmp(head->previous, gap->digest, SHA256_BYTES) != 0)
-		return err_set(err, ERR_FORMAT,
-			       "batch %" PRIu64
-			       " names another batch as its predecessor than the last one"
-			       " that it gives up",
-			       head->sequence);
 	return 0;
+}
+
+static int check_counts(const struct batch_chain *chain, const struct batch_head *head,
+			struct err *err)
+{
+	if (head->records_before == chain->records && head->packets_before == chain->packets)
+		return 0;
+	return err_set(err, ERR_FORMAT,
+		       "batch %" PRIu64 " counts %" PRIu64 " records of %" PRIu64
+		       " packets before it, the batches and gaps up to it hold %" PRIu64
+		       " of %" PRIu64,
+		       head->sequence, head->records_before, head->packets_before, chain->records,
+		       chain->packets);
 }
 
 int batch_chain_check(const struct batch_chain *chain, const struct batch_head *head,
@@ -82,8 +82,6 @@ int batch_chain_check(const struct batch_chain *chain, const struct batch_head *
 		return err_set(err, ERR_EXISTS,
 			       "batch %" PRIu64 " was taken before: the chain stands at %" PRIu64,
 			       head->sequence, chain->sequence);
-	if (head->has_gap)
-		return check_gap(chain, head, err);
 	if (head->sequence != chain->sequence + 1)
 		return missing(err, "sequence", head->sequence, chain->sequence + 1,
 			       head->sequence - 1);
@@ -93,5 +91,25 @@ int batch_chain_check(const struct batch_chain *chain, const struct batch_head *
 				       ? "batch %" PRIu64 " names another batch as its predecessor"
 				       : "batch %" PRIu64 " does not begin with this stream's id",
 			       head->sequence);
-	return 0;
+	return chain->counts ? check_counts(chain, head, err) : 0;
+}
+
+void batch_chain_take(struct batch_chain *chain, const struct batch_head *head,
+		      const uint8_t digest[static SHA256_BYTES], uint64_t records, uint64_t packets)
+{
+	chain->sequence = head->sequence;
+	memcpy(chain->digest, digest, SHA256_BYTES);
+	chain->counts = true;
+	chain->records = head->records_before + records;
+	chain->packets = head->packets_before + packets;
+}
+
+void batch_chain_take_gap(struct batch_chain *chain, const struct batch_gap *gap)
+{
+	/* Of a gap whose first batches are here the rest is not known before the next batch. */
+	chain->counts = chain->counts && gap->first == chain->sequence + 1;
+	chain->sequence = gap->last;
+	memcpy(chain->digest, gap->digest, SHA256_BYTES);
+	chain->records += gap->records;
+	chain->packets += gap->packets;
 }

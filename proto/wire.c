@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "platform/bytes.h"
+#include "platform/crypto_sign.h"
 #include "platform/text.h"
 #include "proto/arena.h"
 #include "proto/flowproof.pb-c.h"
@@ -51,7 +52,7 @@ static int frame_size(const uint8_t *bytes, size_t have, size_t *ret, struct err
 			       WIRE_FRAME_MAX);
 	if (have < WIRE_HEAD)
 		return 0;
-	if (bytes[4] < WIRE_HELLO || bytes[4] > WIRE_REFUSAL)
+	if (bytes[4] < WIRE_HELLO || bytes[4] > WIRE_GAP)
 		return err_set(err, ERR_FORMAT, "a frame of the unknown type %u", bytes[4]);
 	*ret = 4 + (size_t)len;
 	return 0;
@@ -200,7 +201,28 @@ ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hel
 	message.replay = lent_bytes(hello->replay, hello->is_replay ? SHA256_BYTES : 0);
 	message.window_s = hello->window_s;
 	message.dates_wrong = hello->dates_wrong;
+	message.resumed = hello->resumed;
+	message.certificate = lent_bytes(hello->certificate, hello->certificate_len);
 	return encode(out, cap, WIRE_HELLO_MAX, &message.base);
+}
+
+/* Messages written one after the other are one, the later value of a field counts (protobuf, "last one
+ * wins"). */
+ssize_t wire_hello_resume(uint8_t *out, size_t cap, const uint8_t *hello, size_t len,
+			  uint64_t clock_ns, bool dates_wrong)
+{
+	Fp__Hello now;
+	ssize_t n;
+
+	if (len > cap || len > WIRE_HELLO_MAX)
+		return ERR_FULL;
+	memcpy(out, hello, len);
+	fp__hello__init(&now);
+	now.clock_ns = clock_ns;
+	now.dates_wrong = dates_wrong;
+	now.resumed = true;
+	n = encode(out + len, cap - len, WIRE_HELLO_MAX - len, &now.base);
+	return n < 0 ? n : (ssize_t)len + n;
 }
 
 /* A blank would break a record's line in two fields: words only. */
@@ -246,6 +268,8 @@ static const char *check_hello(const Fp__Hello *m)
 		return "the digest of the configuration or policy does not have 32 bytes";
 	if (m->replay.len != 0 && m->replay.len != SHA256_BYTES)
 		return "the digest of the capture file does not have 32 bytes";
+	if (m->certificate.len > CRYPTO_CERTIFICATE_MAX)
+		return "its certificate is too long";
 	if (m->window_s != 60 && m->window_s != 600)
 		return "the window is not 60 or 600 seconds";
 	if (!text_is_plain(m->boot_id, FLOWREC_ID_MAX) || !text_is_plain(m->build, FLOWREC_ID_MAX))
@@ -314,6 +338,9 @@ static void take_hello(struct wire_hello *to, const Fp__Hello *from)
 		memcpy(to->replay, from->replay.data, SHA256_BYTES);
 	to->window_s = from->window_s;
 	to->dates_wrong = from->dates_wrong;
+	to->resumed = from->resumed;
+	to->certificate = from->certificate.data;
+	to->certificate_len = from->certificate.len;
 }
 
 /* `hello` has its storage, of arena_limit(len) bytes. */
@@ -401,23 +428,25 @@ int wire_welcome_decode(struct wire_welcome *ret, const uint8_t *bytes, size_t l
 	return 0;
 }
 
-ssize_t wire_ack_encode(uint8_t *out, size_t cap, uint64_t durable)
+ssize_t wire_ack_encode(uint8_t *out, size_t cap, const struct wire_ack *ack)
 {
 	Fp__Ack message;
 
 	fp__ack__init(&message);
-	message.durable = durable;
+	message.durable = ack->durable;
+	message.clock_ns = ack->clock_ns;
+	message.held_ns = ack->held_ns;
 	return encode(out, cap, WIRE_SMALL_MAX, &message.base);
 }
 
-int wire_ack_decode(uint64_t *ret_durable, const uint8_t *bytes, size_t len)
+int wire_ack_decode(struct wire_ack *ret, const uint8_t *bytes, size_t len)
 {
 	_Alignas(max_align_t) uint8_t memory[SMALL_MEMORY];
 	const Fp__Ack *m = (const void *)unpack_small(&fp__ack__descriptor, memory, bytes, len);
 
 	if (!m)
 		return ERR_FORMAT;
-	*ret_durable = m->durable;
+	*ret = (struct wire_ack){m->durable, m->clock_ns, m->held_ns};
 	return 0;
 }
 

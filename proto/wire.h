@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Frames and the small messages: Hello, Welcome, Ack, Refusal. Batches are in batch.h, the schema
+ * Frames and the small messages: Hello, Welcome, Ack, Refusal. Batches and Gaps are in batch.h, the schema
  * in flowproof.proto.
  *
  *      0        4      5
@@ -33,7 +33,7 @@ enum {
 		64, /* bytes with NUL; letters, digits, '.', '_', '-'; not '.' or '-' first */
 };
 
-enum wire_type { WIRE_HELLO = 1, WIRE_WELCOME, WIRE_BATCH, WIRE_ACK, WIRE_REFUSAL };
+enum wire_type { WIRE_HELLO = 1, WIRE_WELCOME, WIRE_BATCH, WIRE_ACK, WIRE_REFUSAL, WIRE_GAP };
 
 /* ---- frames ---- */
 
@@ -98,12 +98,18 @@ struct wire_hello {
 	uint8_t replay[SHA256_BYTES];
 	uint32_t window_s;
 	bool dates_wrong;
-	void *storage; /* of a decoded hello */
+	bool resumed; /* a former run's stream, out of its spool's file */
+	const uint8_t *certificate; /* the sensor's, DER */
+	size_t certificate_len;     /* 0: none */
+	void *storage;              /* of a decoded hello */
 };
 
 /* Encoders write to `out` and return the length, or ERR_FULL. They allocate only what is freed
  * before they return. */
 ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hello);
+/* An encoded hello once more, for the rest of a former run's stream, with what is true now. */
+ssize_t wire_hello_resume(uint8_t *out, size_t cap, const uint8_t *hello, size_t len,
+			  uint64_t clock_ns, bool dates_wrong);
 /* ERR_FORMAT with the reason: another WIRE_PROTOCOL, wrong sizes, an id outside [A-Za-z0-9._-], a
  * string with controls, bytes that are not UTF-8 or more than FLOWREC_ID_MAX bytes, a blank in a
  * text of an interface or in a rule's name, texts of an interface beyond FLOWREC_TEXT_MAX or
@@ -120,8 +126,13 @@ struct wire_welcome {
 ssize_t wire_welcome_encode(uint8_t *out, size_t cap, const struct wire_welcome *welcome);
 int wire_welcome_decode(struct wire_welcome *ret, const uint8_t *bytes, size_t len);
 
-ssize_t wire_ack_encode(uint8_t *out, size_t cap, uint64_t durable);
-int wire_ack_decode(uint64_t *ret_durable, const uint8_t *bytes, size_t len);
+struct wire_ack {
+	uint64_t durable;
+	uint64_t clock_ns; /* the collector's wall clock when this was sent */
+	uint64_t held_ns;  /* so long before it came the batch `durable`; UINT64_MAX: not known */
+};
+ssize_t wire_ack_encode(uint8_t *out, size_t cap, const struct wire_ack *ack);
+int wire_ack_decode(struct wire_ack *ret, const uint8_t *bytes, size_t len);
 
 ssize_t wire_refusal_encode(uint8_t *out, size_t cap, const char *reason);
 /* The reason, made printable, into `out` (WIRE_SMALL_MAX bytes). */

@@ -23,8 +23,11 @@
 		SYS_##name, SANDBOX_EQUAL, arg, value                                              \
 	}
 
-/* The uplink comes first, so that a sensor that only reads a file can leave it out. */
+/* A spool's file comes first, then the uplink, so that a sensor can leave out what it has none of. */
 static const struct sandbox_call calls[] = {
+	ALWAYS(pwrite64),
+	ALWAYS(fdatasync),
+	/* the uplink */
 	EQUAL(socket, 0, AF_INET),
 	EQUAL(socket, 0, AF_INET6),
 	ALWAYS(connect),
@@ -47,7 +50,7 @@ static const struct sandbox_call calls[] = {
 	/* the driver's own counters; what would change anything needs a capability */
 	EQUAL(ioctl, 1, SIOCETHTOOL),
 };
-enum { N_CALLS = sizeof calls / sizeof calls[0], N_UPLINK = 7 };
+enum { N_CALLS = sizeof calls / sizeof calls[0], N_FILE = 2, N_UPLINK = 7 };
 
 _Static_assert((int)OPTIONS_COLLECTORS_MAX <= (int)SANDBOX_PORTS_MAX,
 	       "every collector's port fits");
@@ -62,25 +65,24 @@ void confine_describe(struct sandbox *ret, const struct options *o)
 		.eperm = o->sandbox_eperm,
 		.spare_files = SPARE_FILES,
 	};
-	if (o->collectors.n) {
-		ret->calls = calls;
-		ret->n_calls = N_CALLS;
-	} else if (!o->read) {
-		ret->calls = calls + N_UPLINK;
-		ret->n_calls = N_CALLS - N_UPLINK;
+	if (o->collectors.n || !o->read) {
+		size_t without = o->spool ? 0 : o->collectors.n ? N_FILE : N_FILE + N_UPLINK;
+
+		ret->calls = calls + without;
+		ret->n_calls = N_CALLS - without;
 	}
 	for (size_t i = 0; i < o->collectors.n && i < OPTIONS_COLLECTORS_MAX; i++)
 		ret->ports[ret->n_ports++] = o->collector[i].port;
 }
 
-int confine_enter(const struct options *o, struct err *err)
+int confine_enter(const struct options *o, char ret_text[static SANDBOX_TEXT], struct err *err)
 {
 	struct sandbox_state state;
 	struct sandbox want;
-	char text[SANDBOX_TEXT];
 	int rc;
 
 	if (o->no_sandbox) {
+		(void)snprintf(ret_text, SANDBOX_TEXT, "none (--no-sandbox)");
 		log_warn("sandbox", "off (--no-sandbox): continuing with all the rights that the "
 				    "sensor was started with");
 		return 0;
@@ -89,13 +91,13 @@ int confine_enter(const struct options *o, struct err *err)
 	rc = sandbox_enter(&want, &state, err);
 	if (rc < 0)
 		return rc;
-	(void)sandbox_text(text, &state);
+	(void)sandbox_text(ret_text, &state);
 	if (!state.seccomp)
-		log_warn("sandbox", "%s; continuing", text);
+		log_warn("sandbox", "%s; continuing", ret_text);
 	else if (o->read)
-		log_debug("sandbox", "%s", text);
+		log_debug("sandbox", "%s", ret_text);
 	else
-		log_info("sandbox", "%s", text);
+		log_info("sandbox", "%s", ret_text);
 	if (o->sandbox_eperm)
 		log_warn("sandbox", "forbidden system calls fail instead of ending the sensor "
 				    "(--sandbox-eperm)");
@@ -105,14 +107,12 @@ int confine_enter(const struct options *o, struct err *err)
 unsigned confine_self_test(const struct options *o, FILE *out)
 {
 	struct sandbox want;
+	size_t without;
 
 	confine_describe(&want, o);
 	/* As for a run that watches and streams: no collector needs to be named for that. */
-	want.calls = calls;
-	want.n_calls = N_CALLS;
-	if (!IS_ENABLED(CONFIG_STREAM)) {
-		want.calls += N_UPLINK;
-		want.n_calls -= N_UPLINK;
-	}
+	without = (o->spool ? 0 : N_FILE) + (IS_ENABLED(CONFIG_STREAM) ? 0 : N_UPLINK);
+	want.calls = calls + without;
+	want.n_calls = N_CALLS - without;
 	return sandbox_self_test(&want, out);
 }

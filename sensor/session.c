@@ -135,7 +135,8 @@ static int open_output(struct session *s, struct err *err)
 /* A file to text needs no loop. */
 int session_run_file(struct session *s, struct err *err)
 {
-	int n = confine_enter(s->options, err);
+	char sandbox[SANDBOX_TEXT];
+	int n = confine_enter(s->options, sandbox, err);
 
 	if (n)
 		return n;

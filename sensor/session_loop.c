@@ -128,6 +128,8 @@ static void on_live_tick(void *ctx)
 		return;
 	}
 	loop_timer_set(s->tick, TICK_MS);
+	if (streams(s))
+		session_stream_tick(s);
 	rc = pipeline_tick(s->pipeline, clock_wall_ns(), s->err);
 	for (uint16_t i = 0; !rc && i < s->n_captures; i++)
 		rc = capture_present(s->captures[i], s->err);
@@ -210,14 +212,15 @@ int session_run_loop(struct session *s, struct err *err)
 {
 	struct input inputs[WIRE_INTERFACES_MAX];
 	bool live = s->options->read == NULL;
+	char sandbox[SANDBOX_TEXT];
 	int rc = set_up(s, inputs, live, err);
 
 	if (!rc)
-		rc = confine_enter(s->options, err);
+		rc = confine_enter(s->options, sandbox, err);
 	if (rc)
 		return rc;
 	if (streams(s))
-		session_stream_start(s);
+		session_stream_start(s, sandbox);
 	loop_timer_set(s->tick, 0);
 	if (!live)
 		loop_timer_set(s->deadline, SESSION_REPLAY_PATIENCE_MS);

@@ -17,6 +17,7 @@
 #include "proto/batch.h"
 #include "proto/wire.h"
 #include "sensor/capture.h"
+#include "sensor/clockwatch.h"
 #include "sensor/identity.h"
 #include "sensor/options.h"
 #include "sensor/pipeline.h"
@@ -59,10 +60,13 @@ struct session {
 
 	/* with a collector */
 	struct tls_config *tls;
+	struct crypto_signer *signer;
+	struct clockwatch clocks;
 	struct wire_hello hello;
 	struct spool *spool;
 	struct uplink *uplink;
 	uint64_t flushed_ms; /* monotonic: when the last batch was closed */
+	uint64_t signed_ms, synced_ms;
 	uint64_t acknowledged;
 
 	int rc; /* why the session failed; 0: it did not */
@@ -83,7 +87,13 @@ void session_stream_policy(struct session *session, const char *text, size_t len
 int session_stream_open(struct session *session, struct err *err);
 /* The uplink, without connecting; needs the loop. */
 int session_stream_wire(struct session *session, struct err *err);
-void session_stream_start(struct session *session);
+/* `sandbox`: what is in force, for the record. */
+void session_stream_start(struct session *session, const char *sandbox);
+/* Live, several times a second: did the clock step? Is the file to be synced? */
+void session_stream_tick(struct session *session);
+/* Something happened: the next batch tells of it. `text` may be NULL. */
+void session_stream_event(struct session *session, enum batch_event_kind kind, const char *text,
+			  size_t n_values, const int64_t *values);
 /* Closes the batch if it is due. */
 void session_stream_flush(struct session *session);
 /* After the input: what the table still holds goes into the spool as it gets room, then the

@@ -1,83 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * spool: a ring of bytes and a ring of descriptors beside it.
+ * spool: batches closed, chained, signed, put into the ring (spool_ring.c), and handed out again.
  *
- *   bytes    |....[batch 7][batch 8][batch 9]...........|
- *                 ^ item 0                   ^ head
- *   items    | 7 | 8 | 9 |
- *
- * A batch is contiguous: what does not fit before the ring's end begins at its start.
+ * Each batch says how many records and packets the stream holds before it. So what a gap holds is
+ * the difference between the batches on its two sides, and need not be kept anywhere: giving a batch
+ * up writes nothing.
  */
 #include "sensor/spool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform/crypto.h"
-
-enum {
-	ROOM = 4,         /* batches that spool_has_room() vouches for */
-	ITEM_BYTES = 512, /* of ring for each descriptor */
-};
-
-struct item {
-	uint64_t sequence;
-	size_t offset, len;
-};
-
-/* What the batch being filled holds, for the gap that it may become. */
-struct content {
-	uint64_t records, packets;
-	uint64_t first, last; /* least start, greatest end; Unix seconds */
-};
+#include "platform/config.h"
+#include "platform/log.h"
+#include "sensor/spool_ring.h"
 
 struct spool {
 	struct batch_writer *writer;
-	struct content filling;
-	uint8_t *scratch; /* BATCH_WRITE_BYTES */
-	uint64_t sequence;
-	uint8_t digest[SHA256_BYTES]; /* of batch `sequence` */
-	bool has_gap;
-	struct batch_gap gap;
+	struct ring ring;
+	struct crypto_signer *signer;
+	struct spool_file *file;
 
-	uint8_t *ring;
-	size_t size, head;
-	struct item *items;
-	size_t items_cap, first, count;
+	/* The batch that is being filled: what it holds, and where the chain stands before it. */
+	struct ring_totals filling;
+	bool has_clock;
+	int64_t offset_ns;
+	uint64_t way_ns;
+	uint8_t digest[SHA256_BYTES]; /* of batch `sequence` */
+	uint64_t sequence;
+	uint64_t records, packets;
+	struct batch_gap declared; /* last */
+
 	uint64_t acknowledged;
-	uint64_t given_up_batches, given_up_records;
+	bool is_full; /* batches are being given up */
+	uint64_t lost_before;
+	struct spool_stats recovered;
+	uint8_t gap[BATCH_GAP_BYTES];
+	uint8_t scratch[BATCH_WRITE_BYTES];
 };
 
 static size_t ring_bytes(size_t bytes)
 {
-	return bytes < ROOM * (size_t)BATCH_WRITE_BYTES ? ROOM * (size_t)BATCH_WRITE_BYTES : bytes;
+	size_t least = RING_ROOM * (size_t)(RING_HEAD + BATCH_WRITE_BYTES + RING_UNIT);
+
+	return (bytes < least ? least : bytes) / RING_UNIT * RING_UNIT;
 }
 
 size_t spool_memory(size_t bytes)
 {
-	size_t ring = ring_bytes(bytes);
-
-	return sizeof(struct spool) + ring + ring / ITEM_BYTES * sizeof(struct item) +
-	       BATCH_WRITE_BYTES;
+	return sizeof(struct spool) + ring_memory(ring_bytes(bytes), false);
 }
 
-int spool_new(struct spool **ret, size_t bytes, const uint8_t stream[static WIRE_STREAM_ID])
+int spool_new(struct spool **ret, const struct spool_config *config, struct err *err)
 {
 	struct spool *s = calloc(1, sizeof *s);
+	int rc = s ? batch_writer_new(&s->writer) : -ENOMEM;
 
-	if (!s)
-		return -ENOMEM;
-	s->size =
-		bytes < ROOM * (size_t)BATCH_WRITE_BYTES ? ROOM * (size_t)BATCH_WRITE_BYTES : bytes;
-	s->items_cap = s->size / 512;
-	s->scratch = malloc(BATCH_WRITE_BYTES);
-	s->ring = malloc(s->size);
-	s->items = calloc(s->items_cap, sizeof *s->items);
-	batch_chain_start(s->digest, stream);
-	if (!s->scratch || !s->ring || !s->items || batch_writer_new(&s->writer) != 0) {
+	if (rc == 0) {
+		s->signer = config->signer;
+		s->filling = ring_totals_none;
+		batch_chain_start(s->digest, config->stream);
+		rc = ring_init(&s->ring, ring_bytes(config->bytes), config->file, err);
+		if (rc == 0 && IS_ENABLED(CONFIG_SPOOL_FILE) && config->file)
+			rc = ring_recover(&s->ring, &s->recovered, err);
+		if (rc == 0)
+			rc = ring_begin_stream(&s->ring, config->stream, s->digest, config->hello,
+					       config->hello_len, err);
+	} else {
+		(void)err_set(err, rc,
+			      "no memory for the spool; give --spool-kib a smaller number");
+	}
+	if (rc) {
 		spool_free(s);
-		return -ENOMEM;
+		return rc;
 	}
 	*ret = s;
 	return 0;
@@ -87,104 +84,97 @@ void spool_free(struct spool *s)
 {
 	if (!s)
 		return;
+	ring_fini(&s->ring);
 	batch_writer_free(s->writer);
-	free(s->scratch);
-	free(s->ring);
-	free(s->items);
 	free(s);
 }
 
-static const struct item *item_at(const struct spool *s, size_t i)
+/* ---- filling ---- */
+
+/* Giving up has begun, or is over because half of the ring is free again: the next batch says so. */
+static void tell_given_up(struct spool *s, uint64_t now_ns)
 {
-	return s->items + (s->first + i) % s->items_cap;
+	const struct ring_lost *lost = &s->ring.lost;
+	struct batch_event event = {
+		.kind = BATCH_EVENT_SPOOL_FULL,
+		.time_ns = now_ns,
+		.n_values = 3,
+		.values = {(int64_t)lost->batches, (int64_t)lost->records, (int64_t)lost->packets},
+	};
+	bool begins = !s->is_full && lost->batches > s->lost_before;
+	bool ends =
+		s->is_full && lost->batches == s->lost_before && s->ring.used < s->ring.units / 2;
+
+	s->lost_before = lost->batches;
+	if (!begins && !ends)
+		return;
+	s->is_full = begins;
+	if (begins)
+		log_warn("spool", "full: the oldest batches that hold no alert are given up");
+	else
+		log_warn("spool",
+			 "no longer full: %llu batches of %llu records were given up so far",
+			 (unsigned long long)lost->batches, (unsigned long long)lost->records);
+	(void)batch_add_event(s->writer, &event);
 }
 
-/* Where `len` bytes fit, or SIZE_MAX. Used bytes run from the first item's offset to `head`,
- * perhaps around the end. */
-static size_t find_room(const struct spool *s, size_t len)
-{
-	size_t tail;
-
-	if (s->count == s->items_cap)
-		return SIZE_MAX;
-	if (s->count == 0)
-		return len <= s->size ? 0 : SIZE_MAX;
-	tail = item_at(s, 0)->offset;
-	if (s->head > tail) {
-		if (s->size - s->head >= len)
-			return s->head;
-		return tail >= len ? 0 : SIZE_MAX;
-	}
-	return tail - s->head >= len ? s->head : SIZE_MAX;
-}
-
-static void give_up(struct spool *s)
-{
-	struct batch_gap *g = &s->gap;
-
-	if (!s->has_gap)
-		*g = (struct batch_gap){.first = s->sequence, .window_first = UINT64_MAX};
-	s->has_gap = true;
-	g->last = s->sequence;
-	memcpy(g->digest, s->digest, sizeof g->digest);
-	g->records += s->filling.records;
-	g->packets += s->filling.packets;
-	if (s->filling.records && s->filling.first < g->window_first)
-		g->window_first = s->filling.first;
-	if (s->filling.last > g->window_last)
-		g->window_last = s->filling.last;
-	s->given_up_batches++;
-	s->given_up_records += s->filling.records;
-}
-
-static void close_batch(struct spool *s, uint64_t now_ns, bool goodbye)
+static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 {
 	struct batch_head head = {
 		.sequence = s->sequence + 1,
 		.clock_ns = now_ns,
-		.goodbye = goodbye,
-		.has_gap = s->has_gap,
-		.gap = s->gap,
+		.goodbye = how == SPOOL_GOODBYE,
+		.records_before = s->records,
+		.packets_before = s->packets,
+		.has_clock = s->has_clock,
+		.offset_ns = s->offset_ns,
+		.way_ns = s->way_ns,
 	};
-	struct item *item;
-	size_t len, at;
+	struct ring_entry entry = {
+		.sequence = head.sequence,
+		.records_before = s->records,
+		.packets_before = s->packets,
+	};
+	size_t len;
 
-	if (head.has_gap && head.gap.window_first == UINT64_MAX)
-		head.gap.window_first = 0;
-	memcpy(head.previous, s->digest, sizeof head.previous);
+	tell_given_up(s, now_ns);
+	entry.keep = batch_must_be_kept(s->writer);
+	entry.totals = s->filling;
+	memcpy(head.previous, s->digest, SHA256_BYTES);
+	memcpy(entry.previous, s->digest, SHA256_BYTES);
 	len = batch_finish(s->writer, &head, s->scratch);
-	s->sequence = head.sequence;
+	if (s->signer && how != SPOOL_PLAIN)
+		len = batch_sign(s->scratch, len, ring_current(&s->ring)->id, s->signer);
 	crypto_sha256(s->digest, s->scratch, len);
-	at = find_room(s, len);
-	if (at == SIZE_MAX) {
-		give_up(s);
-	} else {
-		memcpy(s->ring + at, s->scratch, len);
-		s->head = at + len;
-		item = s->items + (s->first + s->count++) % s->items_cap;
-		*item = (struct item){.sequence = s->sequence, .offset = at, .len = len};
-		s->has_gap = false;
-	}
-	s->filling = (struct content){.first = UINT64_MAX};
+	memcpy(entry.digest, s->digest, SHA256_BYTES);
+	entry.bytes = s->scratch;
+	entry.len = len;
+	ring_put(&s->ring, &entry);
+
+	s->sequence = head.sequence;
+	s->records += s->filling.records;
+	s->packets += s->filling.packets;
+	s->filling = ring_totals_none;
+	s->has_clock = false;
 }
 
 void spool_record(struct spool *s, const struct flowrec *rec, uint64_t now_ns)
 {
+	struct ring_totals one = {1, rec->packets, rec->start, rec->end};
+
 	if (!batch_add_record(s->writer, rec)) {
-		close_batch(s, now_ns, false);
+		close_batch(s, now_ns, SPOOL_PLAIN);
 		(void)batch_add_record(s->writer, rec); /* an empty batch has room for any record */
 	}
-	if (s->filling.records++ == 0 || rec->start < s->filling.first)
-		s->filling.first = rec->start;
-	if (rec->end > s->filling.last)
-		s->filling.last = rec->end;
-	s->filling.packets += rec->packets;
+	ring_totals_add(&s->filling, &one);
 }
 
 void spool_alert(struct spool *s, const struct batch_alert *alert, uint64_t now_ns)
 {
-	if (!batch_add_alert(s->writer, alert)) {
-		close_batch(s, now_ns, false);
+	bool begins = batch_alerts(s->writer) == 0 && batch_records(s->writer) > 0;
+
+	if (begins || !batch_add_alert(s->writer, alert)) {
+		close_batch(s, now_ns, SPOOL_PLAIN);
 		(void)batch_add_alert(s->writer, alert);
 	}
 }
@@ -192,14 +182,34 @@ void spool_alert(struct spool *s, const struct batch_alert *alert, uint64_t now_
 void spool_account(struct spool *s, const struct batch_account *account, uint64_t now_ns)
 {
 	if (!batch_add_account(s->writer, account)) {
-		close_batch(s, now_ns, false);
+		close_batch(s, now_ns, SPOOL_PLAIN);
 		(void)batch_add_account(s->writer, account);
 	}
 }
 
-void spool_flush(struct spool *s, uint64_t now_ns, bool goodbye)
+void spool_event(struct spool *s, const struct batch_event *event, uint64_t now_ns)
 {
-	close_batch(s, now_ns, goodbye);
+	if (!batch_add_event(s->writer, event)) {
+		close_batch(s, now_ns, SPOOL_PLAIN);
+		(void)batch_add_event(s->writer, event);
+	}
+}
+
+void spool_clock(struct spool *s, int64_t offset_ns, uint64_t way_ns)
+{
+	s->has_clock = true;
+	s->offset_ns = offset_ns;
+	s->way_ns = way_ns;
+}
+
+void spool_flush(struct spool *s, uint64_t now_ns, enum spool_flush how)
+{
+	close_batch(s, now_ns, how);
+}
+
+void spool_sync(struct spool *s)
+{
+	ring_sync(&s->ring);
 }
 
 bool spool_is_filling(const struct spool *s)
@@ -212,60 +222,74 @@ bool spool_has_alert(const struct spool *s)
 	return batch_alerts(s->writer) > 0;
 }
 
-bool spool_after(const struct spool *s, uint64_t sequence, struct spool_batch *ret)
+/* ---- delivering ---- */
+
+void spool_stream(struct spool *s, struct spool_stream *ret)
 {
-	size_t low = 0,
-	       high = s->count; /* sequences in the ring rise: the first above `sequence` */
+	const struct ring_stream *stream = ring_front(&s->ring);
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (item_at(s, middle)->sequence > sequence)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	if (low == s->count)
-		return false;
-	*ret = (struct spool_batch){
-		.bytes = s->ring + item_at(s, low)->offset,
-		.len = item_at(s, low)->len,
-		.sequence = item_at(s, low)->sequence,
+	*ret = (struct spool_stream){
+		.id = stream->id,
+		.is_current = stream == ring_current(&s->ring),
+		.closed = stream->closed,
 	};
+	if (!ret->is_current)
+		ret->hello = ring_hello(&s->ring, stream, &ret->hello_len);
+}
+
+static bool same_gap(const struct batch_gap *a, const struct batch_gap *b)
+{
+	return a->first == b->first && a->last == b->last && a->elsewhere == b->elsewhere;
+}
+
+bool spool_next(struct spool *s, uint64_t sent, struct spool_item *ret)
+{
+	struct ring_stream *stream = ring_front(&s->ring);
+	struct batch_gap gap;
+	struct ring_next next;
+
+	if (!ring_next(&s->ring, stream, sent, &next, &gap))
+		return false;
+	if (!next.is_gap) {
+		*ret = (struct spool_item){WIRE_BATCH, next.sequence, next.bytes, next.len};
+		return true;
+	}
+	*ret = (struct spool_item){WIRE_GAP, gap.last, s->gap, batch_gap_encode(s->gap, &gap)};
+	/* Sent again after a connection broke it is no news. */
+	if (stream == ring_current(&s->ring) && !same_gap(&gap, &s->declared) &&
+	    batch_add_gap(s->writer, &gap))
+		s->declared = gap;
 	return true;
 }
 
 void spool_ack(struct spool *s, uint64_t sequence)
 {
-	while (s->count && item_at(s, 0)->sequence <= sequence) {
-		s->first = (s->first + 1) % s->items_cap;
-		s->count--;
-	}
-	if (sequence > s->acknowledged)
+	struct ring_stream *stream = ring_front(&s->ring);
+
+	if (stream == ring_current(&s->ring) && sequence > s->acknowledged)
 		s->acknowledged = sequence;
+	ring_ack(&s->ring, stream, sequence);
+}
+
+void spool_set_aside(struct spool *s)
+{
+	ring_set_aside(&s->ring);
 }
 
 bool spool_has_room(const struct spool *s)
 {
-	return s->count + ROOM < s->items_cap &&
-	       find_room(s, ROOM * (size_t)BATCH_WRITE_BYTES) != SIZE_MAX;
+	return ring_has_room(&s->ring);
 }
 
 void spool_stats(const struct spool *s, struct spool_stats *ret)
 {
-	size_t used = 0;
-
-	if (s->count) {
-		size_t tail = item_at(s, 0)->offset;
-
-		used = s->head > tail ? s->head - tail : s->size - tail + s->head;
-	}
-	*ret = (struct spool_stats){
-		.closed = s->sequence,
-		.acknowledged = s->acknowledged,
-		.given_up_batches = s->given_up_batches,
-		.given_up_records = s->given_up_records,
-		.bytes = s->size,
-		.used = used,
-	};
+	*ret = s->recovered;
+	ret->closed = s->sequence;
+	ret->acknowledged = s->acknowledged;
+	ret->given_up_batches = s->ring.lost.batches;
+	ret->given_up_records = s->ring.lost.records;
+	ret->given_up_packets = s->ring.lost.packets;
+	ret->old_streams = ring_old_streams(&s->ring);
+	ret->bytes = (size_t)s->ring.units * RING_UNIT;
+	ret->used = (size_t)s->ring.used * RING_UNIT;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * uplink: see uplink.h for the states, proto/flowproof.proto for the messages.
+ * uplink: the connection and the timer of uplink_machine.h, and the spool's batches as frames.
+ *
+ * A connection is never freed from within its own frame callback: the machine's actions wait until
+ * the reader has returned.
  */
 #include "sensor/uplink.h"
 
@@ -12,26 +15,22 @@
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/log.h"
-
-enum state { IDLE, CONNECTING, GREETING, STREAMING };
+#include "sensor/uplink_machine.h"
 
 struct uplink {
 	struct loop *loop;
 	const struct tls_config *config;
 	const struct endpoint *collectors;
-	size_t n_collectors, current;
 	struct wire_hello *hello;
 	struct spool *spool;
-	uplink_fn *progress;
+	const struct uplink_ops *ops;
 	void *ctx;
 
-	enum state state;
+	struct uplink_machine machine;
 	struct tls *tls;
-	struct loop_timer *timer; /* pause before the next try; time-out of the Welcome */
+	struct loop_timer *timer;
 	struct wire_reader reader;
 	uint8_t *hello_frame;
-	uint64_t sent; /* sequence of the last batch handed to this connection */
-	uint32_t pause_ms;
 	char protocol[16]; /* of TLS: "TLSv1.3" */
 	char refusal[WIRE_SMALL_MAX];
 	char last_error[2 * WIRE_SMALL_MAX];
@@ -49,163 +48,290 @@ static const struct tls_ops tls_ops = {
 	.closed = on_closed,
 };
 
-static const char *collector_text(const struct uplink *u, char out[static ADDR_ENDPOINT_TEXT])
+static const char *collector_text(const struct uplink *u, unsigned number,
+				  char out[static ADDR_ENDPOINT_TEXT])
 {
-	return endpoint_text(out, u->collectors + u->current);
+	return endpoint_text(out, u->collectors + number);
 }
 
-/* The connection is over. Says why and plans the next try. */
-static void end_connection(struct uplink *u, const char *why)
-{
-	char text[ADDR_ENDPOINT_TEXT];
-	uint32_t jitter;
+/* ---- events ---- */
 
-	snprintf(u->last_error, sizeof u->last_error, "%s: %s", collector_text(u, text), why);
-	tls_free(u->tls);
+static struct uplink_event event_of(struct uplink *u, enum uplink_event_kind kind)
+{
+	struct uplink_event e = {
+		.kind = kind, .mono_ns = clock_mono_ns(), .wall_ns = clock_wall_ns()};
+	struct spool_stream stream;
+
+	spool_stream(u->spool, &stream);
+	e.is_current = stream.is_current;
+	e.closed = stream.closed;
+	e.has_room = u->tls && tls_pending(u->tls) < UPLINK_AHEAD_BYTES;
+	crypto_random(&e.random, sizeof e.random);
+	return e;
+}
+
+/* ---- actions ---- */
+
+static void drop_connection(struct uplink *u)
+{
+	tls_close(u->tls);
 	u->tls = NULL;
 	wire_reader_fini(&u->reader);
 	u->reader = (struct wire_reader){.buffer = NULL};
-	u->state = IDLE;
-	u->current = (u->current + 1) % u->n_collectors;
-	crypto_random(&jitter, sizeof jitter);
-	/* Between half the pause and the whole: many sensors must not come back in step. */
-	jitter = u->pause_ms / 2 + jitter % (u->pause_ms / 2 + 1);
-	loop_timer_set(u->timer, jitter);
-	log_warn("uplink", "%s; trying again in %u ms", u->last_error, jitter);
-	u->pause_ms = u->pause_ms * 2 > UPLINK_PAUSE_MAX_MS ? UPLINK_PAUSE_MAX_MS : u->pause_ms * 2;
-	u->progress(u->ctx);
 }
 
-static void connect_now(struct uplink *u)
+/* False, and why in *ret_why, when the kernel refuses at once. */
+static bool connect_to(struct uplink *u, unsigned number, struct err *err)
 {
-	struct err err;
-
+	drop_connection(u);
 	u->refusal[0] = '\0';
-	u->state = CONNECTING;
-	if (tls_connect(&u->tls, u->loop, u->config, u->collectors + u->current, UPLINK_TIMEOUT_MS,
-			&tls_ops, u, &err) != 0)
-		end_connection(u, err.text);
+	return tls_connect(&u->tls, u->loop, u->config, u->collectors + number,
+			   (uint32_t)(UPLINK_TIMEOUT / NS_PER_MS), &tls_ops, u, err) == 0;
 }
+
+/* The message of the stream that is to be delivered, into the frame. */
+static ssize_t encode_hello(struct uplink *u)
+{
+	uint8_t *out = u->hello_frame + WIRE_HEAD;
+	struct spool_stream stream;
+
+	u->hello->clock_ns = clock_wall_ns();
+	spool_stream(u->spool, &stream);
+	if (stream.is_current)
+		return wire_hello_encode(out, WIRE_HELLO_MAX, u->hello);
+	if (!stream.hello)
+		return ERR_FORMAT;
+	return wire_hello_resume(out, WIRE_HELLO_MAX, stream.hello, stream.hello_len,
+				 u->hello->clock_ns, u->hello->dates_wrong);
+}
+
+static bool send_hello(struct uplink *u)
+{
+	ssize_t len = encode_hello(u);
+
+	if (len < 0)
+		return false;
+	wire_head(u->hello_frame, WIRE_HELLO, (size_t)len);
+	/* A failure comes as `closed`. */
+	(void)tls_write(u->tls, u->hello_frame, WIRE_HEAD + (size_t)len);
+	return true;
+}
+
+/* One batch or gap. False when there is none, or the connection is broken, which tells by `closed`.
+ */
+static bool send_next(struct uplink *u, uint64_t after, uint64_t *ret_sequence)
+{
+	struct spool_item item;
+	uint8_t head[WIRE_HEAD];
+
+	if (!u->tls || !spool_next(u->spool, after, &item))
+		return false;
+	wire_head(head, item.type, item.len);
+	*ret_sequence = item.sequence;
+	return tls_write(u->tls, head, sizeof head) == 0 &&
+	       tls_write(u->tls, item.bytes, item.len) == 0;
+}
+
+static void tell_failure(struct uplink *u, const struct uplink_action *a)
+{
+	char text[ADDR_ENDPOINT_TEXT];
+
+	snprintf(u->last_error, sizeof u->last_error, "%s: %s%s",
+		 collector_text(u, a->collector, text), a->prefix, a->why);
+	log_warn("uplink", "%s; trying again in %llu ms", u->last_error,
+		 (unsigned long long)(a->pause_ns / NS_PER_MS));
+	u->ops->progress(u->ctx);
+}
+
+/* Does one action. True when that is an event of its own, which is in *ret. `err` keeps its words. */
+static bool perform(struct uplink *u, const struct uplink_action *a, struct uplink_event *ret,
+		    struct err *err)
+{
+	uint64_t sequence;
+
+	switch (a->kind) {
+	case UPLINK_DO_CONNECT:
+		if (connect_to(u, a->collector, err))
+			return false;
+		*ret = event_of(u, UPLINK_CLOSED);
+		ret->why = err->text;
+		return true;
+	case UPLINK_DO_HELLO:
+		if (send_hello(u))
+			return false;
+		*ret = event_of(u, UPLINK_BROKEN);
+		ret->why = "our Hello is too long, or cannot be read: too many rules?";
+		return true;
+	case UPLINK_DO_SEND:
+		if (!send_next(u, a->sequence, &sequence))
+			return false;
+		*ret = event_of(u, UPLINK_SENT);
+		ret->sequence = sequence;
+		return true;
+	case UPLINK_DO_ACK:
+		spool_ack(u->spool, a->sequence);
+		u->ops->progress(u->ctx);
+		return false;
+	case UPLINK_DO_CLOCK:
+		u->ops->clock(u->ctx, a->collector, a->offset_ns, a->way_ns);
+		return false;
+	case UPLINK_DO_SET_ASIDE:
+		log_err("uplink",
+			"the stream of a former run is refused: left in the spool's file");
+		spool_set_aside(u->spool);
+		return false;
+	case UPLINK_DO_CLOSE: drop_connection(u); return false;
+	case UPLINK_DO_TELL: tell_failure(u, a); return false;
+	}
+	return false;
+}
+
+/* Does what the machine wants, and what follows from that. */
+static void act(struct uplink *u)
+{
+	struct uplink_action todo[UPLINK_ACTIONS];
+	struct uplink_event event;
+	struct err err = {""};
+	uint64_t now, deadline;
+	bool again;
+
+	do {
+		size_t n = u->machine.n;
+
+		memcpy(todo, u->machine.actions, n * sizeof *todo);
+		u->machine.n = 0;
+		again = false;
+		for (size_t i = 0; i < n && !again; i++)
+			again = perform(u, &todo[i], &event, &err);
+		if (again)
+			uplink_machine_step(&u->machine, &event);
+	} while (again);
+	now = clock_mono_ns();
+	deadline = uplink_machine_deadline(&u->machine);
+	if (deadline == UPLINK_NEVER)
+		loop_timer_cancel(u->timer);
+	else
+		loop_timer_set(u->timer,
+			       deadline <= now ? 0 : (uint32_t)((deadline - now) / NS_PER_MS) + 1);
+}
+
+static void take(struct uplink *u, struct uplink_event *event)
+{
+	uplink_machine_step(&u->machine, event);
+	act(u);
+}
+
+static void take_plain(struct uplink *u, enum uplink_event_kind kind)
+{
+	struct uplink_event event = event_of(u, kind);
+
+	take(u, &event);
+}
+
+/* ---- the connection's callbacks ---- */
 
 static void on_timer(void *ctx)
 {
-	struct uplink *u = ctx;
-
-	if (u->state == IDLE)
-		connect_now(u);
-	else if (u->state == GREETING)
-		end_connection(u, "no answer to Hello");
-}
-
-static void send_batches(struct uplink *u)
-{
-	struct spool_batch batch;
-	uint8_t head[WIRE_HEAD];
-
-	while (u->state == STREAMING && tls_pending(u->tls) < UPLINK_AHEAD_BYTES &&
-	       spool_after(u->spool, u->sent, &batch)) {
-		wire_head(head, WIRE_BATCH, batch.len);
-		/* A broken connection tells by `closed`. */
-		if (tls_write(u->tls, head, sizeof head) != 0 ||
-		    tls_write(u->tls, batch.bytes, batch.len) != 0)
-			return;
-		u->sent = batch.sequence;
-	}
+	take_plain(ctx, UPLINK_TIMER);
 }
 
 static void on_ready(void *ctx, const struct tls_peer *peer)
 {
 	struct uplink *u = ctx;
-	ssize_t len;
 
 	snprintf(u->protocol, sizeof u->protocol, "%s", peer->protocol);
 	if (peer->dates_wrong)
 		log_warn("uplink", "this machine's clock lies outside the dates of the collector's "
 				   "certificate, continuing");
 	u->hello->dates_wrong = peer->dates_wrong;
-	u->hello->clock_ns = clock_wall_ns();
-	len = wire_hello_encode(u->hello_frame + WIRE_HEAD, WIRE_HELLO_MAX, u->hello);
-	if (len < 0) {
-		end_connection(u, "Hello too long: too many rules");
-		return;
-	}
-	wire_head(u->hello_frame, WIRE_HELLO, (size_t)len);
-	u->state = GREETING;
-	loop_timer_set(u->timer, UPLINK_TIMEOUT_MS);
-	(void)tls_write(u->tls, u->hello_frame,
-			WIRE_HEAD + (size_t)len); /* a failure comes as `closed` */
+	take_plain(u, UPLINK_CONNECTED);
 }
 
-static bool on_welcome(struct uplink *u, const uint8_t *message, size_t len)
+static void on_drained(void *ctx)
 {
-	struct wire_welcome welcome;
-	char text[ADDR_ENDPOINT_TEXT];
+	take_plain(ctx, UPLINK_DATA);
+}
 
-	if (u->state != GREETING || wire_welcome_decode(&welcome, message, len) != 0)
-		return false;
-	loop_timer_cancel(u->timer);
-	spool_ack(u->spool, welcome.durable);
-	u->sent = welcome.durable;
-	u->state = STREAMING;
-	u->pause_ms = UPLINK_PAUSE_MIN_MS;
-	log_info("uplink", "connected to %s by %s, durable up to batch %llu",
-		 collector_text(u, text), u->protocol, (unsigned long long)welcome.durable);
-	send_batches(u);
-	return true;
+static void on_closed(void *ctx, const char *why)
+{
+	struct uplink *u = ctx;
+	struct uplink_event event = event_of(u, UPLINK_CLOSED);
+	char text[WIRE_SMALL_MAX];
+
+	snprintf(text, sizeof text, "%s", why); /* it goes with the connection */
+	event.why = text;
+	drop_connection(u);
+	take(u, &event);
+}
+
+/* What a frame says. */
+static struct uplink_event event_of_frame(struct uplink *u, enum wire_type type,
+					  const uint8_t *message, size_t len)
+{
+	struct uplink_event e = event_of(u, UPLINK_BROKEN);
+	struct wire_welcome welcome;
+	struct wire_ack ack;
+
+	e.why = "a frame that it does not send";
+	if (type == WIRE_WELCOME && wire_welcome_decode(&welcome, message, len) == 0) {
+		e.kind = UPLINK_WELCOME;
+		e.durable = welcome.durable;
+		e.clock_ns = welcome.clock_ns;
+	} else if (type == WIRE_ACK && wire_ack_decode(&ack, message, len) == 0) {
+		e.kind = UPLINK_ACKED;
+		e.durable = ack.durable;
+		e.clock_ns = ack.clock_ns;
+		e.held_ns = ack.held_ns;
+	} else if (type == WIRE_REFUSAL && wire_refusal_decode(u->refusal, message, len) == 0) {
+		e.kind = UPLINK_REFUSED;
+		e.why = u->refusal;
+	}
+	return e;
 }
 
 static bool on_frame(void *ctx, enum wire_type type, const uint8_t *message, size_t len)
 {
 	struct uplink *u = ctx;
-	uint64_t durable;
+	struct uplink_event e = event_of_frame(u, type, message, len);
+	bool was_greeting = u->machine.state == UPLINK_GREETING;
+	char text[ADDR_ENDPOINT_TEXT];
 
-	switch (type) {
-	case WIRE_WELCOME: return on_welcome(u, message, len);
-	case WIRE_ACK:
-		if (u->state != STREAMING || wire_ack_decode(&durable, message, len) != 0 ||
-		    durable > u->sent)
-			return false;
-		spool_ack(u->spool, durable);
-		send_batches(u);
-		return true;
-	case WIRE_REFUSAL: (void)wire_refusal_decode(u->refusal, message, len); return false;
-	case WIRE_HELLO:
-	case WIRE_BATCH: break;
+	uplink_machine_step(&u->machine, &e);
+	for (size_t i = 0; i < u->machine.n; i++)
+		if (u->machine.actions[i].kind == UPLINK_DO_CLOSE)
+			return false; /* on_input() acts, when the reader is done */
+	if (was_greeting && e.kind == UPLINK_WELCOME) {
+		log_info("uplink", "connected to %s by %s, durable up to batch %llu%s",
+			 collector_text(u, u->machine.collector, text), u->protocol,
+			 (unsigned long long)e.durable, e.is_current ? "" : " of a former run");
+		u->ops->welcome(u->ctx, u->machine.collector, u->collectors + u->machine.collector);
 	}
-	return false;
+	act(u);
+	return true;
 }
 
 static void on_input(void *ctx, const uint8_t *bytes, size_t len)
 {
 	struct uplink *u = ctx;
+	struct uplink_event event;
 	struct err err = {""};
-	char why[WIRE_SMALL_MAX + 32];
 
 	if (wire_reader_feed(&u->reader, bytes, len, on_frame, u, &err) != 0) {
-		if (u->refusal[0])
-			snprintf(why, sizeof why, "refused by the collector: %s", u->refusal);
-		else
-			snprintf(why, sizeof why, "the collector broke the protocol: %.300s",
-				 err.text);
-		end_connection(u, why);
-		return;
+		if (u->machine.n > 0) { /* the frame's own actions */
+			act(u);
+			return;
+		}
+		event = event_of(u, UPLINK_BROKEN);
+		event.why = err.text;
+		take(u, &event);
 	}
-	u->progress(u->ctx);
 }
 
-static void on_drained(void *ctx)
-{
-	send_batches(ctx);
-}
-
-static void on_closed(void *ctx, const char *why)
-{
-	end_connection(ctx, why);
-}
+/* ---- the owner's calls ---- */
 
 int uplink_new(struct uplink **ret, struct loop *loop, const struct tls_config *tls,
 	       const struct endpoint *collectors, size_t n_collectors, struct wire_hello *hello,
-	       struct spool *spool, uplink_fn *progress, void *ctx, struct err *err)
+	       struct spool *spool, const struct uplink_ops *ops, void *ctx, struct err *err)
 {
 	struct uplink *u = calloc(1, sizeof *u);
 	int rc;
@@ -216,13 +342,12 @@ int uplink_new(struct uplink **ret, struct loop *loop, const struct tls_config *
 		.loop = loop,
 		.config = tls,
 		.collectors = collectors,
-		.n_collectors = n_collectors,
 		.hello = hello,
 		.spool = spool,
-		.progress = progress,
+		.ops = ops,
 		.ctx = ctx,
-		.pause_ms = UPLINK_PAUSE_MIN_MS,
 	};
+	uplink_machine_init(&u->machine, (unsigned)n_collectors);
 	u->hello_frame = malloc(WIRE_HEAD + WIRE_HELLO_MAX);
 	rc = u->hello_frame ? loop_timer_new(&u->timer, loop, on_timer, u) : -ENOMEM;
 	if (rc) {
@@ -235,17 +360,17 @@ int uplink_new(struct uplink **ret, struct loop *loop, const struct tls_config *
 
 void uplink_start(struct uplink *u)
 {
-	connect_now(u);
+	take_plain(u, UPLINK_START);
 }
 
 void uplink_kick(struct uplink *u)
 {
-	send_batches(u);
+	take_plain(u, UPLINK_DATA);
 }
 
 bool uplink_is_streaming(const struct uplink *u)
 {
-	return u->state == STREAMING;
+	return u->machine.state == UPLINK_STREAMING;
 }
 
 const char *uplink_last_error(const struct uplink *u)
