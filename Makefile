@@ -77,7 +77,7 @@ sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
 sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/signature \
-	    $(addprefix sensor/,spool spool_ring uplink session_stream)
+	    $(addprefix sensor/,spool spool_ring uplink uplink_machine clockwatch session_stream)
 sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 
 # With neither resolver nor host files: only where the C library is linked in.

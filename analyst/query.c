@@ -108,9 +108,19 @@ static int walk_fault(void *ctx, const struct ledger_entry *entry)
 	return walk->ops->fault ? walk->ops->fault(walk->ctx, entry) : 0;
 }
 
+static int walk_gap(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		    const struct batch_gap *gap)
+{
+	struct walk *walk = ctx;
+
+	walk->is_empty = false;
+	return walk->ops->gap ? walk->ops->gap(walk->ctx, entry, hello, gap) : 0;
+}
+
 int query_run(struct query *query, const struct replay_ops *ops, void *ctx, struct err *err)
 {
-	static const struct replay_ops walk_ops = {walk_hello, walk_batch, walk_fault};
+	static const struct replay_ops walk_ops = {
+		.hello = walk_hello, .batch = walk_batch, .gap = walk_gap, .fault = walk_fault};
 	struct walk walk = {.query = query, .ops = ops, .ctx = ctx, .is_empty = true};
 	const struct replay_span span = {.from_s = query->from_s, .to_s = query->to_s};
 	bool by_time = query->by_time && (query->from || query->to);

@@ -129,7 +129,7 @@ enum ledger_kind {
 	LEDGER_BATCH = 2,
 	LEDGER_CARRY = 3,       /* where a stream stood when the segment was begun */
 	LEDGER_HELLO_AGAIN = 4, /* of a segment before, repeated at the head of this one */
-	LEDGER_GAP = 5, /* batches that do not come: proto/batch.h */
+	LEDGER_GAP = 5,         /* batches that do not come: proto/batch.h */
 	LEDGER_TORN =
 		100,   /* the unfinished end of a sensor's last segment: a collector is writing, or
 			  was killed */

@@ -28,7 +28,7 @@ enum {
 	BATCH_GAPS_MAX = 8,
 	BATCH_EVENTS_MAX = 16,
 	BATCH_EVENT_VALUES = 4,
-	BATCH_EVENT_TEXT = 128, /* bytes with NUL */
+	BATCH_EVENT_TEXT = 128,                           /* bytes with NUL */
 	BATCH_BYTES_MAX = 256 * 1024,                     /* an encoded batch is never longer */
 	BATCH_GAP_BYTES = 128,                            /* nor a Gap of its own frame */
 	BATCH_SIGNATURE_BYTES = 3 + CRYPTO_SIGNATURE_MAX, /* with the field's head */

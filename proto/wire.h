@@ -98,7 +98,7 @@ struct wire_hello {
 	uint8_t replay[SHA256_BYTES];
 	uint32_t window_s;
 	bool dates_wrong;
-	bool resumed; /* a former run's stream, out of its spool's file */
+	bool resumed;               /* a former run's stream, out of its spool's file */
 	const uint8_t *certificate; /* the sensor's, DER */
 	size_t certificate_len;     /* 0: none */
 	void *storage;              /* of a decoded hello */

@@ -44,7 +44,9 @@ void memory_print(const struct options *o, FILE *out)
 	part(out, &sum, "text-output", (size_t)CONFIG_OUTPUT_KIB * 1024);
 	if (IS_ENABLED(CONFIG_STREAM)) {
 		part(out, &sum, "batch-writer", batch_writer_memory());
-		part(out, &sum, "spool", spool_memory((size_t)o->spool_kib * 1024));
+		part(out, &sum, "spool",
+		     spool_memory((size_t)(o->spool ? o->spool_bytes : o->spool_kib * 1024),
+				  o->spool != NULL));
 		part(out, &sum, "hello", (size_t)WIRE_HEAD + WIRE_HELLO_MAX);
 		part(out, &sum, "uplink-ahead", (size_t)UPLINK_AHEAD_BYTES + BATCH_WRITE_BYTES);
 		part(out, &sum, "tls", TLS_BYTES);

@@ -5,6 +5,7 @@
 #include "sensor/options.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/config.h"
@@ -91,6 +92,11 @@ static const struct setting table[] = {
 #ifdef CONFIG_STREAM
 	{"spool-kib", 0, SETTING_NUMBER, AT(spool_kib), "N", TEXT(CONFIG_SPOOL_KIB), 64, 1048576,
 	 "Memory for batches that the collector has not acknowledged."},
+#	ifdef CONFIG_SPOOL_FILE
+	{"spool", 0, SETTING_TEXT, AT(spool), "\"FILE, SIZE\"", NULL, 0, 0,
+	 "Keep them in this file instead, of so many KiB (or 64M, 1G), so that they outlive the "
+	 "sensor. Not on a disk that is evidence."},
+#	endif
 #endif
 #ifdef CONFIG_LIVE
 	{"ring-kib", 0, SETTING_NUMBER, AT(ring_kib), "N", TEXT(CONFIG_CAPTURE_RING_KIB), 256,
@@ -115,7 +121,11 @@ static const struct setting table[] = {
 	{"version", 'V', SETTING_ACTION, AT(version), NULL, NULL, 0, 0,
 	 "Print the version and end."},
 };
-enum { N_SETTINGS = sizeof table / sizeof table[0] };
+enum {
+	N_SETTINGS = sizeof table / sizeof table[0],
+	OPTIONS_SPOOL_MIN_KIB = 2048,
+	OPTIONS_SPOOL_MAX_KIB = 4 * 1024 * 1024
+};
 
 /* What a savefile's local addresses are taken to be (RFC 1918, RFC 4193). */
 static const char *const file_local[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
@@ -206,6 +216,42 @@ static int understand_offload(struct options *o, struct err *err)
 	return 0;
 }
 
+/* "FILE, SIZE": a number of KiB, or with K, M or G behind it. */
+static int understand_spool(struct options *o, struct err *err)
+{
+	const char *comma = o->spool ? strrchr(o->spool, ',') : NULL;
+	size_t len = comma ? (size_t)(comma - o->spool) : 0;
+	const char *number = comma ? comma + 1 + strspn(comma + 1, " ") : "";
+	uint64_t kib = 0;
+	char *end = NULL;
+
+	if (!o->spool)
+		return 0;
+	if (*number >= '0' && *number <= '9')
+		kib = strtoull(number, &end, 10);
+	if (kib > OPTIONS_SPOOL_MAX_KIB)
+		kib = OPTIONS_SPOOL_MAX_KIB + 1;
+	if (end && (*end == 'M' || *end == 'G'))
+		kib *= *end == 'M' ? 1024 : 1024 * 1024;
+	if (end && *end && strchr("KMG", *end))
+		end++;
+	if (!end || *end || len == 0 || len >= OPTIONS_PATH_MAX)
+		return err_set(err, ERR_USAGE,
+			       "--spool '%s': give it as \"FILE, SIZE\", the size in KiB or as 64M",
+			       o->spool);
+	if (kib < OPTIONS_SPOOL_MIN_KIB || kib > OPTIONS_SPOOL_MAX_KIB)
+		return err_set(err, ERR_USAGE, "--spool: a size between %d and %d KiB",
+			       OPTIONS_SPOOL_MIN_KIB, OPTIONS_SPOOL_MAX_KIB);
+	if (o->read || o->collectors.n == 0)
+		return err_set(err, ERR_USAGE,
+			       "--spool is for live capture with a collector (--interface, "
+			       "--collector)");
+	memcpy(o->spool_path, o->spool, len);
+	o->spool_path[len] = '\0';
+	o->spool_bytes = kib * 1024;
+	return 0;
+}
+
 static int understand(struct options *o, struct err *err)
 {
 	int rc;
@@ -227,6 +273,8 @@ static int understand(struct options *o, struct err *err)
 		return err_set(err, ERR_USAGE, "--fragments '%s': it is zero or ports",
 			       o->fragments);
 	rc = understand_lists(o, err);
+	if (!rc)
+		rc = understand_spool(o, err);
 	if (!rc && IS_ENABLED(CONFIG_MIRROR))
 		rc = understand_mirror(o, err);
 	if (!rc)

@@ -18,6 +18,7 @@ enum {
 	OPTIONS_COLLECTORS_MAX = 8,
 	OPTIONS_LOCAL_MAX = 64,
 	OPTIONS_RESOLVERS_MAX = 16,
+	OPTIONS_PATH_MAX = 1024,
 	OPTIONS_TEXTS_MAX = 2 * SETTING_LIST_MAX,
 };
 
@@ -34,7 +35,8 @@ struct options_text {
 
 struct options {
 	/* as given */
-	char *read, *output, *fields, *policy, *filter, *fragments, *id, *ca, *cert, *key, *config;
+	char *read, *output, *fields, *policy, *filter, *fragments, *id, *ca, *cert, *key, *config,
+		*spool;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
 		mirror_vnis;
 	char *offload;
@@ -53,6 +55,8 @@ struct options {
 	size_t n_local;
 	struct options_text texts[OPTIONS_TEXTS_MAX];
 	size_t n_texts;
+	char spool_path[OPTIONS_PATH_MAX]; /* "": the spool lies in memory */
+	uint64_t spool_bytes;
 };
 
 /* Reads command line and file and checks that they make sense together. ERR_USAGE with what to

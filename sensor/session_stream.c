@@ -5,17 +5,22 @@
 #include "sensor/session_parts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/clock.h"
-#include "platform/crypto.h"
+#include "platform/config.h"
+#include "platform/crypto_sign.h"
 #include "platform/log.h"
 #include "platform/version.h"
+#include "sensor/spool_file.h"
 
 enum {
 	FLUSH_MS = 1000,     /* records wait at most so long for company */
-	HEARTBEAT_MS = 2000, /* an empty batch goes out after so much silence */
+	HEARTBEAT_MS = 2000, /* an empty batch goes out after so much silence; a batch after so much
+				time since the last signature is signed */
+	SYNC_MS = 1000,      /* a spool's file is synced so often: what a power failure may take */
 };
 
 /* ---- opening ---- */
@@ -80,13 +85,83 @@ static int fill_hello(struct session *s, struct err *err)
 	return h->is_replay ? digest_of_file(o->read, h->replay, err) : 0;
 }
 
+/* How long an outage may last: a record takes 12 to 16 bytes in company, more alone. */
+static void tell_size(const struct session *s, size_t bytes)
+{
+	enum { RECORD_BYTES = 16, RECORDS_AN_HOUR = 60 * 1000 };
+	unsigned long long records = bytes / RECORD_BYTES;
+
+	log_info("spool",
+		 "%zu KiB%s%s: about %llu records; at 1,000 records a minute %llu.%llu hours "
+		 "without "
+		 "a collector",
+		 bytes / 1024, *s->options->spool_path ? " in " : "", s->options->spool_path,
+		 records, records / RECORDS_AN_HOUR,
+		 records % RECORDS_AN_HOUR * 10 / RECORDS_AN_HOUR);
+}
+
+static int open_spool(struct session *s, struct spool_config *config, struct err *err)
+{
+	const struct options *o = s->options;
+	uint8_t *hello = NULL;
+	ssize_t len;
+	int rc;
+
+	if (IS_ENABLED(CONFIG_SPOOL_FILE) && o->spool) {
+		rc = spool_file_open(&config->file, o->spool_path, o->spool_bytes, o->id, err);
+		if (rc)
+			return rc;
+		hello = malloc(WIRE_HELLO_MAX);
+		len = hello ? wire_hello_encode(hello, WIRE_HELLO_MAX, &s->hello) : ERR_FULL;
+		if (len < 0) {
+			free(hello);
+			spool_file_free(config->file);
+			return err_set(err, ERR_FULL, "too many rules for a Hello");
+		}
+		config->hello = hello;
+		config->hello_len = (size_t)len;
+	}
+	rc = spool_new(&s->spool, config, err);
+	free(hello);
+	return rc;
+}
+
+static void tell_recovered(struct session *s)
+{
+	struct spool_stats stats;
+
+	spool_stats(s->spool, &stats);
+	tell_size(s, stats.bytes);
+	if (stats.old_batches == 0 && stats.old_unusable == 0)
+		return;
+	log_warn("spool",
+		 "%s: %llu batches of %llu records in %llu streams of former runs, to be delivered "
+		 "first; %llu bytes in it are torn and were cut",
+		 s->options->spool_path, (unsigned long long)stats.old_batches,
+		 (unsigned long long)stats.old_records, (unsigned long long)stats.old_streams,
+		 (unsigned long long)stats.old_unusable);
+	session_stream_event(s, BATCH_EVENT_SPOOL_RECOVERED, NULL, 3,
+			     (const int64_t[]){(int64_t)stats.old_batches,
+					       (int64_t)stats.old_records,
+					       (int64_t)stats.old_unusable});
+}
+
 int session_stream_open(struct session *s, struct err *err)
 {
+	const struct options *o = s->options;
+	struct spool_config config = {.bytes = (size_t)o->spool_kib * 1024};
 	int rc = fill_hello(s, err);
 
-	if (!rc && spool_new(&s->spool, (size_t)s->options->spool_kib * 1024, s->hello.stream) != 0)
-		rc = err_set(err, -ENOMEM,
-			     "no memory for the spool; give --spool-kib a smaller number");
+	if (!rc)
+		rc = crypto_signer_new(&s->signer, o->cert, o->key, err);
+	if (rc)
+		return rc;
+	s->hello.certificate = crypto_signer_certificate(s->signer, &s->hello.certificate_len);
+	config.signer = s->signer;
+	memcpy(config.stream, s->hello.stream, WIRE_STREAM_ID);
+	rc = open_spool(s, &config, err);
+	if (!rc)
+		tell_recovered(s);
 	return rc;
 }
 
@@ -104,10 +179,19 @@ static uint64_t mono_ms(void)
 	return clock_mono_ns() / NS_PER_MS;
 }
 
+/* The signature is what takes long; the kernel's ring takes packets meanwhile. */
 static void flush(struct session *s, bool goodbye)
 {
-	spool_flush(s->spool, clock_wall_ns(), goodbye);
-	s->flushed_ms = mono_ms();
+	uint64_t now = mono_ms();
+	bool sign = now - s->signed_ms >= HEARTBEAT_MS;
+
+	if (sign || goodbye)
+		s->signed_ms = now;
+	spool_flush(s->spool, clock_wall_ns(),
+		    goodbye ? SPOOL_GOODBYE
+		    : sign  ? SPOOL_SIGNED
+			    : SPOOL_PLAIN);
+	s->flushed_ms = now;
 	uplink_kick(s->uplink);
 }
 
@@ -120,6 +204,34 @@ void session_stream_flush(struct session *s)
 	if (spool_has_alert(s->spool) || (spool_is_filling(s->spool) && age >= FLUSH_MS) ||
 	    (uplink_is_streaming(s->uplink) && age >= HEARTBEAT_MS))
 		flush(s, false);
+}
+
+void session_stream_event(struct session *s, enum batch_event_kind kind, const char *text,
+			  size_t n_values, const int64_t *values)
+{
+	struct batch_event event = {
+		.kind = (uint8_t)kind, .time_ns = clock_wall_ns(), .n_values = (uint8_t)n_values};
+
+	for (size_t i = 0; i < n_values; i++)
+		event.values[i] = values[i];
+	snprintf(event.text, sizeof event.text, "%s", text ? text : "");
+	spool_event(s->spool, &event, event.time_ns);
+}
+
+void session_stream_tick(struct session *s)
+{
+	uint64_t now = mono_ms();
+	int64_t step;
+
+	if (clockwatch_look(&s->clocks, clock_wall_ns(), clock_mono_ns(), &step)) {
+		log_warn("clock", "this machine's clock stepped by %lld ms",
+			 (long long)(step / NS_PER_MS));
+		session_stream_event(s, BATCH_EVENT_CLOCK_STEP, NULL, 1, &step);
+	}
+	if (now - s->synced_ms >= SYNC_MS) {
+		s->synced_ms = now;
+		spool_sync(s->spool);
+	}
 }
 
 void session_stream_rest(struct session *s)
@@ -144,10 +256,13 @@ void session_stream_late(struct session *s)
 	struct spool_stats stats;
 
 	spool_stats(s->spool, &stats);
+	spool_sync(s->spool);
 	session_stop(s, err_set(s->err, -ETIMEDOUT,
-				"batches %llu to %llu were not acknowledged by a collector%s%s",
+				"batches %llu to %llu were not acknowledged by a collector%s%s%s",
 				(unsigned long long)stats.acknowledged + 1,
-				(unsigned long long)stats.closed, *why ? "; last: " : "", why));
+				(unsigned long long)stats.closed,
+				s->options->spool ? "; they stay in the spool's file" : "",
+				*why ? "; last: " : "", why));
 }
 
 static void on_progress(void *ctx)
@@ -168,6 +283,31 @@ static void on_progress(void *ctx)
 		loop_timer_set(s->tick, 0);
 }
 
+static void on_welcome(void *ctx, unsigned number, const struct endpoint *collector)
+{
+	char text[ADDR_ENDPOINT_TEXT];
+	const int64_t values[] = {number};
+
+	session_stream_event(ctx, BATCH_EVENT_CONNECTED, endpoint_text(text, collector), 1, values);
+}
+
+static void on_clock(void *ctx, unsigned number, int64_t offset_ns, uint64_t way_ns)
+{
+	struct session *s = ctx;
+	int64_t before;
+
+	spool_clock(s->spool, offset_ns, way_ns);
+	if (!clockwatch_offset(&s->clocks, number, offset_ns, way_ns, &before))
+		return;
+	log_warn("clock", "the collector's clock stepped by %lld ms",
+		 (long long)((before - offset_ns) / NS_PER_MS));
+	session_stream_event(s, BATCH_EVENT_COLLECTOR_STEP, NULL, 2,
+			     (const int64_t[]){before, offset_ns});
+}
+
+static const struct uplink_ops uplink_ops = {
+	.progress = on_progress, .welcome = on_welcome, .clock = on_clock};
+
 int session_stream_wire(struct session *s, struct err *err)
 {
 	const struct options *o = s->options;
@@ -180,11 +320,12 @@ int session_stream_wire(struct session *s, struct err *err)
 			 "--id is '%s' but the certificate is for '%s': a collector will refuse it",
 			 o->id, tls_config_name(s->tls));
 	return uplink_new(&s->uplink, s->loop, s->tls, o->collector, o->collectors.n, &s->hello,
-			  s->spool, on_progress, s, err);
+			  s->spool, &uplink_ops, s, err);
 }
 
-void session_stream_start(struct session *s)
+void session_stream_start(struct session *s, const char *sandbox)
 {
+	session_stream_event(s, BATCH_EVENT_START, sandbox, 0, NULL);
 	s->flushed_ms = mono_ms();
 	uplink_start(s->uplink);
 }
@@ -194,4 +335,5 @@ void session_stream_free(struct session *s)
 	uplink_free(s->uplink);
 	tls_config_free(s->tls);
 	spool_free(s->spool);
+	crypto_signer_free(s->signer);
 }

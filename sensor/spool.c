@@ -34,7 +34,7 @@ struct spool {
 	struct batch_gap declared; /* last */
 
 	uint64_t acknowledged;
-	bool is_full; /* batches are being given up */
+	bool is_full, acked_since; /* batches are being given up; a collector is back */
 	uint64_t lost_before;
 	struct spool_stats recovered;
 	uint8_t gap[BATCH_GAP_BYTES];
@@ -48,9 +48,9 @@ static size_t ring_bytes(size_t bytes)
 	return (bytes < least ? least : bytes) / RING_UNIT * RING_UNIT;
 }
 
-size_t spool_memory(size_t bytes)
+size_t spool_memory(size_t bytes, bool in_file)
 {
-	return sizeof(struct spool) + ring_memory(ring_bytes(bytes), false);
+	return sizeof(struct spool) + ring_memory(ring_bytes(bytes), in_file);
 }
 
 int spool_new(struct spool **ret, const struct spool_config *config, struct err *err)
@@ -102,8 +102,11 @@ static void tell_given_up(struct spool *s, uint64_t now_ns)
 		.values = {(int64_t)lost->batches, (int64_t)lost->records, (int64_t)lost->packets},
 	};
 	bool begins = !s->is_full && lost->batches > s->lost_before;
-	bool ends =
-		s->is_full && lost->batches == s->lost_before && s->ring.used < s->ring.units / 2;
+	bool ends;
+
+	if (lost->batches > s->lost_before)
+		s->acked_since = false;
+	ends = s->is_full && s->acked_since && s->ring.used < s->ring.units / 2;
 
 	s->lost_before = lost->batches;
 	if (!begins && !ends)
@@ -269,6 +272,7 @@ void spool_ack(struct spool *s, uint64_t sequence)
 	if (stream == ring_current(&s->ring) && sequence > s->acknowledged)
 		s->acknowledged = sequence;
 	ring_ack(&s->ring, stream, sequence);
+	s->acked_since = true;
 }
 
 void spool_set_aside(struct spool *s)

@@ -39,7 +39,7 @@ struct spool_config {
 int spool_new(struct spool **ret, const struct spool_config *config, struct err *err);
 void spool_free(struct spool *spool);
 /* Bytes that a spool of so many takes, without its batch writer. */
-size_t spool_memory(size_t bytes);
+size_t spool_memory(size_t bytes, bool in_file);
 
 /* ---- filling ---- */
 

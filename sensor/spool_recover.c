@@ -148,6 +148,11 @@ static void put_in_order(struct ring *r, struct ring_slot **slots, size_t n,
 		uint8_t id[WIRE_STREAM_ID];
 		const uint8_t *p;
 
+		/* A copy of one that was moved, and not overwritten yet. */
+		if (i > 0 && slots[i - 1]->stream == s->stream && sequence == s->sequence) {
+			ring_release(r, (uint32_t)(s - r->slots));
+			continue;
+		}
 		if (i == 0 || slots[i - 1]->stream != s->stream) {
 			sequence = stream->acknowledged;
 			before = ring_totals_none;

@@ -338,6 +338,24 @@ static bool give_up_oldest(struct ring *r)
 	return slot != RING_NONE;
 }
 
+/* What must be kept moves down to `at`, so that it does not come to lie everywhere and leave no room
+ * for a batch between. In a file the copy must not overlap: a crash would leave neither. */
+static void move_down(struct ring *r, uint32_t slot, uint32_t at)
+{
+	struct ring_slot *s = &r->slots[slot];
+	size_t len = RING_HEAD + s->len;
+	const uint8_t *bytes;
+
+	if (s->at == at || (r->file && at + s->units > s->at))
+		return;
+	bytes = read_at(r, s->at, 0, len);
+	if (r->bytes)
+		memmove(r->bytes + (size_t)at * RING_UNIT, bytes, len);
+	else if (!bytes || !write_at(r, at, bytes, bytes + RING_HEAD, s->len))
+		return;
+	s->at = at;
+}
+
 /* One lap from the head: the first place that has room, or gets it by giving up flows. */
 static uint32_t seek_room(struct ring *r, uint32_t units)
 {
@@ -361,6 +379,7 @@ static uint32_t seek_room(struct ring *r, uint32_t units)
 			give_up(r, next);
 			next = right;
 		} else {
+			move_down(r, next, at);
 			at = end_of(&r->slots[next]);
 			next = r->slots[next].right;
 		}

@@ -7,7 +7,7 @@
  *
  * An entry is RING_HEAD bytes and a batch, contiguous, at a multiple of RING_UNIT. Writing goes on
  * at the head: what lies there is the oldest, and is given up when its room is needed; what must be
- * kept is passed over. The index holds for each entry its place in the order of its stream and in
+ * kept is passed over, and moved down to where the head was. The index holds for each entry its place in the order of its stream and in
  * the order of addresses.
  *
  * An entry's head (big-endian), which a file is read back by:

@@ -5,9 +5,10 @@
 fuzz :=
 
 fuzz += batch
-fuzz-batch := proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto platform/err
+fuzz-batch := proto/batch_write proto/batch_read proto/chain proto/signature proto/flowproof.pb-c platform/crypto \
+	platform/crypto_sign platform/crypto_pem platform/file platform/text platform/err
 fuzz += wire
-fuzz-wire := proto/fields proto/wire $(fuzz-batch) platform/text
+fuzz-wire := proto/fields proto/wire $(fuzz-batch)
 fuzz += decode
 fuzz-decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 # The whole path, from the bytes of a capture file to lines of text.

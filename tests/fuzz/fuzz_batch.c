@@ -31,6 +31,8 @@ static void write_all(struct batch_writer *writer, struct batch *batch)
 {
 	const struct batch_alert *alerts;
 	const struct batch_account *accounts;
+	const struct batch_event *events;
+	const struct batch_gap *gaps;
 	struct flowrec rec;
 	size_t n;
 
@@ -45,6 +47,12 @@ static void write_all(struct batch_writer *writer, struct batch *batch)
 		assert(batch_add_account(writer, &accounts[i]));
 		(void)batch_account_residual(&accounts[i]);
 	}
+	gaps = batch_gap_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		assert(batch_add_gap(writer, &gaps[i]));
+	events = batch_event_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		assert(batch_add_event(writer, &events[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -52,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	static uint8_t out[BATCH_BYTES_MAX];
 	static struct batch_writer *writer;
 	const struct batch_chain chain = {.sequence = 5};
+	static const uint8_t stream[WIRE_STREAM_ID];
 	struct batch *batch, *original, *rewritten;
 	struct flowrec a, b;
 	struct err err = {""};
@@ -64,6 +73,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		return 0;
 	}
 	(void)batch_chain_check(&chain, batch_head(batch), &err);
+	/* No certificate: whatever is in the field is no signature. */
+	assert(batch_signature_check(bytes, len, stream, NULL, 0) ==
+	       (batch_head(batch)->is_signed ? BATCH_FORGED : BATCH_UNSIGNED));
 	write_all(writer, batch);
 	out_len = batch_finish(writer, batch_head(batch), out);
 	batch_free(batch);

@@ -41,13 +41,14 @@ static bool take(void *ctx, enum wire_type type, const uint8_t *message, size_t 
 	struct wire_welcome welcome;
 	char text[WIRE_SMALL_MAX];
 	struct batch *batch;
-	uint64_t durable;
+	struct wire_ack ack;
+	struct batch_gap gap;
 
 	(void)ctx;
 	switch (type) {
 	case WIRE_HELLO: try_hello(message, len); return true;
 	case WIRE_WELCOME: (void)wire_welcome_decode(&welcome, message, len); return true;
-	case WIRE_ACK: return wire_ack_decode(&durable, message, len) != 0 || durable != 99;
+	case WIRE_ACK: return wire_ack_decode(&ack, message, len) != 0 || ack.durable != 99;
 	case WIRE_REFUSAL:
 		if (wire_refusal_decode(text, message, len) == 0)
 			assert(strlen(text) < WIRE_SMALL_MAX);
@@ -55,6 +56,10 @@ static bool take(void *ctx, enum wire_type type, const uint8_t *message, size_t 
 	case WIRE_BATCH:
 		if (batch_open(&batch, message, len, NULL) == 0)
 			batch_free(batch);
+		return true;
+	case WIRE_GAP:
+		if (batch_gap_decode(&gap, message, len, NULL) == 0)
+			assert(gap.first >= 1 && gap.first <= gap.last);
 		return true;
 	}
 	abort(); /* the cutter lets no other type through */

@@ -60,10 +60,15 @@ def frame(kind, message):
     return struct.pack(">IB", len(message) + 1, kind) + message
 
 
-def hello(sensor, stream, protocol=1, window=60):
+def hello(sensor, stream, protocol=1, window=60, certificate=None):
+    """`certificate`: the PEM file that the connection uses too."""
+    der = b""
+    if certificate:
+        with open(certificate, encoding="ascii") as f:
+            der = ssl.PEM_cert_to_DER_cert(f.read())
     return b"".join((field(1, protocol), field(2, sensor), field(3, stream), field(4, "boot"), field(5, "test"),
                      field(6, b"\1" * 32), field(7, b"\2" * 32), field(8, field(1, "eth0")), field(10, time.time_ns()),
-                     field(12, window)))
+                     field(12, window), field(15, der)))
 
 
 def batch(sequence, previous, goodbye=False):

@@ -77,7 +77,7 @@ def openssl_peer(w, c, cert=None, key=None):
     """The reason why a hand-made client got no answer to its Hello; None if it got one."""
     try:
         with wire.connect(c.address, w.pki.ca, cert, key) as s:
-            s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", os.urandom(16))))
+            s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", os.urandom(16), certificate=cert)))
             return None if wire.read_frame(s) else "closed"
     except (ssl.SSLError, ConnectionError) as e:
         return str(e)
@@ -86,7 +86,7 @@ def openssl_peer(w, c, cert=None, key=None):
 def versions(w, c):
     cert, key = w.pki.pair("i-raw")
     with wire.connect(c.address, w.pki.ca, cert, key) as s:
-        s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", os.urandom(16), protocol=99)))
+        s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", os.urandom(16), protocol=99, certificate=cert)))
         answer = wire.read_frame(s)
         check(answer, "closed without a word")
         equal(answer[0], wire.REFUSAL, "type of frame")
@@ -102,7 +102,7 @@ def by_hand(w, c):
     cert, key = w.pki.pair("i-raw")
     stream = os.urandom(16)
     with wire.connect(c.address, w.pki.ca, cert, key) as s:
-        s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", stream)))
+        s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", stream, certificate=cert)))
         kind, message = wire.read_frame(s)
         equal(kind, wire.WELCOME, "answer to the Hello")
         welcome = wire.parse(message)
@@ -117,7 +117,7 @@ def by_hand(w, c):
             check(answer and answer[0] == wire.ACK, f"expected an Ack, got {answer}")
             durable = wire.parse(answer[1])[1][0]
     with wire.connect(c.address, w.pki.ca, cert, key) as s:
-        s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", stream)))
+        s.sendall(wire.frame(wire.HELLO, wire.hello("i-raw", stream, certificate=cert)))
         kind, message = wire.read_frame(s)
         equal((kind, wire.parse(message)[2]), (wire.WELCOME, [2]), "what is durable after a new connection")
         third = wire.batch(3, b"\0" * 32)
@@ -161,7 +161,7 @@ def random_bytes(w, c):
 
     for _ in range(ROUNDS):
         stream = noise(16)
-        hello = wire.frame(wire.HELLO, wire.hello("i-random", stream))
+        hello = wire.frame(wire.HELLO, wire.hello("i-random", stream, certificate=cert))
         batch = wire.frame(wire.BATCH, good_batch(stream))
         data = rng.choice((
             lambda: noise(rng.randrange(1, 2000)),

@@ -56,18 +56,26 @@ unit += sensor/test_offload
 unit-sensor/test_offload := sensor/offload
 unit += sensor/test_alert
 unit-sensor/test_alert := sensor/alert
+spool-objects := sensor/spool sensor/spool_ring sensor/spool_file sensor/spool_recover proto/signature proto/batch_write \
+	proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
+	platform/text platform/log platform/clock platform/err
 unit += sensor/test_spool
-unit-sensor/test_spool := sensor/spool sensor/spool_ring sensor/spool_file sensor/spool_recover proto/signature \
-	platform/crypto_sign platform/crypto_pem platform/crypto_cert platform/file platform/log platform/clock platform/text proto/batch_write proto/batch_read proto/chain proto/flowproof.pb-c \
-	platform/crypto platform/err
+unit-sensor/test_spool := $(spool-objects)
+unit += sensor/test_spool_file
+unit-sensor/test_spool_file := $(spool-objects)
+unit += sensor/test_uplink_machine
+unit-sensor/test_uplink_machine := sensor/uplink_machine
+unit += sensor/test_clockwatch
+unit-sensor/test_clockwatch := sensor/clockwatch
+unit += proto/test_signature
+unit-proto/test_signature := proto/signature proto/batch_write proto/flowproof.pb-c tests/unit/evidence/keys platform/crypto_cert \
+	platform/crypto_sign platform/crypto_pem platform/crypto platform/file platform/clock platform/err
 unit += evidence/test_ledger
 ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_write ledger_resume ledger_seal) \
 	proto/fields proto/wire proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert tests/unit/evidence/keys
-unit-evidence/test_ledger := platform/text proto/batch_read evidence/ledger_segment evidence/ledger_write evidence/ledger_read proto/wire proto/chain \
-	proto/flowproof.pb-c platform/crypto platform/file platform/log platform/clock platform/err
 unit += evidence/test_findings
 unit-evidence/test_findings := evidence/findings proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock \
 	platform/err

@@ -31,6 +31,7 @@ static char folder[] = "/tmp/test_ingest.XXXXXX";
 
 /* What the sink was told. */
 struct heard {
+	struct batch_gap gap; /* the last */
 	unsigned joined, left, goodbyes, batches, alerts;
 	struct ingest_totals totals; /* of the last batch */
 };
@@ -79,7 +80,15 @@ static void on_left(void *ctx, const struct ingest_stream *stream, bool goodbye,
 	house->heard.goodbyes += goodbye;
 }
 
-static const struct ingest_sink sink = {on_joined, on_batch, on_left};
+static void on_gap(void *ctx, const struct ingest_stream *stream, const struct batch_gap *gap)
+{
+	struct house *house = ctx;
+
+	(void)stream;
+	house->heard.gap = *gap;
+}
+
+static const struct ingest_sink sink = {on_joined, on_batch, on_gap, on_left};
 
 static void on_guard(void *ctx)
 {
@@ -218,6 +227,7 @@ struct sensor {
 	struct tls *tls;
 	struct wire_reader reader;
 	struct batch_writer *writer;
+	struct crypto_signer *signer; /* of the certificate that it connects with */
 	struct batch_chain chain;
 	uint8_t stream[WIRE_STREAM_ID];
 	bool ready, closed;
@@ -282,11 +292,15 @@ static struct sensor *connect_sensor(struct house *house, const struct tls_confi
 				     char stream)
 {
 	struct sensor *s = calloc(1, sizeof *s);
+	char cert[80], key[80];
 	struct endpoint at;
 	struct err err = {""};
 
 	assert_non_null(s);
 	s->house = house;
+	(void)snprintf(cert, sizeof cert, "%s.crt", tls_config_name(config));
+	(void)snprintf(key, sizeof key, "%s.key", tls_config_name(config));
+	assert_int_equal(crypto_signer_new(&s->signer, cert, key, &err), 0);
 	memset(s->stream, stream, sizeof s->stream);
 	batch_chain_start(s->chain.digest, s->stream);
 	assert_int_equal(batch_writer_new(&s->writer), 0);
@@ -303,6 +317,7 @@ static void leave(struct sensor *s)
 	tls_free(s->tls);
 	wire_reader_fini(&s->reader);
 	batch_writer_free(s->writer);
+	crypto_signer_free(s->signer);
 	free(s);
 }
 
@@ -324,9 +339,10 @@ static void send_hello(struct sensor *s, const char *name, uint32_t protocol)
 				   .build = "test",
 				   .n_interfaces = 1,
 				   .window_s = 60};
-	uint8_t out[1024];
+	uint8_t out[2048];
 	ssize_t len;
 
+	hello.certificate = crypto_signer_certificate(s->signer, &hello.certificate_len);
 	memcpy(hello.stream, s->stream, WIRE_STREAM_ID);
 	flowrec_identity_init(&hello.interfaces[0]);
 	hello.interfaces[0].interface = "eth0";
@@ -405,13 +421,15 @@ static void expect_welcome(struct sensor *s, uint64_t durable)
 /* Acknowledgements until this one. */
 static void expect_ack(struct sensor *s, uint64_t durable)
 {
-	uint64_t got = 0;
+	struct wire_ack got = {.durable = 0};
 
 	do {
 		expect(s, WIRE_ACK);
 		assert_int_equal(wire_ack_decode(&got, s->frame.message, s->frame.len), 0);
-		assert_true(got <= durable);
-	} while (got < durable);
+		assert_true(got.durable <= durable);
+		assert_true(got.clock_ns > 0);
+		assert_in_range(got.held_ns, 0, (uint64_t)GUARD_MS * NS_PER_MS);
+	} while (got.durable < durable);
 }
 
 /* A refusal whose reason has this in it, after acknowledgements, and the end. */
@@ -519,13 +537,39 @@ static void test_gap(void **state)
 {
 	struct house *house = *state;
 	struct sensor *s = join(house, house->one, "one", 'a', 0);
-	struct batch_head head = {.sequence = 9, .has_gap = true, .gap = {.first = 2, .last = 8}};
+	struct batch_gap gap = {.first = 2, .last = 8, .records = 7, .digest = {7}};
+	struct batch_head head = {.sequence = 9, .previous = {7}};
+	uint8_t out[BATCH_GAP_BYTES];
 
 	send_next(s, 1);
-	memset(head.previous, 7, SHA256_BYTES);
-	memset(head.gap.digest, 7, SHA256_BYTES);
+	send_bytes(s, WIRE_GAP, out, batch_gap_encode(out, &gap));
+	expect_ack(s, 8);
+	assert_memory_equal(&house->heard.gap, &gap, sizeof gap);
+	send_bytes(s, WIRE_GAP, out, batch_gap_encode(out, &gap)); /* a repeat is harmless */
 	send_batch(s, &head, 1, 0);
 	expect_ack(s, 9);
+	assert_int_equal(stored(LEDGER_GAP), 1);
+	leave(s);
+	stop(house);
+	start(house); /* reads it back */
+	s = join(house, house->one, "one", 'a', 9);
+	gap = (struct batch_gap){.first = 11, .last = 12};
+	send_bytes(s, WIRE_GAP, out, batch_gap_encode(out, &gap));
+	expect_refusal(s, "a gap that begins at 11 after 9: batch 10 is missing");
+	leave(s);
+}
+
+/* A certificate of the same CA, but not the one that speaks. */
+static void test_hello_of_another_certificate(void **state)
+{
+	struct house *house = *state;
+	struct sensor *s = connect_sensor(house, house->one, 'a');
+	struct err err;
+
+	crypto_signer_free(s->signer);
+	assert_int_equal(crypto_signer_new(&s->signer, "two.crt", "two.key", &err), 0);
+	send_hello(s, "one", WIRE_PROTOCOL);
+	expect_refusal(s, "another certificate");
 	leave(s);
 }
 
@@ -735,10 +779,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
-		T(test_stream),   T(test_resume_and_repeat),
-		T(test_gap),      T(test_later_connection_wins),
-		T(test_refused),  T(test_silence),
-		T(test_too_many), T(test_disk_full),
+		T(test_stream),
+		T(test_resume_and_repeat),
+		T(test_gap),
+		T(test_hello_of_another_certificate),
+		T(test_later_connection_wins),
+		T(test_refused),
+		T(test_silence),
+		T(test_too_many),
+		T(test_disk_full),
 		T(test_stop),
 	};
 

@@ -333,17 +333,21 @@ static void test_limits(void **state)
 	struct batch_head head = some_head();
 	struct batch_alert alert = largest_alert();
 	struct batch_account account = largest_account();
+	const struct batch_gap gap = {UINT64_MAX - 1, UINT64_MAX - 1, UINT64_MAX, UINT64_MAX,
+				      UINT64_MAX,     UINT64_MAX,     {0},        true};
+	struct batch_event event = {.time_ns = UINT64_MAX,
+				    .values = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN},
+				    .n_values = BATCH_EVENT_VALUES,
+				    .kind = UINT8_MAX};
 	struct flowrec rec;
 	struct batch *batch;
+	size_t n;
 
 	head.sequence = head.clock_ns = UINT64_MAX;
-	head.goodbye = head.has_gap = true;
-	head.gap = (struct batch_gap){.first = UINT64_MAX - 1,
-				      .last = UINT64_MAX - 1,
-				      .records = UINT64_MAX,
-				      .packets = UINT64_MAX,
-				      .window_first = UINT64_MAX,
-				      .window_last = UINT64_MAX};
+	head.goodbye = head.has_clock = true;
+	head.records_before = head.packets_before = head.way_ns = UINT64_MAX;
+	head.offset_ns = INT64_MIN;
+	memset(event.text, 'e', sizeof(event.text) - 1);
 	for (size_t i = 0; i < BATCH_RECORDS_MAX; i++) {
 		rec = largest(i);
 		add(f, &rec);
@@ -356,18 +360,29 @@ static void test_limits(void **state)
 	for (size_t i = 0; i < BATCH_ACCOUNTS_MAX; i++)
 		assert_true(batch_add_account(f->writer, &account));
 	assert_false(batch_add_account(f->writer, &account));
+	for (size_t i = 0; i < BATCH_GAPS_MAX; i++)
+		assert_true(batch_add_gap(f->writer, &gap));
+	assert_false(batch_add_gap(f->writer, &gap));
+	for (size_t i = 0; i < BATCH_EVENTS_MAX; i++)
+		assert_true(batch_add_event(f->writer, &event));
+	assert_false(batch_add_event(f->writer, &event));
 
 	f->len = batch_finish(f->writer, &head, f->bytes);
 	/* By hand: 89.5 bytes a record in the mean (2 of them: every second has flags, no iface).
 	 */
-	assert_in_range(f->len, BATCH_RECORDS_MAX * 85, BATCH_BYTES_MAX);
+	assert_in_range(f->len, BATCH_RECORDS_MAX * 85,
+			(size_t)BATCH_WRITE_BYTES - BATCH_SIGNATURE_BYTES);
 	assert_reads_back(f);
 	assert_true(batch_is_empty(f->writer));
 
 	batch = open_ok(f->bytes, f->len);
 	assert_true(batch_head(batch)->goodbye);
 	assert_true(batch_head(batch)->sequence == UINT64_MAX);
-	assert_true(batch_head(batch)->gap.last == UINT64_MAX - 1);
+	assert_true(batch_head(batch)->offset_ns == INT64_MIN);
+	assert_true(batch_gap_list(batch, &n)[7].last == UINT64_MAX - 1);
+	assert_int_equal(n, BATCH_GAPS_MAX);
+	assert_true(batch_event_list(batch, &n)[15].values[3] == INT64_MIN);
+	assert_int_equal(n, BATCH_EVENTS_MAX);
 	batch_free(batch);
 }
 
@@ -471,7 +486,12 @@ static void test_empty(void **state)
 	assert_int_equal(n, 0);
 	batch_account_list(batch, &n);
 	assert_int_equal(n, 0);
-	assert_false(batch_head(batch)->has_gap);
+	batch_gap_list(batch, &n);
+	assert_int_equal(n, 0);
+	batch_event_list(batch, &n);
+	assert_int_equal(n, 0);
+	assert_false(batch_head(batch)->has_clock);
+	assert_false(batch_head(batch)->is_signed);
 	assert_false(batch_head(batch)->goodbye);
 	batch_free(batch);
 }
@@ -483,14 +503,26 @@ static void test_head_alert_account(void **state)
 		.sequence = 9,
 		.clock_ns = 77,
 		.goodbye = true,
-		.has_gap = true,
-		.gap = {.first = 3,
-			.last = 8,
-			.records = 1000,
-			.packets = 5000,
-			.window_first = 60,
-			.window_last = 120},
+		.records_before = 70,
+		.packets_before = 700,
+		.has_clock = true,
+		.offset_ns = -5,
+		.way_ns = 6,
 	};
+	struct batch_gap gap = {.first = 3,
+				.last = 8,
+				.records = 1000,
+				.packets = 5000,
+				.window_first = 60,
+				.window_last = 120,
+				.elsewhere = true};
+	const struct batch_event event = {.time_ns = 99,
+					  .values = {-1, 2},
+					  .n_values = 2,
+					  .kind = BATCH_EVENT_CLOCK_STEP,
+					  .text = "why"};
+	const struct batch_event *events;
+	const struct batch_gap *gaps;
 	const struct batch_alert alert4 = {
 		.local.b = {10, 0, 0, 1},
 		.remote.b = {192, 0, 2, 9},
@@ -532,7 +564,11 @@ static void test_head_alert_account(void **state)
 	size_t n;
 
 	memset(head.previous, 1, sizeof(head.previous));
-	memset(head.gap.digest, 2, sizeof(head.gap.digest));
+	memset(gap.digest, 2, sizeof(gap.digest));
+	assert_false(batch_must_be_kept(f->writer));
+	assert_true(batch_add_gap(f->writer, &gap));
+	assert_true(batch_must_be_kept(f->writer));
+	assert_true(batch_add_event(f->writer, &event));
 	assert_true(batch_add_alert(f->writer, &alert4));
 	assert_true(batch_add_alert(f->writer, &alert6));
 	assert_true(batch_add_account(f->writer, &known));
@@ -545,14 +581,17 @@ static void test_head_alert_account(void **state)
 	assert_int_equal(got->clock_ns, 77);
 	assert_memory_equal(got->previous, head.previous, SHA256_BYTES);
 	assert_true(got->goodbye);
-	assert_true(got->has_gap);
-	assert_int_equal(got->gap.first, 3);
-	assert_int_equal(got->gap.last, 8);
-	assert_int_equal(got->gap.records, 1000);
-	assert_int_equal(got->gap.packets, 5000);
-	assert_int_equal(got->gap.window_first, 60);
-	assert_int_equal(got->gap.window_last, 120);
-	assert_memory_equal(got->gap.digest, head.gap.digest, SHA256_BYTES);
+	assert_int_equal(got->records_before, 70);
+	assert_int_equal(got->packets_before, 700);
+	assert_true(got->has_clock);
+	assert_int_equal(got->offset_ns, -5);
+	assert_int_equal(got->way_ns, 6);
+	gaps = batch_gap_list(batch, &n);
+	assert_int_equal(n, 1);
+	assert_memory_equal(gaps, &gap, sizeof(gap));
+	events = batch_event_list(batch, &n);
+	assert_int_equal(n, 1);
+	assert_memory_equal(events, &event, sizeof(event));
 
 	alert = batch_alert_list(batch, &n);
 	assert_int_equal(n, 2);
@@ -823,7 +862,7 @@ static void test_refused_head(void **state)
 		{"32 bytes", {2, ""}},
 		{"32 bytes", {2, "121f" AB8 AB8 AB8 "ababababababab"}},
 		{"32 bytes", {2, "1221" AB32 "ab"}},
-		{"field that is unknown", {3, "18054801"}},
+		{"field that is unknown", {3, "18056801"}},
 		{NULL, {5, "2a100803" ALERT}},
 		{"verdict", {5, "2a100805" ALERT}},
 		{"family's size",
@@ -852,12 +891,24 @@ static void test_refused_head(void **state)
 		{"account has a field that is unknown", {6, "3203900101"}},
 		{NULL, {1, "08053a26080210041a20" AB32}},
 		{"32 bytes", {1, "08053a25080210041a1f" AB8 AB8 AB8 "ababababababab"}},
-		{"before it",
+		{"out of order",
 		 {1, "08053a24"
 		     "10041a20" AB32}},
-		{"before it", {1, "08053a26080410031a20" AB32}},
-		{"before it", {1, "08053a26080210051a20" AB32}},
-		{"gap has a field that is unknown", {1, "08053a28080210041a20" AB32 "4001"}},
+		{"out of order", {1, "08053a26080410031a20" AB32}},
+		{"gap has a field that is unknown", {1, "08053a28080210041a20" AB32 "4801"}},
+		{NULL, {1, "080562020801"}},
+		{NULL, {1, "0805620308ff01"}},
+		{"event's kind", {1, "080562021001"}},
+		{"event's kind", {1, "08056203088002"}},
+		{"event's kind",
+		 {1, "0805620908011a05"
+		     "0102030405"}},
+		{"event's kind",
+		 {1, "0805620508012201"
+		     "0a"}},
+		{"event has a field that is unknown", {1, "0805620408012801"}},
+		{"field that is unknown", {1, "08055a021801"}},
+		{NULL, {1, "0805a2060103"}},
 		{NULL, {8, "4001"}},
 	};
 	struct fixture *f = *state;
@@ -1019,10 +1070,11 @@ static void test_damage(void **state)
 	struct batch_alert alert = largest_alert();
 	struct batch_account account = largest_account();
 	size_t accepted = 0;
+	const struct batch_gap gap = {.first = 98, .last = 99, .records = 1};
+	const struct batch_event event = {.kind = 1, .n_values = 1, .text = "event"};
 
 	head.sequence = 100;
-	head.goodbye = head.has_gap = true;
-	head.gap = (struct batch_gap){.first = 98, .last = 99, .records = 1};
+	head.goodbye = true;
 	while (f->n < 60) {
 		struct flowrec rec = random_record(f);
 
@@ -1030,6 +1082,8 @@ static void test_damage(void **state)
 	}
 	assert_true(batch_add_alert(f->writer, &alert));
 	assert_true(batch_add_account(f->writer, &account));
+	assert_true(batch_add_gap(f->writer, &gap));
+	assert_true(batch_add_event(f->writer, &event));
 	f->len = batch_finish(f->writer, &head, f->bytes);
 	assert_true(open_damaged(f->bytes, f->len));
 
@@ -1042,8 +1096,8 @@ static void test_damage(void **state)
 		accepted += open_damaged(cut, len);
 		free(cut);
 	}
-	/* Cut between two fields: after the digest, clock, records, alert, account and gap. */
-	assert_int_equal(accepted, 6);
+	/* Cut between two fields: after the digest, clock, records, alert, account, gap and goodbye. */
+	assert_int_equal(accepted, 7);
 
 	for (size_t i = 0; i < 20000; i++) {
 		size_t at = random_below(f, f->len);

@@ -33,70 +33,111 @@ static void test_start(void **state)
 }
 
 /* Digests are named by the byte that fills them. */
-struct row {
+static const struct {
 	uint64_t stands;
 	uint8_t stands_digest;
 	uint64_t sequence;
 	uint8_t previous;
-	uint64_t gap_first, gap_last; /* 0: no gap */
-	uint8_t gap_digest;
 	int rc;
 	const char *text;
-};
-
-static const struct row rows[] = {
-	{0, 'i', 1, 'i', 0, 0, 0, 0, ""},
-	{5, 'a', 6, 'a', 0, 0, 0, 0, ""},
-	{UINT64_MAX - 1, 'a', UINT64_MAX, 'a', 0, 0, 0, 0, ""},
-	{0, 'i', 1, 'x', 0, 0, 0, ERR_FORMAT, "batch 1 does not begin with this stream's id"},
-	{5, 'a', 6, 'x', 0, 0, 0, ERR_FORMAT, "batch 6 names another batch as its predecessor"},
-	{5, 'a', 7, 'a', 0, 0, 0, ERR_FORMAT, "sequence 7 after 5: batch 6 is missing"},
-	{5, 'a', 9, 'a', 0, 0, 0, ERR_FORMAT, "sequence 9 after 5: batches 6 to 8 are missing"},
-	{0, 'i', 2, 'i', 0, 0, 0, ERR_FORMAT, "sequence 2 after 0: batch 1 is missing"},
+} rows[] = {
+	{0, 'i', 1, 'i', 0, ""},
+	{5, 'a', 6, 'a', 0, ""},
+	{UINT64_MAX - 1, 'a', UINT64_MAX, 'a', 0, ""},
+	{0, 'i', 1, 'x', ERR_FORMAT, "batch 1 does not begin with this stream's id"},
+	{5, 'a', 6, 'x', ERR_FORMAT, "batch 6 names another batch as its predecessor"},
+	{5, 'a', 7, 'a', ERR_FORMAT, "sequence 7 after 5: batch 6 is missing"},
+	{5, 'a', 9, 'a', ERR_FORMAT, "sequence 9 after 5: batches 6 to 8 are missing"},
+	{0, 'i', 2, 'i', ERR_FORMAT, "sequence 2 after 0: batch 1 is missing"},
 	/* repeats, whatever they name */
-	{5, 'a', 5, 'a', 0, 0, 0, ERR_EXISTS, "batch 5 was taken before: the chain stands at 5"},
-	{5, 'a', 1, 'x', 0, 0, 0, ERR_EXISTS, "batch 1 was taken before: the chain stands at 5"},
-	{UINT64_MAX, 'a', 1, 'a', 0, 0, 0, ERR_EXISTS, "batch 1 was taken before"},
-	{5, 'a', 4, 'g', 2, 3, 'g', ERR_EXISTS, "batch 4 was taken before"},
-	/* gaps */
-	{5, 'a', 9, 'g', 6, 8, 'g', 0, ""},
-	{5, 'a', 7, 'g', 6, 6, 'g', 0, ""},
-	{0, 'i', 4, 'g', 1, 3, 'g', 0, ""},
-	{5, 'a', 9, 'g', 7, 8, 'g', ERR_FORMAT,
-	 "a gap that begins at 7 after 5: batch 6 is missing"},
-	{5, 'a', 12, 'g', 9, 11, 'g', ERR_FORMAT,
-	 "a gap that begins at 9 after 5: batches 6 to 8 are"},
-	{5, 'a', 9, 'g', 5, 8, 'g', ERR_FORMAT,
-	 "batch 9 gives up batches from 5 on, but those up to 5"},
-	{5, 'a', 9, 'g', 6, 7, 'g', ERR_FORMAT,
-	 "batch 9 gives up batches up to 7, which is not the"},
-	{5, 'a', 9, 'g', 6, 9, 'g', ERR_FORMAT,
-	 "batch 9 gives up batches up to 9, which is not the"},
-	{5, 'a', 9, 'x', 6, 8, 'g', ERR_FORMAT,
-	 "batch 9 names another batch as its predecessor than"},
-	{5, 'a', 9, 'a', 6, 8, 'g', ERR_FORMAT,
-	 "batch 9 names another batch as its predecessor than"},
+	{5, 'a', 5, 'a', ERR_EXISTS, "batch 5 was taken before: the chain stands at 5"},
+	{5, 'a', 1, 'x', ERR_EXISTS, "batch 1 was taken before: the chain stands at 5"},
+	{UINT64_MAX, 'a', 1, 'a', ERR_EXISTS, "batch 1 was taken before"},
 };
 
 static void test_check(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct row *r = &rows[i];
-		struct batch_chain chain = {.sequence = r->stands};
-		struct batch_head head = {.sequence = r->sequence, .has_gap = r->gap_first != 0};
+		struct batch_chain chain = {.sequence = rows[i].stands};
+		struct batch_head head = {.sequence = rows[i].sequence};
 		struct err err = {""};
 
-		memset(chain.digest, r->stands_digest, SHA256_BYTES);
-		memset(head.previous, r->previous, SHA256_BYTES);
-		head.gap.first = r->gap_first;
-		head.gap.last = r->gap_last;
-		memset(head.gap.digest, r->gap_digest, SHA256_BYTES);
-		if (batch_chain_check(&chain, &head, &err) != r->rc ||
-		    strncmp(err.text, r->text, strlen(r->text)) != 0 || (r->rc == 0 && err.text[0]))
-			fail_msg("row %zu, \"%s\": \"%s\"", i, r->text, err.text);
-		assert_true(chain.sequence == r->stands);
+		memset(chain.digest, rows[i].stands_digest, SHA256_BYTES);
+		memset(head.previous, rows[i].previous, SHA256_BYTES);
+		if (batch_chain_check(&chain, &head, &err) != rows[i].rc ||
+		    strncmp(err.text, rows[i].text, strlen(rows[i].text)) != 0 ||
+		    (rows[i].rc == 0 && err.text[0]))
+			fail_msg("row %zu, \"%s\": \"%s\"", i, rows[i].text, err.text);
+		assert_true(chain.sequence == rows[i].stands);
 	}
+}
+
+static void test_check_gap(void **state)
+{
+	static const struct {
+		uint64_t stands, first, last;
+		int rc;
+		const char *text;
+	} gaps[] = {
+		{5, 6, 8, 0, ""},
+		{5, 6, 6, 0, ""},
+		{0, 1, 3, 0, ""},
+		{5, 2, 8, 0, ""}, /* those up to 5 were on their way when they were given up */
+		{5, 1, UINT64_MAX, 0, ""},
+		{5, 7, 8, ERR_FORMAT, "a gap that begins at 7 after 5: batch 6 is missing"},
+		{5, 9, 11, ERR_FORMAT, "a gap that begins at 9 after 5: batches 6 to 8 are"},
+		{5, 1, 5, ERR_EXISTS, "a gap up to 5 was taken before: the chain stands at 5"},
+		{5, 2, 3, ERR_EXISTS, "a gap up to 3 was taken before"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++) {
+		struct batch_chain chain = {.sequence = gaps[i].stands};
+		struct batch_gap gap = {.first = gaps[i].first, .last = gaps[i].last};
+		struct err err = {""};
+
+		if (batch_chain_check_gap(&chain, &gap, &err) != gaps[i].rc ||
+		    strncmp(err.text, gaps[i].text, strlen(gaps[i].text)) != 0)
+			fail_msg("row %zu, \"%s\": \"%s\"", i, gaps[i].text, err.text);
+	}
+}
+
+/* Batches of 10 records and 30 packets each; what a gap claims must be what the next batch counts. */
+static void test_counts(void **state)
+{
+	uint8_t digest[SHA256_BYTES] = {9};
+	struct batch_chain chain = {.counts = true}, broken;
+	struct batch_head head = {.sequence = 1};
+	struct batch_gap gap = {.first = 2, .last = 4, .records = 30, .packets = 90};
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(batch_chain_check(&chain, &head, &err), 0);
+	batch_chain_take(&chain, &head, digest, 10, 30);
+	batch_chain_take_gap(&chain, &gap);
+	assert_int_equal(chain.sequence, 4);
+	head = (struct batch_head){.sequence = 5, .records_before = 40, .packets_before = 120};
+	assert_int_equal(batch_chain_check(&chain, &head, &err), 0);
+	head.records_before = 39;
+	assert_int_equal(batch_chain_check(&chain, &head, &err), ERR_FORMAT);
+	assert_non_null(strstr(err.text, "batch 5 counts 39 records of 120 packets before it, the "
+					 "batches and gaps up to it hold 40 of 120"));
+	head.records_before = 40;
+	head.packets_before = 121;
+	assert_int_equal(batch_chain_check(&chain, &head, &err), ERR_FORMAT);
+
+	/* A gap whose beginning is here says nothing of the rest; the next batch does. */
+	broken = (struct batch_chain){.sequence = 2, .counts = true, .records = 20, .packets = 60};
+	batch_chain_take_gap(&broken, &gap);
+	head.packets_before = 120;
+	assert_int_equal(batch_chain_check(&broken, &head, &err), 0);
+	batch_chain_take(&broken, &head, digest, 10, 30);
+	head = (struct batch_head){.sequence = 6, .records_before = 50, .packets_before = 150};
+	memcpy(head.previous, digest, sizeof(digest));
+	assert_int_equal(batch_chain_check(&broken, &head, &err), 0);
+	head.records_before = 51;
+	assert_int_equal(batch_chain_check(&broken, &head, &err), ERR_FORMAT);
 }
 
 /* One byte of 32 is enough, wherever it is. */
@@ -149,6 +190,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_check_gap),
+		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_every_byte_counts),
 		cmocka_unit_test(test_residual),
 	};

@@ -127,7 +127,7 @@ static void test_bad_frames(void **state)
 		{{0, 0x10, 0, 1}, 4, "a frame of 1048577 bytes"},
 		{{0xff, 0xff, 0xff, 0xff}, 4, "a frame of 4294967295 bytes"},
 		{{0, 0, 0, 1, 0}, 5, "a frame of the unknown type 0"},
-		{{0, 0, 0, 1, 6}, 5, "a frame of the unknown type 6"},
+		{{0, 0, 0, 1, 7}, 5, "a frame of the unknown type 7"},
 		{{0, 0, 0, 9, 255}, 5, "a frame of the unknown type 255"},
 	};
 	static const uint8_t good[] = {0, 0, 0, 1, WIRE_ACK};
@@ -676,7 +676,7 @@ static void test_small(void **state)
 	const struct wire_welcome welcome = {.protocol = 1, .durable = 300, .clock_ns = UINT64_MAX};
 	struct wire_welcome got = {0};
 	uint8_t bytes[WIRE_SMALL_MAX];
-	uint64_t durable = 1;
+	struct wire_ack ack = {1, 1, 1};
 	ssize_t n;
 
 	(void)state;
@@ -691,16 +691,23 @@ static void test_small(void **state)
 	assert_true(got.clock_ns == UINT64_MAX);
 	assert_int_equal(wire_welcome_decode(&got, bytes, (size_t)n - 1), ERR_FORMAT);
 
-	n = wire_ack_encode(bytes, sizeof(bytes), 150);
+	n = wire_ack_encode(bytes, sizeof(bytes), &(struct wire_ack){.durable = 150});
 	assert_int_equal(n, 3);
 	assert_memory_equal(bytes, "\x08\x96\x01", 3); /* the first example of protobuf.dev */
-	assert_int_equal(wire_ack_encode(bytes, 2, 150), ERR_FULL);
-	assert_int_equal(wire_ack_decode(&durable, bytes, 3), 0);
-	assert_int_equal(durable, 150);
-	assert_int_equal(wire_ack_decode(&durable, bytes, 2), ERR_FORMAT);
-	assert_int_equal(durable, 150);
-	assert_int_equal(wire_ack_decode(&durable, bytes, 0), 0);
-	assert_int_equal(durable, 0);
+	assert_int_equal(wire_ack_encode(bytes, 2, &(struct wire_ack){.durable = 150}), ERR_FULL);
+	assert_int_equal(wire_ack_decode(&ack, bytes, 3), 0);
+	assert_int_equal(ack.durable, 150);
+	assert_int_equal(wire_ack_decode(&ack, bytes, 2), ERR_FORMAT);
+	assert_int_equal(ack.durable, 150);
+	assert_int_equal(wire_ack_decode(&ack, bytes, 0), 0);
+	assert_int_equal(ack.durable, 0);
+	/* 08 96 01, 10 05, 18 06 */
+	n = wire_ack_encode(bytes, sizeof(bytes), &(struct wire_ack){150, 5, 6});
+	assert_int_equal(n, 7);
+	assert_memory_equal(bytes, "\x08\x96\x01\x10\x05\x18\x06", 7);
+	assert_int_equal(wire_ack_decode(&ack, bytes, 7), 0);
+	assert_int_equal(ack.clock_ns, 5);
+	assert_int_equal(ack.held_ns, 6);
 }
 
 static void test_refusal(void **state)
@@ -743,38 +750,70 @@ static void test_small_memory(void **state)
 	uint8_t bytes[WIRE_SMALL_MAX];
 	struct wire_welcome welcome;
 	char text[WIRE_SMALL_MAX];
-	uint64_t durable;
+	struct wire_ack ack;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bytes); i += 2) {
 		bytes[i] = 0x78; /* field 15, a varint */
 		bytes[i + 1] = 1;
 	}
-	assert_int_equal(wire_ack_decode(&durable, bytes, sizeof(bytes)), ERR_FORMAT);
+	assert_int_equal(wire_ack_decode(&ack, bytes, sizeof(bytes)), ERR_FORMAT);
 	assert_int_equal(wire_welcome_decode(&welcome, bytes, sizeof(bytes)), ERR_FORMAT);
 	assert_int_equal(wire_refusal_decode(text, bytes, sizeof(bytes)), ERR_FORMAT);
+}
+
+/* The rest of a former run's stream: all as it was, but for the clock and that it says so. */
+static void test_resumed_hello(void **state)
+{
+	static const uint8_t certificate[] = {1, 2, 3};
+	struct wire_hello hello = {.protocol = WIRE_PROTOCOL,
+				   .sensor = "one",
+				   .boot_id = "boot",
+				   .n_interfaces = 1,
+				   .clock_ns = 5,
+				   .window_s = 60,
+				   .certificate = certificate,
+				   .certificate_len = 3};
+	struct wire_hello *got;
+	uint8_t first[512], again[512];
+	struct err err = {""};
+	ssize_t n, m;
+
+	(void)state;
+	hello.interfaces[0].interface = "eth0";
+	n = wire_hello_encode(first, sizeof(first), &hello);
+	assert_true(n > 0);
+	assert_int_equal(wire_hello_decode(&got, first, (size_t)n, &err), 0);
+	assert_false(got->resumed);
+	wire_hello_free(got);
+	m = wire_hello_resume(again, sizeof(again), first, (size_t)n, 1234567, true);
+	assert_true(m > n);
+	assert_int_equal(wire_hello_resume(again, (size_t)m - 1, first, (size_t)n, 1234567, true),
+			 ERR_FULL);
+	m = wire_hello_resume(again, (size_t)m, first, (size_t)n, 1234567, true);
+	assert_int_equal(wire_hello_decode(&got, again, (size_t)m, &err), 0);
+	assert_true(got->resumed);
+	assert_true(got->dates_wrong);
+	assert_int_equal(got->clock_ns, 1234567);
+	assert_string_equal(got->sensor, "one");
+	assert_int_equal(got->n_interfaces, 1);
+	assert_int_equal(got->certificate_len, 3);
+	assert_memory_equal(got->certificate, certificate, 3);
+	wire_hello_free(got);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),
-		cmocka_unit_test(test_portions),
-		cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_bad_frames),
-		cmocka_unit_test(test_refused_by_caller),
-		cmocka_unit_test(test_largest),
-		cmocka_unit_test(test_hello),
-		cmocka_unit_test(test_hello_smallest),
-		cmocka_unit_test(test_hello_room),
-		cmocka_unit_test(test_hello_largest),
-		cmocka_unit_test(test_hello_refused),
-		cmocka_unit_test(test_hello_sizes),
-		cmocka_unit_test(test_hello_counts),
-		cmocka_unit_test(test_hello_damage),
-		cmocka_unit_test(test_sensor_id),
-		cmocka_unit_test(test_small),
-		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_head),           cmocka_unit_test(test_resumed_hello),
+		cmocka_unit_test(test_portions),       cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_bad_frames),     cmocka_unit_test(test_refused_by_caller),
+		cmocka_unit_test(test_largest),        cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_hello_smallest), cmocka_unit_test(test_hello_room),
+		cmocka_unit_test(test_hello_largest),  cmocka_unit_test(test_hello_refused),
+		cmocka_unit_test(test_hello_sizes),    cmocka_unit_test(test_hello_counts),
+		cmocka_unit_test(test_hello_damage),   cmocka_unit_test(test_sensor_id),
+		cmocka_unit_test(test_small),          cmocka_unit_test(test_refusal),
 		cmocka_unit_test(test_small_memory),
 	};
 

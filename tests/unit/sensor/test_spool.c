@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The spool: what goes in comes out in order and chained; what has no room is declared. Batches are
- * read back by batch_open().
+ * The spool in memory: what goes in comes out in order and chained; what is given up is told to the
+ * last record and packet. A collector is played here: it reads by batch_open() and follows the chain
+ * with its counts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,7 +16,7 @@
 #include "platform/crypto.h"
 #include "sensor/spool.h"
 
-static const uint8_t stream[WIRE_STREAM_ID] = {1, 2, 3};
+static const struct spool_config config = {.bytes = 1, .stream = {1, 2, 3}};
 
 static struct flowrec rec_of(unsigned i)
 {
@@ -32,142 +34,308 @@ static struct flowrec rec_of(unsigned i)
 	};
 }
 
-/* Follows the chain over every batch in the spool after `sequence`; returns the records seen, gaps
- * add to *ret_gap. */
-static uint64_t follow(const struct spool *s, struct batch_chain *chain, uint64_t *ret_gap)
+static const struct batch_alert alert = {
+	.family = 4, .protocol = 6, .verdict = FLOWREC_UNEXPECTED_EGRESS};
+
+/* What a collector has of the stream. */
+struct played {
+	struct batch_chain chain;
+	uint64_t records, alerts, gaps, gap_records, gap_packets, gap_batches, declared;
+	uint64_t next_start; /* of the records: they come in order, and none twice */
+};
+
+static struct played begin(void)
 {
-	struct spool_batch b;
-	uint64_t records = 0;
+	struct played p = {.chain = {.counts = true}, .next_start = 1000};
 
-	while (spool_after(s, chain->sequence, &b)) {
-		struct batch *batch;
-		struct err err = {""};
+	batch_chain_start(p.chain.digest, config.stream);
+	return p;
+}
 
-		assert_int_equal(batch_open(&batch, b.bytes, b.len, &err), 0);
-		if (batch_chain_check(chain, batch_head(batch), &err) != 0)
-			fail_msg("batch %llu: %s", (unsigned long long)b.sequence, err.text);
-		assert_int_equal(batch_head(batch)->sequence, b.sequence);
-		chain->sequence = b.sequence;
-		crypto_sha256(chain->digest, b.bytes, b.len);
-		records += batch_record_count(batch);
-		if (batch_head(batch)->has_gap) {
-			*ret_gap += batch_head(batch)->gap.records;
-			assert_int_equal(batch_head(batch)->gap.packets,
-					 2 * batch_head(batch)->gap.records);
-		}
-		batch_free(batch);
+static void take_batch(struct played *p, const struct spool_item *item)
+{
+	struct batch *batch;
+	struct err err = {""};
+	uint8_t digest[SHA256_BYTES];
+	struct flowrec rec;
+	size_t n;
+
+	assert_int_equal(batch_open(&batch, item->bytes, item->len, &err), 0);
+	if (batch_chain_check(&p->chain, batch_head(batch), &err) != 0)
+		fail_msg("batch %llu: %s", (unsigned long long)item->sequence, err.text);
+	crypto_sha256(digest, item->bytes, item->len);
+	batch_chain_take(&p->chain, batch_head(batch), digest, batch_record_count(batch),
+			 batch_packet_count(batch));
+	while (batch_next(batch, &rec)) {
+		assert_true(rec.start >= p->next_start);
+		p->next_start = rec.start + 1;
 	}
-	return records;
+	p->records += batch_record_count(batch);
+	(void)batch_alert_list(batch, &n);
+	p->alerts += n;
+	(void)batch_gap_list(batch, &n);
+	p->declared += n;
+	batch_free(batch);
+}
+
+static void take_gap(struct played *p, const struct spool_item *item)
+{
+	struct batch_gap gap;
+	struct err err = {""};
+
+	assert_int_equal(batch_gap_decode(&gap, item->bytes, item->len, &err), 0);
+	if (batch_chain_check_gap(&p->chain, &gap, &err) != 0)
+		fail_msg("gap: %s", err.text);
+	assert_int_equal(gap.last, item->sequence);
+	p->gaps++;
+	if (gap.first == p->chain.sequence + 1) {
+		p->gap_records += gap.records;
+		p->gap_packets += gap.packets;
+		p->gap_batches += gap.last - gap.first + 1;
+	}
+	/* The next record here, and the last one of the gap: its times say no more and no less. */
+	if (gap.records && gap.first == p->chain.sequence + 1) {
+		assert_true(gap.window_first >= p->next_start);
+		p->next_start = gap.window_last;
+	}
+	batch_chain_take_gap(&p->chain, &gap);
+}
+
+/* Takes what there is after `sent`. */
+static void follow(struct spool *s, struct played *p)
+{
+	struct spool_item item;
+
+	while (spool_next(s, p->chain.sequence, &item)) {
+		if (item.type == WIRE_GAP)
+			take_gap(p, &item);
+		else
+			take_batch(p, &item);
+	}
+}
+
+static struct spool *new_spool(void)
+{
+	struct spool *s;
+
+	assert_int_equal(spool_new(&s, &config, NULL), 0);
+	return s;
+}
+
+static void fill(struct spool *s, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++) {
+		struct flowrec rec = rec_of(i);
+
+		spool_record(s, &rec, i);
+	}
 }
 
 static void nothing_is_lost_that_is_acknowledged_in_time(void **state)
 {
-	struct batch_chain chain = {.sequence = 0};
-	struct spool *s;
+	struct played p = begin();
+	struct spool *s = new_spool();
 	struct spool_stats stats;
-	uint64_t records = 0, gap = 0;
 
 	(void)state;
-	assert_int_equal(spool_new(&s, 1, stream), 0);
-	batch_chain_start(chain.digest, stream);
 	for (unsigned i = 0; i < 60000; i++) {
-		struct flowrec rec = rec_of(i);
-
-		spool_record(s, &rec, i);
+		fill(s, i, i + 1);
 		if (!spool_has_room(s) || i % 977 == 0) {
-			records += follow(s, &chain, &gap);
-			spool_ack(s, chain.sequence);
+			follow(s, &p);
+			spool_ack(s, p.chain.sequence);
 		}
 	}
-	spool_flush(s, 1, true);
-	records += follow(s, &chain, &gap);
+	spool_flush(s, 1, SPOOL_GOODBYE);
+	follow(s, &p);
 	spool_stats(s, &stats);
-	assert_int_equal(records, 60000);
-	assert_int_equal(gap, 0);
-	assert_int_equal(stats.closed, chain.sequence);
+	assert_int_equal(p.records, 60000);
+	assert_int_equal(p.gap_batches, 0);
+	assert_int_equal(stats.closed, p.chain.sequence);
 	assert_int_equal(stats.given_up_batches, 0);
 	spool_free(s);
 }
 
-static void a_full_spool_declares_what_it_gave_up(void **state)
+/* The oldest records go, the newest stay: one gap, before all that is left. */
+static void the_oldest_goes_first(void **state)
 {
-	struct batch_chain chain = {.sequence = 0};
-	struct spool *s;
+	struct played p = begin();
+	struct spool *s = new_spool();
 	struct spool_stats stats;
-	uint64_t records = 0, gap = 0;
+	struct spool_item item;
 	const unsigned n = 400000;
 
 	(void)state;
-	assert_int_equal(spool_new(&s, 1, stream), 0);
-	batch_chain_start(chain.digest, stream);
-	for (unsigned i = 0; i < n; i++) {
-		struct flowrec rec = rec_of(i);
-
-		spool_record(s, &rec, i);
-	}
+	fill(s, 0, n);
+	spool_flush(s, 1, SPOOL_PLAIN);
+	assert_true(spool_next(s, 0, &item));
+	assert_int_equal(item.type, WIRE_GAP);
+	follow(s, &p);
 	spool_stats(s, &stats);
-	assert_true(stats.given_up_batches > 0);
-	records += follow(s, &chain, &gap);
-	spool_ack(s, chain.sequence); /* the collector is back */
-	spool_flush(s, 1, false);
-	spool_flush(s, 2, false); /* the gap is declared once */
-	records += follow(s, &chain, &gap);
-	assert_true(gap > 0);
-	assert_int_equal(records + gap, n);
-	spool_stats(s, &stats);
-	assert_int_equal(stats.given_up_records, gap);
-	assert_int_equal(stats.closed, chain.sequence);
+	assert_true(p.gap_records > 0);
+	assert_int_equal(p.records + p.gap_records, n);
+	assert_int_equal(p.gap_packets, 2 * p.gap_records);
+	assert_int_equal(p.next_start, 1000 + n);
+	assert_int_equal(stats.given_up_records, p.gap_records);
+	assert_int_equal(stats.given_up_packets, p.gap_packets);
+	assert_int_equal(stats.given_up_batches, p.gap_batches);
+	assert_int_equal(stats.closed, p.chain.sequence);
+	/* The next batch declares what was told, once. The event that told of the full spool is kept as
+	 * an alert is, so there are two. */
+	assert_int_equal(p.gaps, 2);
+	assert_int_equal(p.declared, 0);
+	spool_ack(s, p.chain.sequence);
+	spool_flush(s, 2, SPOOL_PLAIN);
+	spool_flush(s, 3, SPOOL_PLAIN);
+	follow(s, &p);
+	assert_int_equal(p.declared, 2);
 	spool_free(s);
 }
 
-/* A collector that is always late: the ring wraps while old batches are in it, and now and then it is full. */
-static void nothing_overwrites_what_is_not_acknowledged(void **state)
+/* Flows go before alerts; each alert that is kept splits the gap. */
+static void alerts_are_kept(void **state)
 {
-	struct batch_chain chain = {.sequence = 0};
-	struct spool *s;
-	uint64_t records = 0, gap = 0;
-	const unsigned n = 1500000;
+	struct played p = begin();
+	struct spool *s = new_spool();
+	const unsigned n = 600000;
 
 	(void)state;
-	assert_int_equal(spool_new(&s, 1, stream), 0);
-	batch_chain_start(chain.digest, stream);
-	for (unsigned i = 0; i < n; i++) {
-		struct flowrec rec = rec_of(i);
-
-		spool_record(s, &rec, i);
-		if (i % 70001 == 0) {
-			if (chain.sequence > 3)
-				spool_ack(s, chain.sequence - 3);
-			records += follow(s, &chain, &gap);
-		}
+	for (unsigned i = 0; i < n; i += 10000) {
+		fill(s, i, i + 10000);
+		spool_alert(s, &alert, i);
+		spool_flush(s, i, SPOOL_PLAIN);
 	}
-	records += follow(s, &chain, &gap);
-	spool_ack(s, chain.sequence);
-	spool_flush(s, 1, false);
-	records += follow(s, &chain, &gap);
-	assert_true(gap > 0);
-	assert_int_equal(records + gap, n);
+	follow(s, &p);
+	assert_int_equal(p.alerts, n / 10000);
+	assert_true(p.gap_records > n / 4);
+	assert_int_equal(p.records + p.gap_records, n);
+	assert_int_equal(p.gap_packets, 2 * p.gap_records);
 	spool_free(s);
+}
+
+/* With nothing but alerts in it the oldest of those go. */
+static void then_the_oldest_alert(void **state)
+{
+	struct played p = begin();
+	struct spool *s = new_spool();
+	struct spool_stats stats;
+	const unsigned n = 20000;
+
+	(void)state;
+	for (unsigned i = 0; i < n; i++) {
+		spool_alert(s, &alert, i);
+		spool_flush(s, i, SPOOL_PLAIN);
+	}
+	spool_stats(s, &stats);
+	follow(s, &p);
+	assert_true(stats.given_up_batches > 0);
+	assert_int_equal(p.gap_batches, stats.given_up_batches);
+	assert_int_equal(p.alerts, n - p.gap_batches);
+	assert_int_equal(p.chain.sequence, n);
+	spool_free(s);
+}
+
+/* A collector that is late, at random: acknowledgements of any age, connections that begin anew, alerts
+ * in between. Whatever happens, what is there and what is told to be missing is all. */
+static void at_random(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 30; seed++) {
+		struct played p = begin();
+		struct spool *s = new_spool();
+		unsigned made = 0, alerts = 0;
+
+		srand(seed);
+		while (made < 500000) {
+			unsigned more = (unsigned)rand() % 20000;
+
+			fill(s, made, made + more);
+			made += more;
+			if (rand() % 3 == 0) {
+				spool_alert(s, &alert, made);
+				spool_flush(s, made, SPOOL_PLAIN);
+				alerts++;
+			}
+			switch (rand() % 6) {
+			case 0: follow(s, &p); break;
+			case 1:
+				follow(s, &p);
+				spool_ack(s, p.chain.sequence);
+				break;
+			case 2: /* an acknowledgement of some of it */
+				if (p.chain.sequence > 5)
+					spool_ack(s, p.chain.sequence - (uint64_t)(rand() % 5));
+				break;
+			default: break;
+			}
+		}
+		spool_flush(s, 1, SPOOL_PLAIN);
+		follow(s, &p);
+		/* The counts of the chain hold over every gap: batch_chain_check() has seen to it. */
+		if (p.chain.counts)
+			assert_int_equal(p.chain.records, made);
+		assert_true(p.records + p.gap_records <= made);
+		assert_int_equal(p.alerts, alerts);
+		spool_free(s);
+	}
 }
 
 static void batches_stay_until_acknowledged(void **state)
 {
-	struct spool *s;
-	struct spool_batch b;
+	struct spool *s = new_spool();
+	struct spool_item item;
 
 	(void)state;
-	assert_int_equal(spool_new(&s, 1, stream), 0);
-	assert_false(spool_after(s, 0, &b));
+	assert_false(spool_next(s, 0, &item));
 	for (unsigned i = 0; i < 5; i++)
-		spool_flush(s, i, false); /* heartbeats */
-	assert_true(spool_after(s, 0, &b));
-	assert_int_equal(b.sequence, 1);
+		spool_flush(s, i, SPOOL_PLAIN); /* heartbeats */
+	assert_true(spool_next(s, 0, &item));
+	assert_int_equal(item.sequence, 1);
 	spool_ack(s, 3);
-	assert_true(spool_after(s, 0, &b));
-	assert_int_equal(b.sequence, 4);
-	assert_true(spool_after(s, 4, &b));
-	assert_int_equal(b.sequence, 5);
-	assert_false(spool_after(s, 5, &b));
+	spool_ack(s, 2); /* late, and no news */
+	assert_true(spool_next(s, 3, &item));
+	assert_int_equal(item.sequence, 4);
+	assert_true(spool_next(s, 4, &item));
+	assert_int_equal(item.sequence, 5);
+	assert_false(spool_next(s, 5, &item));
+	assert_true(spool_next(s, 3, &item)); /* a connection that begins anew */
+	assert_int_equal(item.sequence, 4);
+	spool_ack(s, 99); /* no more than there is */
+	assert_false(spool_next(s, 5, &item));
+	spool_free(s);
+}
+
+/* What one collector has durable does not come to another: it is told so. */
+static void another_collector_is_told_who_has_the_rest(void **state)
+{
+	struct spool *s = new_spool();
+	struct played a = begin(), b = begin();
+	struct batch_gap gap;
+	struct spool_item item;
+	struct err err;
+
+	(void)state;
+	fill(s, 0, 5000);
+	spool_flush(s, 1, SPOOL_PLAIN);
+	follow(s, &a);
+	spool_ack(s, a.chain.sequence);
+	fill(s, 5000, 5100);
+	spool_flush(s, 2, SPOOL_PLAIN);
+	assert_true(spool_next(s, 0, &item));
+	assert_int_equal(item.type, WIRE_GAP);
+	assert_int_equal(batch_gap_decode(&gap, item.bytes, item.len, &err), 0);
+	assert_true(gap.elsewhere);
+	assert_int_equal(gap.first, 1);
+	assert_int_equal(gap.last, a.chain.sequence);
+	assert_int_equal(gap.records, 5000);
+	assert_int_equal(gap.packets, 10000);
+	assert_memory_equal(gap.digest, a.chain.digest, SHA256_BYTES);
+	batch_chain_take_gap(&b.chain, &gap);
+	b.next_start = 6000;
+	follow(s, &b);
+	assert_int_equal(b.records, 100);
+	follow(s, &a); /* and the first goes on where it was */
+	assert_int_equal(a.records, 5100);
+	assert_memory_equal(a.chain.digest, b.chain.digest, SHA256_BYTES);
 	spool_free(s);
 }
 
@@ -175,9 +343,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_lost_that_is_acknowledged_in_time),
-		cmocka_unit_test(a_full_spool_declares_what_it_gave_up),
-		cmocka_unit_test(nothing_overwrites_what_is_not_acknowledged),
+		cmocka_unit_test(the_oldest_goes_first),
+		cmocka_unit_test(alerts_are_kept),
+		cmocka_unit_test(then_the_oldest_alert),
+		cmocka_unit_test(at_random),
 		cmocka_unit_test(batches_stay_until_acknowledged),
+		cmocka_unit_test(another_collector_is_told_who_has_the_rest),
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
