@@ -232,8 +232,9 @@ def main():
 
 def welcomed(w, c, name, stream):
     """A connection of the sensor `name` whose Hello was answered by a Welcome."""
-    s = wire.connect(c.address, w.pki.ca, *w.pki.pair(name))
-    s.sendall(wire.frame(wire.HELLO, wire.hello(name, stream)))
+    cert, key = w.pki.pair(name)
+    s = wire.connect(c.address, w.pki.ca, cert, key)
+    s.sendall(wire.frame(wire.HELLO, wire.hello(name, stream, certificate=cert)))
     equal(wire.read_frame(s)[0], wire.WELCOME, "answer to the Hello")
     return s
 

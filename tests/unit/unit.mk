@@ -68,14 +68,13 @@ unit-sensor/test_uplink_machine := sensor/uplink_machine
 unit += sensor/test_clockwatch
 unit-sensor/test_clockwatch := sensor/clockwatch
 unit += proto/test_signature
-unit-proto/test_signature := proto/signature proto/batch_write proto/flowproof.pb-c tests/unit/evidence/keys platform/crypto_cert \
+unit-proto/test_signature := proto/signature proto/batch_write proto/flowproof.pb-c tests/unit/evidence/keys platform/crypto_cert platform/crypto_issuer \
 	platform/crypto_sign platform/crypto_pem platform/crypto platform/file platform/clock platform/err
 unit += evidence/test_ledger
 ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_write ledger_resume ledger_seal) \
 	proto/fields proto/wire proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
-unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert tests/unit/evidence/keys
 unit += evidence/test_findings
 unit-evidence/test_findings := evidence/findings proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock \
 	platform/err

@@ -775,11 +775,12 @@ static void test_resumed_hello(void **state)
 				   .certificate = certificate,
 				   .certificate_len = 3};
 	struct wire_hello *got;
-	uint8_t first[512], again[512];
+	uint8_t first[2048], again[2048];
 	struct err err = {""};
 	ssize_t n, m;
 
 	(void)state;
+	flowrec_identity_init(&hello.interfaces[0]);
 	hello.interfaces[0].interface = "eth0";
 	n = wire_hello_encode(first, sizeof(first), &hello);
 	assert_true(n > 0);
