@@ -69,7 +69,7 @@ sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
 sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
 sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture decode_link decode_usual decode_ip flow window \
-	    record alert account offload pipeline session memory)
+	    record endpoint alert account offload pipeline session memory) proto/endpoint
 sensor-$(CONFIG_LIVE) += $(addprefix platform/,rtnl ifaddr nic segments)
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
@@ -87,7 +87,7 @@ ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read proto/sign
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
-analyst-y := $(base-y) $(ledger-y) $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) proto/flowrec_json proto/flowrec_parse \
+analyst-y := $(base-y) $(ledger-y) $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
 	     $(addprefix analyst/,main query records summary findings pki)
 
 objects = $(addprefix $(O)/,$(addsuffix .o,$(1)))

@@ -27,8 +27,7 @@ static void on_readable(void *ctx)
 		uint8_t bytes[CANARY_MAX + 1];
 		union socket_address from;
 		socklen_t from_len = sizeof from;
-		ssize_t len =
-			recvfrom(port->fd, bytes, sizeof bytes, 0, &from.any, &from_len);
+		ssize_t len = recvfrom(port->fd, bytes, sizeof bytes, 0, &from.any, &from_len);
 		struct canary canary;
 
 		if (len < 0)

@@ -60,6 +60,11 @@ const char *flowrec_verdict_text(enum flowrec_verdict verdict)
 	return word(FLOWREC_F_FP_VERDICT, verdict);
 }
 
+const char *flowrec_direction_text(enum flowrec_direction direction)
+{
+	return word(FLOWREC_F_FLOW_DIRECTION, direction);
+}
+
 const char *flowrec_outcome_text(enum flowrec_outcome outcome)
 {
 	return word(FLOWREC_F_FP_OUTCOME, outcome);

@@ -196,5 +196,7 @@ const char *flowrec_value(char out[static FLOWREC_VALUE_MAX], enum flowrec_field
 
 /* "unexpected_egress", "expected", ...; "-" for FLOWREC_VERDICT_NONE. */
 const char *flowrec_verdict_text(enum flowrec_verdict verdict);
+/* "ingress", "egress"; "-" for FLOWREC_DIRECTION_UNKNOWN. */
+const char *flowrec_direction_text(enum flowrec_direction direction);
 /* "sent", "unanswered", "refused", "answered", "data_out"; "-" for FLOWREC_OUTCOME_NONE. */
 const char *flowrec_outcome_text(enum flowrec_outcome outcome);

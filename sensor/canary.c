@@ -10,7 +10,8 @@
 
 enum { IPV4_UDP = 20 + 8, IPV6_UDP = 40 + 8 }; /* headers before the payload */
 
-void canary_init(struct canary_run *run, const uint8_t stream[static WIRE_STREAM_ID], uint8_t family)
+void canary_init(struct canary_run *run, const uint8_t stream[static WIRE_STREAM_ID],
+		 uint8_t family)
 {
 	*run = (struct canary_run){.family = family};
 	memcpy(run->stream, stream, sizeof run->stream);

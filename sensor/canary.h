@@ -18,9 +18,10 @@
 #include "proto/canary.h"
 
 enum {
-	CANARY_EVERY_MS = 20000, /* on average; each pause is between half of it and one and a half */
-	CANARY_GRACE_MS = 2000,	 /* for the way through the kernel's ring */
-	CANARY_WAITING = 16,	 /* sent within the grace at most; pauses are far longer */
+	CANARY_EVERY_MS =
+		20000, /* on average; each pause is between half of it and one and a half */
+	CANARY_GRACE_MS = 2000, /* for the way through the kernel's ring */
+	CANARY_WAITING = 16,    /* sent within the grace at most; pauses are far longer */
 };
 
 /* Datagrams and their bytes as IP total lengths, of one direction. */
@@ -33,7 +34,7 @@ struct canary_run {
 	uint8_t family; /* of the way: 4 or 6 */
 	struct canary_count sent, returned;
 	uint64_t unsendable; /* the kernel refused to send: not counted as sent */
-	uint64_t blind;	     /* sent or returned, and not seen in time */
+	uint64_t blind;      /* sent or returned, and not seen in time */
 	/* What is too young to be asked for, oldest first: when, of which direction, how long */
 	struct {
 		uint64_t at_ms;
@@ -44,7 +45,8 @@ struct canary_run {
 	uint64_t answered; /* bit n % 64 of the last 64 numbers: an answer came */
 };
 
-void canary_init(struct canary_run *run, const uint8_t stream[static WIRE_STREAM_ID], uint8_t family);
+void canary_init(struct canary_run *run, const uint8_t stream[static WIRE_STREAM_ID],
+		 uint8_t family);
 
 /* Milliseconds until the next one. */
 uint32_t canary_pause_ms(uint32_t random);

@@ -4,7 +4,7 @@
  *
  * One allocation:
  *
- *   sets     | tags 2 x 8 | seen 2 x 8 | ...   a lookup touches these 32 bytes and then, almost
+ *   sets     | tags 2 x 8 | seen 2 x 8 | marks 4 x 8 | ...   a lookup touches this line and then, almost
  *   entries  | 80 x 8 | ...                    always, one entry
  *   order    ring of (slot, direction) in the order of first packets; 2 x slots numbers, so 8
  *            bytes a slot
@@ -24,7 +24,7 @@
 
 _Static_assert(sizeof(struct flow_key) == 38, "no padding: keys are compared as bytes");
 _Static_assert(sizeof(struct flow_entry) == 80, "an entry is 80 bytes: see FLOW_SLOT_BYTES");
-_Static_assert(sizeof(struct flow_entry) + 2 * sizeof(uint32_t) + 2 * sizeof(uint16_t) ==
+_Static_assert(sizeof(struct flow_entry) + 3 * sizeof(uint32_t) + 2 * sizeof(uint16_t) ==
 		       FLOW_SLOT_BYTES,
 	       "what a slot costs all told");
 
@@ -46,6 +46,7 @@ enum {
 struct set {
 	uint16_t tags[FLOW_WAYS]; /* 0: empty */
 	uint16_t seen[FLOW_WAYS]; /* low bits of the second of the last packet */
+	uint32_t mark[FLOW_WAYS]; /* the sink's */
 };
 
 struct flow_table {
@@ -193,12 +194,20 @@ void flow_prepare(const struct decoded *d, uint8_t iface, uint32_t window, uint1
 	ret->has_payload = d->has_payload;
 }
 
+static uint32_t *mark_of(struct flow_table *t, const struct flow_entry *e)
+{
+	size_t slot = (size_t)(e - t->entries);
+
+	return &t->sets[slot / FLOW_WAYS].mark[slot % FLOW_WAYS];
+}
+
 /* Writes out what the directions in `dirs` (bits) hold, and empties them. `until`: second of the
  * window up to which nothing that answers was overlooked. */
 static void emit(struct flow_table *t, struct flow_entry *e, unsigned dirs, enum flow_reason reason,
 		 unsigned until)
 {
 	const struct flow_dir *asked = &e->dir[e->initiator == FLOW_INITIATOR_B];
+	uint32_t mark = *mark_of(t, e);
 
 	if (e->outcome == FLOWREC_SENT && asked->packets &&
 	    asked->first + (unsigned)FLOWREC_PATIENCE_S <= until)
@@ -207,7 +216,7 @@ static void emit(struct flow_table *t, struct flow_entry *e, unsigned dirs, enum
 		if (!(dirs >> d & 1) || !e->dir[d].packets)
 			continue;
 		t->reasons[reason]++;
-		t->sink.emit(t->sink.ctx, e, d, reason);
+		t->sink.emit(t->sink.ctx, e, d, reason, mark);
 		e->dir[d].packets = 0;
 		e->dir[d].bytes = 0;
 		e->tcp_flags[d] = 0;
@@ -300,13 +309,18 @@ static uint16_t last_offset(const struct flow_entry *e)
 	return e->dir[0].last > e->dir[1].last ? e->dir[0].last : e->dir[1].last;
 }
 
-/* The way for a new flow: an empty one, else the one seen longest ago. That is one whose window was emitted, if there is any. */
-static unsigned victim(const struct set *set, uint16_t now)
+/*
+ * The way for a new flow: an empty one, else the one seen longest ago, where a flow whose endpoint is
+ * remembered elsewhere counts as a window older: of flows of one window these go first, so that a flood
+ * does not drive out the only trace of another. One whose window was emitted is still older.
+ */
+static unsigned victim(const struct flow_table *t, const struct set *set, uint16_t now)
 {
 	unsigned best = 0, best_age = 0;
 
 	for (unsigned way = 0; way < FLOW_WAYS; way++) {
-		unsigned age = (uint16_t)(now - set->seen[way]);
+		unsigned age =
+			(uint16_t)(now - set->seen[way]) + (set->mark[way] ? t->window_s : 0);
 
 		if (!set->tags[way])
 			return way;
@@ -342,7 +356,7 @@ static void turn(struct flow_table *t, struct flow_entry *e, const struct flow_p
 			e->outcome = FLOWREC_SENT;
 	}
 	if (attempt && e->initiator != initiator(p)) {
-		t->sink.opened(t->sink.ctx, e, p, initiator(p));
+		*mark_of(t, e) = t->sink.opened(t->sink.ctx, e, p, initiator(p));
 		if (by_initiator(e, p))
 			e->outcome = FLOWREC_SENT;
 	}
@@ -402,7 +416,7 @@ void flow_locate(const struct flow_table *t, struct flow_packet *packets, size_t
 	}
 	for (struct flow_packet *p = packets; p < packets + n; p++) {
 		uint64_t ways = fitting(set_of(t, p), tag_of(p->hash));
-		unsigned way = ways ? way_of(ways) : victim(set_of(t, p), seen_at(t, p));
+		unsigned way = ways ? way_of(ways) : victim(t, set_of(t, p), seen_at(t, p));
 		const char *entry;
 
 		p->guess = (uint32_t)(((size_t)p->hash & t->set_mask) * FLOW_WAYS + way);
@@ -416,7 +430,7 @@ void flow_locate(const struct flow_table *t, struct flow_packet *packets, size_t
 static size_t insert(struct flow_table *t, const struct flow_packet *p)
 {
 	struct set *set = set_of(t, p);
-	unsigned way = victim(set, seen_at(t, p));
+	unsigned way = victim(t, set, seen_at(t, p));
 	size_t slot = (size_t)(set - t->sets) * FLOW_WAYS + way;
 
 	if (set->tags[way])
@@ -427,7 +441,7 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 					       .queued = t->entries[slot].queued,
 					       .outcome = FLOWREC_SENT,
 					       .window = p->window};
-	t->sink.opened(t->sink.ctx, t->entries + slot, p, initiator(p));
+	set->mark[way] = t->sink.opened(t->sink.ctx, t->entries + slot, p, initiator(p));
 	return slot;
 }
 

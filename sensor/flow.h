@@ -19,7 +19,7 @@
 #include "proto/flowrec.h"
 #include "sensor/decode.h"
 
-enum { FLOW_WAYS = 8, FLOW_SLOT_BYTES = 92 };
+enum { FLOW_WAYS = 8, FLOW_SLOT_BYTES = 96 };
 
 enum flow_initiator { FLOW_INITIATOR_UNKNOWN, FLOW_INITIATOR_A, FLOW_INITIATOR_B };
 
@@ -77,12 +77,14 @@ struct flow_sink {
 	/* A flow begins, or begins anew with another initiator: judge it, and write initiator,
 	 * verdict, rule and locality into the entry. A flow that begins anew may hold packets of
 	 * this window already: its record will bear one verdict, so the sink keeps the graver one.
+	 * Returns a mark of its own, which comes back with each record: not 0 when the flow's endpoint is
+	 * remembered elsewhere. Such a flow gives way before others.
 	 */
-	void (*opened)(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
-		       enum flow_initiator initiator);
+	uint32_t (*opened)(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
+			   enum flow_initiator initiator);
 	/* A record's worth of one direction (0 or 1). */
 	void (*emit)(void *ctx, const struct flow_entry *entry, unsigned dir,
-		     enum flow_reason reason);
+		     enum flow_reason reason, uint32_t mark);
 	void *ctx;
 };
 

@@ -10,6 +10,7 @@
 #include "proto/wire.h"
 #include "sensor/alert.h"
 #include "sensor/capture.h"
+#include "sensor/endpoint.h"
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
 #include "sensor/offload.h"
@@ -35,6 +36,7 @@ void memory_print(const struct options *o, FILE *out)
 	size_t sum = 0;
 
 	part(out, &sum, "flow-table", flow_memory((size_t)o->flow_slots));
+	part(out, &sum, "endpoint-table", endpoint_memory((size_t)o->endpoint_slots));
 	part(out, &sum, "alert-table", alert_memory(CONFIG_ALERT_SLOTS));
 #ifdef CONFIG_FRAGMENTS
 	part(out, &sum, "fragment-table", fragment_memory(CONFIG_FRAGMENT_SLOTS));

@@ -87,8 +87,12 @@ static const struct setting table[] = {
 	{"region", 0, SETTING_TEXT, AT(region), "NAME", NULL, 0, 0,
 	 "Short for --field region=NAME."},
 	{"az-id", 0, SETTING_TEXT, AT(az_id), "ID", NULL, 0, 0, "Short for --field az-id=ID."},
+	{"endpoints", 0, SETTING_TEXT, AT(endpoints), "FILE|-", NULL, 0, 0,
+	 "At the end, write the remote endpoints here, each with how far its flows got."},
+	{"endpoint-slots", 0, SETTING_NUMBER, AT(endpoint_slots), "N", TEXT(CONFIG_ENDPOINT_SLOTS),
+	 16, 1048576, "Remote endpoints remembered, 100 bytes each."},
 	{"flow-slots", 0, SETTING_NUMBER, AT(flow_slots), "N", TEXT(CONFIG_FLOW_SLOTS), 16, 4194304,
-	 "Slots of the flow table, 92 bytes each."},
+	 "Slots of the flow table, 96 bytes each."},
 #ifdef CONFIG_STREAM
 	{"spool-kib", 0, SETTING_NUMBER, AT(spool_kib), "N", TEXT(CONFIG_SPOOL_KIB), 64, 1048576,
 	 "Memory for batches that the collector has not acknowledged."},

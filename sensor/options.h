@@ -35,13 +35,13 @@ struct options_text {
 
 struct options {
 	/* as given */
-	char *read, *output, *fields, *policy, *filter, *fragments, *id, *ca, *cert, *key, *config,
-		*spool;
+	char *read, *output, *endpoints, *fields, *policy, *filter, *fragments, *id, *ca, *cert,
+		*key, *config, *spool;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
 		mirror_vnis;
 	char *offload;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
-	uint64_t window, flow_slots, spool_kib, ring_kib, user_id;
+	uint64_t window, flow_slots, endpoint_slots, spool_kib, ring_kib, user_id;
 	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 
 	/* as understood */

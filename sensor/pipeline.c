@@ -17,6 +17,7 @@
 #include "sensor/account.h"
 #include "sensor/alert.h"
 #include "sensor/decode.h"
+#include "sensor/endpoint.h"
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
 #include "sensor/mirror.h"
@@ -32,6 +33,7 @@ enum {
 	/* Frames taken from one ring at once, and how often. */
 	DRAIN_FRAMES = 4096,
 	DRAIN_TURNS = 64,
+	LOOK_PER_TURN = 4096, /* endpoints looked at in one turn */
 };
 
 struct pipeline {
@@ -41,6 +43,7 @@ struct pipeline {
 	struct policy_context context; /* its lists lie in identity and options */
 	struct flow_table *flows;
 	struct alert_table *alerts;
+	struct endpoint_table *endpoints;
 	struct offload *offload;
 	uint32_t mtu[WIRE_INTERFACES_MAX]; /* 0: unknown */
 	const struct mirror *mirror;       /* NULL: not in mirror mode */
@@ -58,7 +61,8 @@ struct pipeline {
 	uint64_t losses_read_s;         /* when the counters of losses were read last */
 	uint64_t now_ns;                /* of the call from outside that runs now */
 	bool turn_by_turn;              /* windows are swept a bounded part at a time */
-	bool sweeping;
+	bool sweeping, telling;         /* flows of closed windows; endpoints after them */
+	bool printing, headed;          /* endpoints as text; their header line is out */
 	bool ended;
 	bool output_failed;
 	uint64_t records, alerts_raised;
@@ -88,13 +92,14 @@ static void write_record(struct pipeline *p, const struct flowrec *rec)
 }
 
 static void on_emit(void *ctx, const struct flow_entry *entry, unsigned dir,
-		    enum flow_reason reason)
+		    enum flow_reason reason, uint32_t mark)
 {
 	struct pipeline *p = ctx;
 	struct flowrec rec;
 
 	(void)reason; /* counted by the table */
 	record_from_flow(&rec, entry, dir, p->window_s);
+	endpoint_add(p->endpoints, entry, dir, &rec, mark);
 	write_record(p, &rec);
 }
 
@@ -104,6 +109,29 @@ static void on_mark(void *ctx, uint16_t iface, uint8_t status, uint64_t start, u
 
 	record_mark(&rec, iface, (enum flowrec_status)status, start, end);
 	write_record(ctx, &rec);
+}
+
+/* Late: records may go to the same place. */
+static void head_endpoints(struct pipeline *p)
+{
+	if (!p->headed)
+		fprintf(p->config.endpoints, "%s\n", endpoint_header);
+	p->headed = true;
+}
+
+static void on_endpoint(void *ctx, const struct endpoint_digest *digest)
+{
+	struct pipeline *p = ctx;
+	const struct flowrec_identity *texts = &p->config.texts[0];
+	const char *rule = digest->rule && digest->rule <= texts->n_rules
+				   ? texts->rules[digest->rule - 1]
+				   : NULL;
+	char line[ENDPOINT_LINE_MAX];
+
+	if (!p->config.endpoints || (!p->printing && !digest->gave_way))
+		return;
+	head_endpoints(p);
+	fprintf(p->config.endpoints, "%s\n", endpoint_line(line, digest, rule));
 }
 
 /* ---- account ---- */
@@ -133,16 +161,39 @@ static void send_accounts(struct pipeline *p, uint64_t window)
 
 /* ---- window ---- */
 
+/* Unix seconds up to which nothing was overlooked. */
+static uint64_t watched_until(const struct pipeline *p)
+{
+	return p->live ? p->now_ns / NS_PER_S : p->seen_s;
+}
+
+/* A bounded part of what closed windows leave to do. A replay, and a run that ends, must not give more
+ * than the spool has room for: each record may also send an endpoint out that gives way. */
+static bool sweep_on(struct pipeline *p)
+{
+	size_t step = p->live && !p->ended ? SWEEP_PER_TURN : SWEEP_PER_TURN / 4;
+
+	if (p->sweeping) {
+		p->sweeping = !flow_sweep(p->flows, p->turn_by_turn ? step : SIZE_MAX);
+		if (!p->sweeping && streams(p)) {
+			p->telling = true;
+			endpoint_walk(p->endpoints, p->ended ? ENDPOINT_REST : ENDPOINT_NEWS,
+				      watched_until(p));
+		}
+	} else if (p->telling) {
+		p->telling = !endpoint_walk_on(p->endpoints, LOOK_PER_TURN, 256);
+	}
+	return !p->sweeping && !p->telling;
+}
+
 static void on_window_closed(void *ctx, uint32_t before)
 {
 	struct pipeline *p = ctx;
 	uint64_t window = (uint64_t)p->window.current * p->window_s;
 
-	flow_close(p->flows, before,
-		   p->live    ? p->now_ns / NS_PER_S
-		   : p->ended ? p->seen_s
-			      : UINT64_MAX);
-	p->sweeping = !flow_sweep(p->flows, p->turn_by_turn ? SWEEP_PER_TURN : SIZE_MAX);
+	flow_close(p->flows, before, p->live || p->ended ? watched_until(p) : UINT64_MAX);
+	p->sweeping = true;
+	(void)sweep_on(p);
 	send_accounts(p, window);
 }
 
@@ -213,8 +264,8 @@ static void raise_alert(struct pipeline *p, const struct flow_packet *packet,
 			 (unsigned long long)alert.suppressed, ALERT_PER_SECOND);
 }
 
-static void on_opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
-		      enum flow_initiator initiator)
+static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
+			  enum flow_initiator initiator)
 {
 	struct pipeline *p = ctx;
 	const struct flow_key *k = &packet->key;
@@ -239,14 +290,16 @@ static void on_opened(void *ctx, struct flow_entry *entry, const struct flow_pac
 	verdict = policy_judge(p->config.policy, &p->context, &query, &rule);
 	if (verdict == FLOWREC_UNEXPECTED_EGRESS)
 		raise_alert(p, packet, &query, from_b);
-	if ((entry->dir[0].packets || entry->dir[1].packets) &&
-	    gravity((enum flowrec_verdict)entry->verdict) > gravity(verdict))
-		return;
-	entry->initiator = (unsigned)initiator & 3U;
-	entry->verdict = (unsigned)verdict & 7U;
-	entry->rule = rule;
-	entry->a_local = a_local;
-	entry->b_local = b_local;
+	if ((!entry->dir[0].packets && !entry->dir[1].packets) ||
+	    gravity((enum flowrec_verdict)entry->verdict) <= gravity(verdict)) {
+		entry->initiator = (unsigned)initiator & 3U;
+		entry->verdict = (unsigned)verdict & 7U;
+		entry->rule = rule;
+		entry->a_local = a_local;
+		entry->b_local = b_local;
+	}
+	return endpoint_open(p->endpoints, entry,
+			     (uint64_t)packet->window * p->window_s + packet->offset);
 }
 
 /* ---- in: frames ---- */
@@ -426,13 +479,14 @@ int pipeline_tick(struct pipeline *p, uint64_t now_ns, struct err *err)
 bool pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 {
 	p->now_ns = now_ns;
-	if (!p->sweeping)
+	if (!p->sweeping && !p->telling)
 		return true;
-	p->sweeping = !flow_sweep(p->flows, SWEEP_PER_TURN);
+	if (!sweep_on(p))
+		return false;
 	/* The last account of a run stands when everything has gone out. */
-	if (!p->sweeping && p->ended)
+	if (p->ended)
 		send_accounts(p, (uint64_t)p->window.current * p->window_s);
-	return !p->sweeping;
+	return true;
 }
 
 void pipeline_end(struct pipeline *p, uint64_t now_ns)
@@ -458,6 +512,20 @@ bool pipeline_output_ok(const struct pipeline *p)
 	return !p->output_failed;
 }
 
+int pipeline_endpoints(struct pipeline *p)
+{
+	FILE *out = p->config.endpoints;
+
+	if (!out)
+		return 0;
+	head_endpoints(p);
+	p->printing = true;
+	endpoint_walk(p->endpoints, ENDPOINT_ALL, watched_until(p));
+	(void)endpoint_walk_on(p->endpoints, SIZE_MAX, SIZE_MAX);
+	p->printing = false;
+	return fflush(out) != 0 || ferror(out) ? -1 : 0;
+}
+
 /* ---- summary ---- */
 
 static void print_mirror(const struct pipeline *p, FILE *out)
@@ -473,7 +541,9 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 {
 	const uint64_t *reasons = flow_reasons(p->flows);
 	struct batch_account sum = {0};
+	struct endpoint_stats ends;
 
+	endpoint_stats(p->endpoints, &ends);
 	for (uint16_t i = 0; i < p->config.n_interfaces; i++) {
 		struct batch_account a;
 
@@ -492,6 +562,11 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 		(unsigned long long)p->records, (unsigned long long)reasons[FLOW_STALE],
 		(unsigned long long)reasons[FLOW_EVICTED],
 		(unsigned long long)reasons[FLOW_OVERFLOW], (unsigned long long)p->alerts_raised);
+	fprintf(out,
+		"endpoints: kept %zu of %zu, gave way %llu, flows without room for theirs %llu%s\n",
+		ends.kept, ends.slots, (unsigned long long)ends.gave_way,
+		(unsigned long long)ends.left_out,
+		ends.left_out ? ": destinations may be missing from their list" : "");
 	if (p->config.options->filter)
 		fprintf(out, "filter: '%s'; what it left out is unknown\n",
 			p->config.options->filter);
@@ -514,6 +589,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	const struct options *o = config->options;
 	struct pipeline *p = calloc(1, sizeof *p);
 	struct flow_sink flow_sink = {.opened = on_opened, .emit = on_emit, .ctx = p};
+	struct endpoint_sink endpoint_sink = {.told = on_endpoint, .ctx = p};
 	struct window_sink window_sink = {.closed = on_window_closed, .mark = on_mark, .ctx = p};
 	uint64_t key[2] = {0, 0}; /* files: fixed, so that output can be repeated */
 
@@ -534,11 +610,14 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	if (flow_table_new(&p->flows, (size_t)o->flow_slots, p->window_s, key, !p->turn_by_turn,
 			   &flow_sink) != 0 ||
 	    alert_table_new(&p->alerts, CONFIG_ALERT_SLOTS, key) != 0 ||
+	    endpoint_table_new(&p->endpoints, o->endpoint_slots, key, &endpoint_sink) != 0 ||
 	    offload_new(&p->offload, key) != 0) {
 		pipeline_free(p);
 		return err_set(err, -ENOMEM,
-			       "no memory for %llu flow slots; give --flow-slots a smaller number",
-			       (unsigned long long)o->flow_slots);
+			       "no memory for %llu flow and %llu endpoint slots; give --flow-slots "
+			       "and --endpoint-slots smaller numbers",
+			       (unsigned long long)o->flow_slots,
+			       (unsigned long long)o->endpoint_slots);
 	}
 #ifdef CONFIG_FRAGMENTS
 	if (o->fragment_ports &&
@@ -569,6 +648,7 @@ void pipeline_free(struct pipeline *p)
 	flow_table_free(p->flows);
 	alert_table_free(p->alerts);
 	offload_free(p->offload);
+	endpoint_table_free(p->endpoints);
 	if (IS_ENABLED(CONFIG_FRAGMENTS))
 		fragment_table_free(p->fragments);
 	free(p);

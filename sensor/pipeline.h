@@ -33,6 +33,7 @@ struct pipeline_config {
 	uint16_t n_interfaces; /* the captures, then those of mirror mode (sensor/mirror.h) */
 	struct spool *spool;   /* NULL: no collector */
 	FILE *out;             /* Flow Logs text; NULL: none */
+	FILE *endpoints;       /* endpoints as text; NULL: none */
 	uint64_t now_s;        /* wall clock at the start */
 };
 
@@ -54,6 +55,10 @@ bool pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns);
 
 /* No more input: closes everything that is open. With a spool, pipeline_sweep() until it says true. */
 void pipeline_end(struct pipeline *pipeline, uint64_t now_ns);
+
+/* After all that: the endpoints as text, to config's `endpoints`. 0, or -1 with errno when they could
+ * not be written. */
+int pipeline_endpoints(struct pipeline *pipeline);
 
 /* What was read and what became of it, the packet equation last. */
 void pipeline_summary(const struct pipeline *pipeline, FILE *out);

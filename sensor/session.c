@@ -119,15 +119,22 @@ static int open_captures(struct session *s, struct err *err)
 	return rc;
 }
 
+static int open_text(FILE **ret, const char *path, struct err *err)
+{
+	*ret = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+	return *ret ? 0 : err_errno(err, "%s", path);
+}
+
 static int open_output(struct session *s, struct err *err)
 {
-	const char *path = s->options->output;
+	const struct options *o = s->options;
+	int rc = o->endpoints ? open_text(&s->endpoints, o->endpoints, err) : 0;
 
-	if (!path && s->options->collectors.n)
-		return 0;
-	s->out = !path || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-	if (!s->out)
-		return err_errno(err, "%s", path);
+	if (rc || (!o->output && o->collectors.n))
+		return rc;
+	rc = open_text(&s->out, o->output ? o->output : "-", err);
+	if (rc)
+		return rc;
 	setvbuf(s->out, NULL, _IOFBF, OUT_BUFFER);
 	return 0;
 }
@@ -168,6 +175,8 @@ static void close_session(struct session *s)
 	}
 	if (s->out && s->out != stdout)
 		fclose(s->out);
+	if (s->endpoints && s->endpoints != stdout)
+		fclose(s->endpoints);
 	free(s);
 }
 
@@ -226,6 +235,7 @@ int session_run(const struct options *o, struct err *err)
 					  .n_interfaces = s->n_interfaces,
 					  .spool = s->spool,
 					  .out = s->out,
+					  .endpoints = s->endpoints,
 					  .now_s = clock_wall_ns() / NS_PER_S,
 				  },
 				  err);
@@ -233,8 +243,11 @@ int session_run(const struct options *o, struct err *err)
 		rc = with_loop ? session_run_loop(s, err) : session_run_file(s, err);
 	if (!rc)
 		rc = s->rc;
-	if (s && s->pipeline)
+	if (s && s->pipeline) {
+		if (pipeline_endpoints(s->pipeline) != 0 && !rc)
+			rc = err_errno(err, "%s", o->endpoints);
 		pipeline_summary(s->pipeline, stderr);
+	}
 	close_session(s);
 	return rc;
 }

@@ -47,7 +47,7 @@ struct session {
 	struct rtnl *rtnl;     /* live: questions to the kernel; NULL: it takes none */
 	struct nic *nic;
 	struct nic_interface interfaces[WIRE_INTERFACES_MAX];
-	FILE *out;
+	FILE *out, *endpoints;
 	struct pipeline *pipeline;
 
 	/* with a loop: live, or with a collector */

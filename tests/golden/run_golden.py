@@ -134,6 +134,104 @@ def small_table(d, slots):
     equation(result, packets)
 
 
+def endpoints_of(text):
+    """{(direction, remote, port, protocol): [row as a dict, ...]} of what --endpoints writes."""
+    lines = text.splitlines()
+    ret = collections.defaultdict(list)
+    for line in lines[1:]:
+        row = dict(zip(lines[0].split(" "), line.split(" ")))
+        ret[row["direction"], row["remote"], int(row["port"]), int(row["protocol"])].append(row)
+    return ret
+
+
+def endpoint_is(rows, packets_out, bytes_out, packets_in, bytes_in, flows, outcome):
+    """The only row of an endpoint."""
+    equal(len(rows), 1, "rows")
+    got = [int(rows[0][k]) for k in ("packets-out", "bytes-out", "packets-in", "bytes-in", "flows")]
+    equal(got + [rows[0]["outcome"], rows[0]["state"]],
+          [packets_out, bytes_out, packets_in, bytes_in, flows, outcome, "kept"], rows[0]["remote"])
+
+
+def endpoints(d):
+    """One line for each: by hand, from the packets below."""
+    a, b, c, t = make.A, make.B, make.C, make.ns(make.T0)
+    packets = make.connection(t, a, b, 40000, 443, [100], [7]) + make.connection(t + 100 * make.NS, a, b, 40001, 443, [100], [7])
+    packets += [make.udp_packet(t + 101 * make.NS, a, c, 5000, 53, 30), make.udp_packet(t + 102 * make.NS, a, c, 5001, 53, 30)]
+    packets += [make.tcp_packet(t + 103 * make.NS, c, a, 6000, 22, make.SYN), make.ping(t + 110 * make.NS, b, a)]
+    path = write(os.path.join(d, "endpoints"), make.pcap(packets))
+    out = os.path.join(d, "endpoints.txt")
+    sensor("-r", path, "-o", os.devnull, "--endpoints", out).expect(0)
+    with open(out, encoding="ascii") as f:
+        got = endpoints_of(f.read())
+    equal(sorted(got), sorted([("egress", b, 443, 6), ("egress", c, 53, 17), ("ingress", c, 22, 6), ("ingress", b, 0, 1)]), "endpoints")
+    # Each connection: SYN 60, ACK 40, data 140, ACK 40, FIN 40, ACK 40 out; SYN-ACK 60, ACK 40, data 47, FIN 40 in.
+    endpoint_is(got["egress", b, 443, 6], 2 * 6, 2 * (60 + 40 + 140 + 40 + 40 + 40), 2 * 4, 2 * (60 + 40 + 47 + 40), 2, "data_out")
+    endpoint_is(got["egress", c, 53, 17], 2, 2 * (20 + 8 + 30), 0, 0, 2, "unanswered")
+    endpoint_is(got["ingress", c, 22, 6], 0, 0, 1, 40, 1, "unanswered")
+    endpoint_is(got["ingress", b, 0, 1], 0, 0, 1, 20 + 8 + 56, 1, "sent")
+    row = got["egress", b, 443, 6][0]
+    # 11 packets 10 ms apart
+    equal((int(row["first"]), int(row["last"])), (make.T0, make.T0 + 100), "first and last")
+    equal(row["verdict"], "unexpected_egress", "verdict")
+
+
+def flood(d):
+    """A million destinations that never answer and a tenth as many peers that come in; one destination that does answer is spoken to
+    before, amid and after, one amid alone. Small tables: both are remembered with every packet, and it is said that others are not."""
+    count, slots = 1000000, 64
+    head = make.pcap([])
+    syn = make.tcp_packet(0, make.A, "80.0.0.0", 1024, 80, make.SYN).data
+    back = make.tcp_packet(0, "80.0.0.0", make.A, 1024, 80, make.SYN).data
+    answered = {make.B: 0, make.C: 0}
+    with open(os.path.join(d, "flood"), "wb") as f:
+        def put(second, data):
+            f.write(struct.pack("<IIII", make.T0 + second, 0, len(data), len(data)) + data)
+
+        def speak(second, peer, port):
+            for p in (make.tcp_packet(0, make.A, peer, port, 443, make.SYN),
+                      make.tcp_packet(0, peer, make.A, 443, port, make.SYN | make.ACK),
+                      make.tcp_packet(0, make.A, peer, port, 443, make.ACK, 9)):
+                put(second, p.data)
+            answered[peer] += 1
+
+        f.write(head)
+        speak(0, make.B, 2000)
+        for i in range(count):
+            second = i * 100 // count
+            put(second, syn[:30] + struct.pack(">I", 0x50000000 + i) + syn[34:])
+            if i % 10 == 0:
+                put(second, back[:26] + struct.pack(">I", 0x90000000 + i) + back[30:])
+            if i == count // 2:
+                speak(second, make.B, 2001)
+                speak(second, make.C, 2002)
+        speak(100, make.B, 2003)
+    frames = count + count // 10 + 3 * sum(answered.values())
+    out, records = os.path.join(d, "flood.endpoints"), os.path.join(d, "flood.records")
+    result = sensor("-r", os.path.join(d, "flood"), "-o", records, "-F", "packets bytes", "--flow-slots", "1024",
+                    "--endpoint-slots", str(slots), "--endpoints", out, limit=120).expect(0)
+    got = summary(result.err)
+    equal((got["received"], got["recorded"]), (frames, frames), "frames")
+    with open(records, encoding="ascii") as f:
+        next(f)
+        rows = [line.split() for line in f]
+    equal(sum(int(r[0]) for r in rows), frames, "packets of all records")
+    equal(sum(int(r[1]) for r in rows), 40 * frames + 9 * sum(answered.values()), "bytes of all records")
+    with open(out, encoding="ascii") as f:
+        ends = endpoints_of(f.read())
+    for peer, times in answered.items():
+        rows = ends["egress", peer, 443, 6]
+        equal([r["state"] for r in rows], ["kept"], peer)
+        equal([int(rows[0][k]) for k in ("packets-out", "packets-in")], [2 * times, times], peer)
+        equal(rows[0]["outcome"], "data_out", peer)
+    kept = [r for rows in ends.values() for r in rows if r["state"] == "kept"]
+    equal(collections.Counter(r["direction"] for r in kept), {"egress": slots * 3 // 4, "ingress": slots // 4}, "kept")
+    gone = [r for rows in ends.values() for r in rows if r["state"] == "gave_way"]
+    equal([r["outcome"] for r in gone], ["unanswered"], "what gave way, to the one that came amid")
+    # Left out: all flows but those whose endpoint found room. B came first; C found none when it began; of the peers the first stay.
+    match(rf"endpoints: kept {slots} of {slots}, gave way 1, flows without room for theirs "
+          rf"{count - (slots * 3 // 4 - 1) + count // 10 - slots // 4 + 1}\b", result.err, "what is said")
+
+
 def same_twice(d):
     path = write(os.path.join(d, "twice"), make.pcap(make.many_flows()))
     first, second = (sensor("-r", path, "-o", "-", "-F", make.GOLDEN).expect(0) for _ in range(2))
@@ -293,6 +391,10 @@ def main():
         for slots in (16, 64, 256):
             with tap.case(f"a table of {slots} slots: the sums are the same"):
                 small_table(d, slots)
+        with tap.case("endpoints: totals of each by hand"):
+            endpoints(d)
+        with tap.case("a flood of a million destinations: who answered is remembered, the rest is told"):
+            flood(d)
         with tap.case("two runs, one output"):
             same_twice(d)
         for form in ("pcap", "pcapng"):

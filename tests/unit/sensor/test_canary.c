@@ -111,7 +111,8 @@ static void other_lengths_are_missing_too(void **state)
 	(void)state;
 	canary_init(&run, stream, 4);
 	len = send_one(&run, 100, 0, answer);
-	assert_int_equal(canary_check(&run, &(struct canary_count){1, len + 28 + 1}, &none, 9000), 1);
+	assert_int_equal(canary_check(&run, &(struct canary_count){1, len + 28 + 1}, &none, 9000),
+			 1);
 }
 
 static void a_refused_one_is_not_due(void **state)

@@ -24,6 +24,7 @@ struct model {
 	unsigned order[16][2]; /* peer, direction of the first records */
 	unsigned emitted;
 	uint8_t outcome; /* of the last record */
+	bool known;      /* the endpoints of flows that open now are remembered elsewhere */
 };
 
 static struct decoded packet_of(unsigned peer, bool answer)
@@ -39,8 +40,13 @@ static struct decoded packet_of(unsigned peer, bool answer)
 	return d;
 }
 
-static void opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
-		   enum flow_initiator initiator)
+static unsigned peer_of(const struct flow_key *key)
+{
+	return key->a.b[0] == 192 ? key->a.b[3] : key->b.b[3];
+}
+
+static uint32_t opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
+		       enum flow_initiator initiator)
 {
 	struct model *m = ctx;
 
@@ -48,17 +54,19 @@ static void opened(void *ctx, struct flow_entry *entry, const struct flow_packet
 	m->opened++;
 	m->last_initiator = initiator;
 	entry->initiator = (unsigned)initiator & 3U;
+	return m->known ? peer_of(&entry->key) : 0;
 }
 
-static void emit(void *ctx, const struct flow_entry *entry, unsigned dir, enum flow_reason reason)
+static void emit(void *ctx, const struct flow_entry *entry, unsigned dir, enum flow_reason reason,
+		 uint32_t mark)
 {
 	struct model *m = ctx;
 	const struct addr *from = dir ? &entry->key.b : &entry->key.a;
-	const struct addr *to = dir ? &entry->key.a : &entry->key.b;
 	bool answer = from->b[0] == 192;
-	unsigned peer = answer ? from->b[3] : to->b[3];
+	unsigned peer = peer_of(&entry->key);
 
 	(void)reason;
+	assert_true(mark == 0 || mark == peer);
 	assert_true(peer < PEERS && entry->window < 4);
 	m->packets[entry->window][peer][answer] += entry->dir[dir].packets;
 	m->bytes[entry->window][peer][answer] += entry->dir[dir].bytes;
@@ -97,6 +105,8 @@ static void run_model(size_t slots, size_t sweep, bool by_direction)
 	struct flow_table *t = table_new(got, slots, by_direction);
 	uint64_t total = 0, live;
 	unsigned rnd = 1;
+
+	got->known = by_direction;
 
 	for (uint32_t window = 0; window < 3; window++) {
 		for (unsigned i = 0; i < 3000; i++) {
@@ -328,6 +338,55 @@ static void a_long_silence_or_a_syn_begins_anew(void **state)
 	flow_table_free(t);
 }
 
+/* Two flows of endpoints that nobody else remembers, the oldest of all, in a table of two sets: a flood of flows that are
+ * remembered drives out its own kind and them only when a window lies between. */
+static void flows_that_are_remembered_give_way_first(void **state)
+{
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 16, false);
+
+	(void)state;
+	for (unsigned peer = 1; peer < 3; peer++) {
+		struct decoded d = packet_of(peer, false);
+
+		put(t, &d, 0, 0);
+	}
+	m.known = true;
+	for (unsigned i = 0; i < 1000; i++) {
+		struct decoded d = packet_of(3 + i % 30, false);
+
+		d.srcport = (uint16_t)i;
+		put(t, &d, 0, (uint16_t)(i / 20));
+	}
+	assert_in_range(m.emitted, 1000 - 14, 1000); /* 14 slots were left to them */
+	assert_int_equal(m.packets[0][1][0] + m.packets[0][2][0], 0);
+	m.opened = 0;
+	m.known = false;
+	for (unsigned peer = 1; peer < 3; peer++) {
+		struct decoded d = packet_of(peer, false);
+
+		put(t, &d, 0, 59);
+	}
+	assert_int_equal(m.opened, 0); /* they are still there */
+	flow_close(t, 1, UINT64_MAX);
+	assert_true(flow_sweep(t, SIZE_MAX));
+	m.known = true;
+	for (unsigned i = 0; i < 200; i++) {
+		struct decoded d = packet_of(3 + i % 30, false);
+
+		d.srcport = (uint16_t)(2000 + i);
+		put(t, &d, 3, 0);
+	}
+	m.opened = 0;
+	for (unsigned peer = 1; peer < 3; peer++) {
+		struct decoded d = packet_of(peer, false);
+
+		put(t, &d, 3, 1);
+	}
+	assert_int_equal(m.opened, 2);
+	flow_table_free(t);
+}
+
 /* ---- how far a flow got ---- */
 
 enum { FIN = 1, SYN = 2, RST = 4, SYN_ACK = 18 };
@@ -547,6 +606,7 @@ int main(void)
 		cmocka_unit_test(flows_that_differ_in_a_port_are_two),
 		cmocka_unit_test(the_initiator_is_who_began),
 		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
+		cmocka_unit_test(flows_that_are_remembered_give_way_first),
 		cmocka_unit_test(a_flow_climbs_the_ladder),
 		cmocka_unit_test(a_quoted_flow_is_refused),
 	};
