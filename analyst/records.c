@@ -113,6 +113,8 @@ static void print_help(void)
 	       "Prints the records of the ledger, sensor after sensor, each in the order they "
 	       "came.\n\n");
 	settings_help(table, SETTINGS, stdout);
+	fputs("\n", stdout);
+	flowrec_help(stdout);
 }
 
 int records_main(int argc, char **argv)

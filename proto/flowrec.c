@@ -4,6 +4,7 @@
  */
 #include "proto/flowrec.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void flowrec_format_default(struct flowrec_format *ret)
@@ -45,6 +46,26 @@ int flowrec_format_parse(struct flowrec_format *ret, const char *text, struct er
 		return err_set(err, ERR_USAGE, "no field is named; --help lists the names");
 	*ret = format;
 	return 0;
+}
+
+void flowrec_help(FILE *out)
+{
+	fputs("Fields (version of Flow Logs that brought them, none for flowproof's own; * is what "
+	      "the\n"
+	      "sensor's --field sets, - what a host cannot know):\n",
+	      out);
+	for (size_t i = 0; i < FLOWREC_FIELDS; i++) {
+		const struct flowrec_field_info *f = &flowrec_fields[i];
+		char version[4] = "";
+
+		if (f->version)
+			snprintf(version, sizeof version, "%u", f->version);
+		fprintf(out, "  %-27s%2s %c  %s\n", f->name, version,
+			f->origin == FLOWREC_OF_INTERFACE ? '*'
+			: f->origin == FLOWREC_OF_UNKNOWN ? '-'
+							  : ' ',
+			f->help);
+	}
 }
 
 static const char *word(enum flowrec_field field, size_t value)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "platform/addr.h"
 #include "platform/err.h"
@@ -147,6 +148,9 @@ enum flowrec_field flowrec_field_by_name(const char *name, size_t len);
 /* Which text of an interface a field is; FLOWREC_TEXTS for others. */
 enum flowrec_text flowrec_text_of(enum flowrec_field field);
 enum flowrec_field flowrec_field_of(enum flowrec_text text);
+
+/* The fields with their meanings, for --help; at most 100 wide. */
+void flowrec_help(FILE *out);
 
 /* A chosen list of fields, in order. */
 struct flowrec_format {

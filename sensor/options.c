@@ -332,22 +332,8 @@ void options_help(FILE *out)
 	      "expect, and streams both to a collector.\n\n",
 	      out);
 	settings_help(table, N_SETTINGS, out);
-	fputs("\nFields (version of Flow Logs that brought them; fp-* are flowproof's own; * can "
-	      "be\n"
-	      "set with --field, - is beyond what a host can know):\n",
-	      out);
-	for (size_t i = 0; i < FLOWREC_FIELDS; i++) {
-		const struct flowrec_field_info *f = &flowrec_fields[i];
-		char version[4] = "";
-
-		if (f->version)
-			snprintf(version, sizeof version, "%u", f->version);
-		fprintf(out, "  %-27s%2s %c  %s\n", f->name, version,
-			f->origin == FLOWREC_OF_INTERFACE ? '*'
-			: f->origin == FLOWREC_OF_UNKNOWN ? '-'
-							  : ' ',
-			f->help);
-	}
+	fputs("\n", out);
+	flowrec_help(out);
 	fputs("\nExit status: 0 fine, 2 usage or configuration, 3 failed (what was read until then "
 	      "is written).\n",
 	      out);

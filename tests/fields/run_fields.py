@@ -1,13 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """run_fields.py BUILD_DIR   One table of fields: proto/fields.def, --help and the manual page agree with one another and, on Amazon's
-fields, with vpc-flow-logs-fields.tsv, which was written from Amazon's documentation and not from our table."""
+fields, with vpc-flow-logs-fields.tsv, which was written from Amazon's documentation and not from our table. And what is configured is
+printed, by the sensor and by the analyst."""
+import json
 import os
 import re
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from harness import ROOT, Tap, check, equal, run  # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), part) for part in ("lib", "golden")]
+import make_captures as make  # noqa: E402
+import net  # noqa: E402
+from harness import ROOT, Daemon, Tap, check, equal, folder, run, write  # noqa: E402
+from pki import Pki, collector  # noqa: E402
 
 
 def read(*path):
@@ -53,10 +59,10 @@ def own_fields():
 
 
 def against_help():
-    text = run("flowproof-sensor", "--help").expect(0).out
-    listed = text.split("\nFields (", 1)[1].split("\n\n")[0].splitlines()[2:]
     want = [f"  {n:<27}{'' if v == '0' else v:>2} {mark(o) or ' '}  {h}" for n, v, _, _, o, h in table()]
-    equal(listed, want, "--help")
+    for argv in (("flowproof-sensor", "--help"), ("flowproof", "records", "--help")):
+        text = run(*argv).expect(0).out
+        equal(text.split("\nFields (", 1)[1].split("\n\n")[0].splitlines()[2:], want, " ".join(argv))
 
 
 def against_manual():
@@ -67,11 +73,55 @@ def against_manual():
     equal(listed, want, "docs/flowproof-fields.5")
 
 
+def through_the_ledger(d):
+    """All that a sensor can print of a file it can stream: the collector's records are the sensor's, as text and as JSON, where numbers
+    are numbers by Amazon's types, `-` is null, and all else a string."""
+    pki = Pki(os.path.join(d, "pki"))
+    pki.issue("i-fields")
+    path, store = write(os.path.join(d, "f.pcap"), make.pcap(make.custom_fields())), os.path.join(d, "store")
+    names = [row[0] for row in table()]
+    said = [w for n, v in make.ALL_SAID.items() for w in ("--field", f"file:{n}={v}")] + ["--local", "10.0.0.0/8"]
+    with collector(store, "127.0.0.1:0", pki.options("collector")) as c:
+        run("flowproof-sensor", "-r", path, "-s", c.address, "--id", "i-fields", *pki.options("i-fields"), *said).expect(0)
+        c.stop()
+    text = run("flowproof-sensor", "-r", path, "-o", "-", "-F", " ".join(names), "--id", "i-fields", *said).expect(0).out
+    equal(run("flowproof", "records", "-d", store, "-F", " ".join(names)).expect(0).out, text, "records of the ledger as text")
+    fields = [n for n, v, *_ in table() if v != "0"]
+    want = make.expected(make.custom_fields(), " ".join(fields), identity=make.ALL_IDENTITY, local=("10.0.0.0/8",))
+    equal(run("flowproof", "records", "-d", store, "-F", ",".join(fields)).expect(0).out, want, "Amazon's fields, by arithmetic")
+    types = {n: p for n, _, p, _ in amazon()}
+    lines = run("flowproof", "records", "-d", store, "-F", " ".join(fields), "--json").expect(0).out.splitlines()
+    objects = [[None if word == "-" else int(word) if types[n].startswith("INT") else word for n, word in zip(fields, line.split(" "))]
+               for line in want.splitlines()[1:]]
+    equal([list(json.loads(line).items()) for line in lines], [list(zip(fields, o)) for o in objects], "JSON")
+
+
+def live(ns):
+    """Two silent interfaces: each NODATA line has the values of its interface, or the general ones, and nothing of a flow."""
+    net.ip("-n", ns, "link", "add", "quiet0", "type", "veth", "peer", "name", "quiet1")
+    for name in ("quiet0", "quiet1"):
+        net.sysctl(ns, f"ipv6/conf/{name}/disable_ipv6", 1)
+        net.ip("-n", ns, "link", "set", name, "up")
+    own = "vpc-id asg-tag srcaddr version log-status traffic-path fp-interface interface-id fp-verdict region bytes"
+    with Daemon("flowproof-sensor", "-i", "quiet0", "-i", "quiet1", "-o", "-", "-F", own, "--region", "r-0", "--field", "quiet1:region=r-1",
+                "--field", "vpc-id=v-0", "--field", "quiet1:asg-tag=a b", "--interface-id", "quiet0=eni-0", "--interface-id", "quiet1=eni-1",
+                prefix=net.prefix(ns)) as sensor:
+        sensor.wait_for("watching quiet1", "err")
+        result = sensor.stop().expect(0)
+    lines = set(result.out.splitlines()[1:])
+    equal(lines, {"v-0 - - 11 NODATA - quiet0 eni-0 - r-0 -", "v-0 a%20b - 11 NODATA - quiet1 eni-1 - r-1 -"})
+
+
 def main():
+    net.need_root("fields/run_fields")
     tap = Tap()
     for what in (against_amazon, own_fields, against_help, against_manual):
         with tap.case(what.__name__.replace("_", " ")):
             what()
+    with folder() as d, tap.case("from the sensor through the ledger: text and JSON"):
+        through_the_ledger(d)
+    with net.Namespaces("fields") as ns, tap.case("live: each interface has its values, in NODATA lines too"):
+        live(ns.fields)
     tap.done()
 
 

@@ -31,6 +31,10 @@ static void try_hello(const uint8_t *message, size_t len)
 		abort();
 	assert(strcmp(hello->sensor, again->sensor) == 0);
 	assert(hello->n_interfaces == again->n_interfaces && hello->n_rules == again->n_rules);
+	for (size_t i = 0; i < hello->n_interfaces; i++)
+		for (size_t t = 0; t < FLOWREC_TEXTS; t++)
+			assert(strcmp(hello->interfaces[i].text[t], again->interfaces[i].text[t]) ==
+			       0);
 	assert(hello->is_replay == again->is_replay && hello->window_s == again->window_s);
 	wire_hello_free(hello);
 	wire_hello_free(again);

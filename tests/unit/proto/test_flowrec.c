@@ -84,6 +84,12 @@ static void lines(void **state)
 		 "SKIPDATA\n"},
 		{"vpc-id type log-status version region tcp-flags", &nodata,
 		 "vpc-abcdefab012345678 - NODATA 4 eu-west-1 -\n"},
+		{"region tcp-flags start pkt-srcaddr fp-verdict log-status interface-id "
+		 "flow-direction "
+		 "fp-rule vpc-id reject-reason end",
+		 &skipdata,
+		 "eu-west-1 - 1431280876 - - SKIPDATA eni-1235b8ca123456789 - - "
+		 "vpc-abcdefab012345678 - 1431280934\n"},
 		{"bytes,version", &ssh, "4249 2\n"},
 		{"${tcp-flags} ${version}", &ssh, "19 3\n"},
 		{"version fp-rule fp-initiator fp-verdict fp-outcome fp-sensor", &ssh,
