@@ -98,6 +98,11 @@ enum batch_event_kind {
 	BATCH_EVENT_SPOOL_RECOVERED, /* values: batches, records found in the file of the run before;
 					  bytes that could not be used */
 	BATCH_EVENT_INTERFACE_GONE,  /* value: its number; text: its name */
+	BATCH_EVENT_CANARIES, /* values since the begin: sent, come back, of both not seen by the
+					  capture, refused by the kernel; text: the canary port. At each
+					  window's end and the run's */
+	BATCH_EVENT_BLIND,    /* values: canaries that the capture did not see, Unix seconds of
+					  when they were all seen last; text: the canary port */
 	BATCH_EVENT_KINDS
 };
 

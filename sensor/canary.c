@@ -17,9 +17,9 @@ void canary_init(struct canary_run *run, const uint8_t stream[static WIRE_STREAM
 	memcpy(run->stream, stream, sizeof run->stream);
 }
 
-uint32_t canary_pause_ms(uint32_t random)
+uint32_t canary_pause_ms(uint32_t every_ms, uint32_t random)
 {
-	return CANARY_EVERY_MS / 2 + random % CANARY_EVERY_MS;
+	return every_ms / 2 + random % every_ms;
 }
 
 size_t canary_next(const struct canary_run *run, const uint8_t random[static CANARY_MAX],
@@ -35,7 +35,7 @@ size_t canary_next(const struct canary_run *run, const uint8_t random[static CAN
 
 static void count(struct canary_run *run, bool returned, size_t len, uint64_t now_ms)
 {
-	struct canary_count *c = returned ? &run->returned : &run->sent;
+	struct flow_count *c = returned ? &run->returned : &run->sent;
 	size_t bytes = len + (run->family == 6 ? IPV6_UDP : IPV4_UDP);
 
 	c->packets++;
@@ -74,17 +74,17 @@ bool canary_returned(struct canary_run *run, const uint8_t *bytes, size_t len, u
 }
 
 /* Packets of one direction that should have been seen and were not. Bytes that differ count as one. */
-static uint64_t missing(struct canary_count due, const struct canary_count *seen)
+static uint64_t missing(struct flow_count due, const struct flow_count *seen)
 {
 	if (seen->packets < due.packets)
 		return due.packets - seen->packets;
 	return seen->packets == due.packets && seen->bytes != due.bytes;
 }
 
-uint64_t canary_check(struct canary_run *run, const struct canary_count *seen_sent,
-		      const struct canary_count *seen_returned, uint64_t now_ms)
+uint64_t canary_check(struct canary_run *run, const struct flow_count *seen_sent,
+		      const struct flow_count *seen_returned, uint64_t now_ms)
 {
-	struct canary_count sent = run->sent, returned = run->returned;
+	struct flow_count sent = run->sent, returned = run->returned;
 	uint64_t before = run->blind, now;
 	size_t old = 0;
 
@@ -93,7 +93,7 @@ uint64_t canary_check(struct canary_run *run, const struct canary_count *seen_se
 	memmove(run->young, run->young + old, sizeof run->young[0] * (run->n_young - old));
 	run->n_young -= old;
 	for (size_t i = 0; i < run->n_young; i++) {
-		struct canary_count *c = run->young[i].returned ? &returned : &sent;
+		struct flow_count *c = run->young[i].returned ? &returned : &sent;
 
 		c->packets--;
 		c->bytes -= run->young[i].bytes;

@@ -16,25 +16,19 @@
 #include <stdint.h>
 
 #include "proto/canary.h"
+#include "sensor/flow.h"
 
 enum {
-	CANARY_EVERY_MS =
-		20000, /* on average; each pause is between half of it and one and a half */
 	CANARY_GRACE_MS = 2000, /* for the way through the kernel's ring */
 	CANARY_WAITING = 16,    /* sent within the grace at most; pauses are far longer */
 };
 
-/* Datagrams and their bytes as IP total lengths, of one direction. */
-struct canary_count {
-	uint64_t packets, bytes;
-};
-
 struct canary_run {
 	uint8_t stream[WIRE_STREAM_ID];
-	uint8_t family; /* of the way: 4 or 6 */
-	struct canary_count sent, returned;
-	uint64_t unsendable; /* the kernel refused to send: not counted as sent */
-	uint64_t blind;      /* sent or returned, and not seen in time */
+	uint8_t family;                   /* of the way: 4 or 6 */
+	struct flow_count sent, returned; /* datagrams, and their bytes as IP total lengths */
+	uint64_t unsendable;              /* the kernel refused to send: not counted as sent */
+	uint64_t blind;                   /* sent or returned, and not seen in time */
 	/* What is too young to be asked for, oldest first: when, of which direction, how long */
 	struct {
 		uint64_t at_ms;
@@ -48,8 +42,8 @@ struct canary_run {
 void canary_init(struct canary_run *run, const uint8_t stream[static WIRE_STREAM_ID],
 		 uint8_t family);
 
-/* Milliseconds until the next one. */
-uint32_t canary_pause_ms(uint32_t random);
+/* Milliseconds until the next one: between half of `every_ms` and one and a half, so nobody knows when. */
+uint32_t canary_pause_ms(uint32_t every_ms, uint32_t random);
 
 /* Writes the next datagram into `out` and returns its length. `random` fills what follows its head, and its last
  * two bytes choose how much of it. */
@@ -64,5 +58,5 @@ bool canary_returned(struct canary_run *run, const uint8_t *bytes, size_t len, u
 
 /* What capture saw of both directions by now, since the begin. Returns how many more are missing than at the call
  * before: each was sent or returned longer than the grace ago. */
-uint64_t canary_check(struct canary_run *run, const struct canary_count *seen_sent,
-		      const struct canary_count *seen_returned, uint64_t now_ms);
+uint64_t canary_check(struct canary_run *run, const struct flow_count *seen_sent,
+		      const struct flow_count *seen_returned, uint64_t now_ms);

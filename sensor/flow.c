@@ -30,6 +30,7 @@ _Static_assert(sizeof(struct flow_entry) + 3 * sizeof(uint32_t) + 2 * sizeof(uin
 
 enum {
 	TCP = 6,
+	UDP = 17,
 	ICMP = 1,
 	ICMPV6 = 58,
 	SYN = 2,
@@ -542,6 +543,28 @@ uint64_t flow_live_packets(const struct flow_table *t, uint8_t iface)
 			sum += (uint64_t)t->entries[s].dir[0].packets +
 			       t->entries[s].dir[1].packets;
 	return sum;
+}
+
+void flow_live_between(const struct flow_table *t, const struct endpoint *x,
+		       const struct endpoint *y, struct flow_count ret[static 2])
+{
+	for (size_t slot = 0; slot < t->slots; slot++) {
+		const struct flow_entry *e = t->entries + slot;
+		const struct flow_key *k = &e->key;
+		bool from_a = k->port_a == x->port && k->port_b == y->port &&
+			      memcmp(&k->a, &x->addr, sizeof k->a) == 0 &&
+			      memcmp(&k->b, &y->addr, sizeof k->b) == 0;
+		bool from_b = k->port_b == x->port && k->port_a == y->port &&
+			      memcmp(&k->b, &x->addr, sizeof k->b) == 0 &&
+			      memcmp(&k->a, &y->addr, sizeof k->a) == 0;
+
+		if (k->protocol != UDP || k->family != x->family || !(from_a || from_b))
+			continue;
+		for (unsigned d = 0; d < 2; d++) {
+			ret[d ^ !from_a].packets += e->dir[d].packets;
+			ret[d ^ !from_a].bytes += e->dir[d].bytes;
+		}
+	}
 }
 
 const uint64_t *flow_reasons(const struct flow_table *t)

@@ -119,6 +119,13 @@ bool flow_sweep(struct flow_table *table, size_t max);
 
 /* Packets in entries of one interface that were not emitted yet, summed over the table. */
 uint64_t flow_live_packets(const struct flow_table *table, uint8_t iface);
+/* The same of one UDP flow on all interfaces: adds packets and bytes from `x` to `y` to ret[0], the other
+ * way to ret[1]. Looks at every entry. */
+struct flow_count {
+	uint64_t packets, bytes;
+};
+void flow_live_between(const struct flow_table *table, const struct endpoint *x,
+		       const struct endpoint *y, struct flow_count ret[static 2]);
 /* How many records were emitted for each reason (enum flow_reason). */
 const uint64_t *flow_reasons(const struct flow_table *table);
 /* Slots, after rounding. */

@@ -93,6 +93,14 @@ static const struct setting table[] = {
 	 16, 1048576, "Remote endpoints remembered, 100 bytes each."},
 	{"flow-slots", 0, SETTING_NUMBER, AT(flow_slots), "N", TEXT(CONFIG_FLOW_SLOTS), 16, 4194304,
 	 "Slots of the flow table, 96 bytes each."},
+#ifdef CONFIG_CANARY
+	{"canary", 0, SETTING_TEXT, AT(canary), "ADDR:PORT", NULL, 0, 0,
+	 "Send canaries to this port of the collector (its --canary), at random times: the capture "
+	 "must "
+	 "see them."},
+	{"canary-s", 0, SETTING_NUMBER, AT(canary_s), "N", "20", 1, 3600,
+	 "Seconds from one canary to the next, on average."},
+#endif
 #ifdef CONFIG_STREAM
 	{"spool-kib", 0, SETTING_NUMBER, AT(spool_kib), "N", TEXT(CONFIG_SPOOL_KIB), 64, 1048576,
 	 "Memory for batches that the collector has not acknowledged."},
@@ -290,6 +298,16 @@ static int understand(struct options *o, struct err *err)
 	if (o->collectors.n && (!o->id || (!o->ca && !CA_BUILT_IN) || !o->cert || !o->key))
 		return err_set(err, ERR_USAGE, "--collector needs --id, %s--cert and --key",
 			       CA_BUILT_IN ? "" : "--ca, ");
+	if (o->canary && (!o->collectors.n || o->read))
+		return err_set(
+			err, ERR_USAGE,
+			"--canary needs a collector and a live capture: --collector, --interface");
+	if (o->canary) {
+		struct err why;
+
+		if (endpoint_parse(o->canary, &o->canary_at, &why) != 0)
+			return err_set(err, ERR_USAGE, "--canary: %s", why.text);
+	}
 	if (o->id && !wire_sensor_id_ok(o->id))
 		return err_set(err, ERR_USAGE,
 			       "--id '%s': letters, digits, '.', '_' and '-', at most %d", o->id,

@@ -35,6 +35,8 @@ struct options_text {
 
 struct options {
 	/* as given */
+	char *canary;
+	uint64_t canary_s;
 	char *read, *output, *endpoints, *fields, *policy, *filter, *fragments, *id, *ca, *cert,
 		*key, *config, *spool;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
@@ -55,6 +57,7 @@ struct options {
 	size_t n_local;
 	struct options_text texts[OPTIONS_TEXTS_MAX];
 	size_t n_texts;
+	struct endpoint canary_at;
 	char spool_path[OPTIONS_PATH_MAX]; /* "": the spool lies in memory */
 	uint64_t spool_bytes;
 };

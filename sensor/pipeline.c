@@ -28,6 +28,7 @@
 enum {
 	PENDING = 32, /* packets between their decoding and their update: their sets are on the way
 			 from memory */
+	UDP = 17,
 	SWEEP_PER_TURN = BATCH_WRITE_RECORDS, /* entries of a closed window looked at in one turn of
 						 the loop */
 	/* Frames taken from one ring at once, and how often. */
@@ -66,6 +67,8 @@ struct pipeline {
 	bool ended;
 	bool output_failed;
 	uint64_t records, alerts_raised;
+	const struct endpoint *follow_local, *follow_remote; /* NULL: nothing is followed */
+	struct flow_count followed[2];                       /* summed from the records */
 	char line[FLOWREC_LINE_MAX];
 };
 
@@ -76,8 +79,30 @@ static bool streams(const struct pipeline *p)
 
 /* ---- out: a record to the text and to the spool ---- */
 
+static bool is_end(const struct endpoint *ep, const struct addr *addr, uint16_t port)
+{
+	return ep->port == port && memcmp(&ep->addr, addr, sizeof *addr) == 0;
+}
+
+static void follow(struct pipeline *p, const struct flowrec *rec)
+{
+	const struct endpoint *x = p->follow_local, *y = p->follow_remote;
+	bool out, back;
+
+	if (rec->protocol != UDP || rec->family != x->family)
+		return;
+	out = is_end(x, &rec->src, rec->srcport) && is_end(y, &rec->dst, rec->dstport);
+	back = is_end(y, &rec->src, rec->srcport) && is_end(x, &rec->dst, rec->dstport);
+	if (!out && !back)
+		return;
+	p->followed[back].packets += rec->packets;
+	p->followed[back].bytes += rec->bytes;
+}
+
 static void write_record(struct pipeline *p, const struct flowrec *rec)
 {
+	if (IS_ENABLED(CONFIG_CANARY) && p->follow_local)
+		follow(p, rec);
 	p->records++;
 	p->account.of[rec->iface].recorded += rec->packets;
 	if (streams(p))
@@ -212,6 +237,8 @@ static void set_context(struct pipeline *p)
 		.n_collectors = o->collectors.n,
 		.resolvers = o->resolver,
 		.n_resolvers = o->resolvers.n,
+		.canary = p->follow_remote,
+		.n_canary = p->follow_remote != NULL,
 	};
 }
 
@@ -505,6 +532,27 @@ void pipeline_end(struct pipeline *p, uint64_t now_ns)
 	window_end(&p->window, now_ns / NS_PER_S);
 	if (p->config.out && fflush(p->config.out) != 0)
 		p->output_failed = true;
+}
+
+void pipeline_follow(struct pipeline *p, const struct endpoint *local,
+		     const struct endpoint *remote)
+{
+	p->follow_local = local;
+	p->follow_remote = remote;
+	p->context.canary = remote;
+	p->context.n_canary = 1;
+}
+
+void pipeline_followed(const struct pipeline *p, struct flow_count ret[static 2])
+{
+	memcpy(ret, p->followed, sizeof p->followed);
+	flow_live_between(p->flows, p->follow_local, p->follow_remote, ret);
+}
+
+void pipeline_blind(struct pipeline *p, uint64_t from_s, uint64_t now_ns)
+{
+	for (uint16_t i = 0; i < p->window.ifaces; i++)
+		window_lost(&p->window, i, from_s, now_ns / NS_PER_S);
 }
 
 bool pipeline_output_ok(const struct pipeline *p)

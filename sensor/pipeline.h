@@ -14,6 +14,7 @@
 
 #include "policy/policy.h"
 #include "sensor/capture.h"
+#include "sensor/flow.h"
 #include "sensor/identity.h"
 #include "sensor/options.h"
 #include "sensor/spool.h"
@@ -52,6 +53,15 @@ int pipeline_tick(struct pipeline *pipeline, uint64_t now_ns, struct err *err);
 
 /* Sends on what closed windows still hold, a bounded part of it. True when there is nothing left. */
 bool pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns);
+
+/* The UDP flow between these two is followed from now on: our own canaries. Both are borrowed. */
+void pipeline_follow(struct pipeline *pipeline, const struct endpoint *local,
+		     const struct endpoint *remote);
+/* What the records and the live entries hold of it: [0] what `local` sent, [1] what came back. */
+void pipeline_followed(const struct pipeline *pipeline, struct flow_count ret[static 2]);
+/* Since `from_s` (Unix seconds) the capture did not see what it had to: every window from there on is
+ * SKIPDATA. */
+void pipeline_blind(struct pipeline *pipeline, uint64_t from_s, uint64_t now_ns);
 
 /* No more input: closes everything that is open. With a spool, pipeline_sweep() until it says true. */
 void pipeline_end(struct pipeline *pipeline, uint64_t now_ns);

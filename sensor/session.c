@@ -243,6 +243,8 @@ int session_run(const struct options *o, struct err *err)
 		rc = with_loop ? session_run_loop(s, err) : session_run_file(s, err);
 	if (!rc)
 		rc = s->rc;
+	if (IS_ENABLED(CONFIG_CANARY) && s && s->canary)
+		session_canary_print(s, stderr);
 	if (s && s->pipeline) {
 		if (pipeline_endpoints(s->pipeline) != 0 && !rc)
 			rc = err_errno(err, "%s", o->endpoints);

@@ -47,6 +47,8 @@ static void end_input(struct session *s)
 		loop_watch_free(s->watches[i]);
 		s->watches[i] = NULL;
 	}
+	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
+		session_canary_end(s);
 	pipeline_end(s->pipeline, clock_wall_ns());
 	if (!streams(s)) {
 		session_stop(s, 0);
@@ -205,6 +207,8 @@ static int set_up(struct session *s, struct input *inputs, bool live, struct err
 		rc = watch_captures(s, inputs, err);
 	if (!rc && streams(s))
 		rc = session_stream_wire(s, err);
+	if (IS_ENABLED(CONFIG_CANARY) && !rc && s->options->canary)
+		rc = session_canary_open(s, err);
 	return rc;
 }
 
@@ -221,6 +225,8 @@ int session_run_loop(struct session *s, struct err *err)
 		return rc;
 	if (streams(s))
 		session_stream_start(s, sandbox);
+	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
+		session_canary_start(s);
 	loop_timer_set(s->tick, 0);
 	if (!live)
 		loop_timer_set(s->deadline, SESSION_REPLAY_PATIENCE_MS);
@@ -231,6 +237,8 @@ int session_run_loop(struct session *s, struct err *err)
 
 void session_free_loop(struct session *s)
 {
+	if (IS_ENABLED(CONFIG_CANARY))
+		session_canary_free(s);
 	loop_timer_free(s->tick);
 	loop_timer_free(s->deadline);
 	loop_watch_free(s->sigterm);

@@ -65,7 +65,8 @@ struct session {
 	struct wire_hello hello;
 	struct spool *spool;
 	struct uplink *uplink;
-	uint64_t flushed_ms; /* monotonic: when the last batch was closed */
+	uint64_t flushed_ms;           /* monotonic: when the last batch was closed */
+	struct session_canary *canary; /* NULL: none are sent */
 	uint64_t signed_ms, synced_ms;
 	uint64_t acknowledged;
 
@@ -102,5 +103,12 @@ void session_stream_rest(struct session *session);
 /* The limit came. */
 void session_stream_late(struct session *session);
 void session_stream_free(struct session *session);
+/* Canaries, live and streaming. Opened before the sandbox, with loop and pipeline there; ended before the
+ * pipeline is. */
+int session_canary_open(struct session *session, struct err *err);
+void session_canary_start(struct session *session);
+void session_canary_end(struct session *session);
+void session_canary_print(const struct session *session, FILE *out);
+void session_canary_free(struct session *session);
 /* Are the certificates in order? For --check. */
 int session_stream_check(struct session *session, struct err *err);

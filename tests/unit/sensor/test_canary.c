@@ -14,7 +14,7 @@
 #include "sensor/canary.h"
 
 static const uint8_t stream[WIRE_STREAM_ID] = {1, 2, 3, 4};
-static const struct canary_count none = {0, 0};
+static const struct flow_count none = {0, 0};
 
 /* Sends the next one at `now`; its payload's length. With `answer`, what the collector sends back for it. */
 static size_t send_one(struct canary_run *run, uint16_t pad, uint64_t now,
@@ -43,9 +43,9 @@ static void pauses_and_lengths_are_within_their_bounds(void **state)
 
 	(void)state;
 	canary_init(&run, stream, 4);
-	assert_int_equal(canary_pause_ms(0), 10000);
-	assert_int_equal(canary_pause_ms(19999), 29999);
-	assert_int_equal(canary_pause_ms(20000), 10000);
+	assert_int_equal(canary_pause_ms(20000, 0), 10000);
+	assert_int_equal(canary_pause_ms(20000, 19999), 29999);
+	assert_int_equal(canary_pause_ms(20000, 20000), 10000);
 	memset(random, 0, sizeof random);
 	assert_int_equal(canary_next(&run, random, out), 40);
 	random[CANARY_MAX - 2] = 560 >> 8;
@@ -58,7 +58,7 @@ static void pauses_and_lengths_are_within_their_bounds(void **state)
 static void what_was_seen_is_not_missing(void **state)
 {
 	uint8_t answer[CANARY_MAX];
-	struct canary_count out = none, back = none;
+	struct flow_count out = none, back = none;
 	struct canary_run run;
 
 	(void)state;
@@ -69,7 +69,7 @@ static void what_was_seen_is_not_missing(void **state)
 
 		assert_int_equal(len, 40 + i);
 		assert_true(canary_returned(&run, answer, len, now + 3));
-		out = (struct canary_count){out.packets + 1, out.bytes + len + 28};
+		out = (struct flow_count){out.packets + 1, out.bytes + len + 28};
 		back = out;
 		assert_int_equal(canary_check(&run, &out, &back, now + 5000), 0);
 	}
@@ -97,7 +97,7 @@ static void what_is_young_is_not_asked_for(void **state)
 	assert_int_equal(run.blind, 2);
 	/* told once: the next one that is seen is not missing, and what was missed stays so */
 	len = send_one(&run, 7, 30000, answer);
-	assert_int_equal(canary_check(&run, &(struct canary_count){1, len + 48}, &none, 40000), 0);
+	assert_int_equal(canary_check(&run, &(struct flow_count){1, len + 48}, &none, 40000), 0);
 	assert_int_equal(run.blind, 2);
 }
 
@@ -111,8 +111,7 @@ static void other_lengths_are_missing_too(void **state)
 	(void)state;
 	canary_init(&run, stream, 4);
 	len = send_one(&run, 100, 0, answer);
-	assert_int_equal(canary_check(&run, &(struct canary_count){1, len + 28 + 1}, &none, 9000),
-			 1);
+	assert_int_equal(canary_check(&run, &(struct flow_count){1, len + 28 + 1}, &none, 9000), 1);
 }
 
 static void a_refused_one_is_not_due(void **state)
