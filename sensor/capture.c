@@ -196,6 +196,13 @@ out:
 	return rc;
 }
 
+/* libpcap hands the unsigned 32-bit stamps of pcap files from 2038 on as negative numbers. In pcapng files
+ * (version 1) they are before 1970: the earliest second that can be told is 0. */
+static uint64_t negative_stamp(const struct capture *c, time_t sec)
+{
+	return pcap_major_version(c->pcap) == 1 ? 0 : (uint32_t)sec;
+}
+
 static void hand_over(uint8_t *user, const struct pcap_pkthdr *head, const uint8_t *data)
 {
 	const struct hand *h = (const struct hand *)(const void *)user;
@@ -209,8 +216,8 @@ static void hand_over(uint8_t *user, const struct pcap_pkthdr *head, const uint8
 				? segments_of(head->caplen - c->overhead, head->len - c->overhead)
 				: 0,
 		.snapped = !c->live && head->caplen < head->len,
-		/* libpcap hands 32-bit stamps from 2038 on as negative numbers. */
-		.sec = head->ts.tv_sec < 0 ? (uint32_t)head->ts.tv_sec : (uint64_t)head->ts.tv_sec,
+		.sec = head->ts.tv_sec < 0 ? negative_stamp(c, head->ts.tv_sec)
+					   : (uint64_t)head->ts.tv_sec,
 		.nsec = head->ts.tv_usec >= 0 && head->ts.tv_usec < NS_PER_S
 				? (uint32_t)head->ts.tv_usec
 				: 0,

@@ -13,7 +13,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden"))
 from harness import ROOT, Result, Tap, build_dir, check, equal, folder, match, summary, write  # noqa: E402
+import harness  # noqa: E402
 import make_captures as make  # noqa: E402
+from pki import Pki, collector  # noqa: E402
+from run_golden import same_sums  # noqa: E402
 
 # Option: functions of ours that go with it, libraries' functions that are not called any more, options of the command line.
 OPTIONS = {
@@ -35,14 +38,14 @@ OPTIONS = {
 LOOP = (("loop_run", "session_run_loop"), ("event_base_loop",), ())  # when both LIVE and STREAM are out
 
 
-def configure(name, off):
-    """A tree of its own; the sensor alone."""
+def configure(name, off, values=()):
+    """A tree of its own; the sensor alone. `values`: further lines, as NAME=VALUE."""
     top = build_dir()
     if os.path.basename(top) == "sanitize":
         top = os.path.dirname(top)  # the same sensors as without sanitizers
     d = os.path.join(top, "config", name)
     os.makedirs(d, exist_ok=True)
-    text = "".join(f"# CONFIG_{o} is not set\n" for o in (*off, "COLLECTOR", "ANALYST"))
+    text = "".join(f"# CONFIG_{o} is not set\n" for o in (*off, "COLLECTOR", "ANALYST")) + "".join(f"CONFIG_{v}\n" for v in values)
     path = os.path.join(d, "wanted")
     if not os.path.exists(path) or open(path, encoding="ascii").read() != text:
         write(path, text)
@@ -82,6 +85,22 @@ def keeps(whole, program, d):
     check(got.out.count("\n") > 5, "no records")
 
 
+def batches(whole, d):
+    """Whatever the size of a batch and of a turn, the ledger holds the same, added up by key and minute."""
+    capture = write(os.path.join(d, "many.pcap"), make.pcap(make.many_flows()))
+    pki = Pki(os.path.join(d, "pki"))
+    pki.issue("i-batch")
+    held = []
+    for program in (whole, configure("batches", (), ("BATCH_RECORDS=64", "FLOW_SLOTS=64"))):
+        store = os.path.join(d, f"store{len(held)}")
+        with collector(store, "127.0.0.1:0", pki.options("collector")) as c:
+            run(program, "-r", capture, "-s", c.address, "--id", "i-batch", *pki.options("i-batch")).expect(0)
+            c.stop()
+        held.append(harness.run("flowproof", "records", "-d", store, "-F", make.GOLDEN).expect(0).out)
+    same_sums(held[0], make.expected(make.many_flows(), make.GOLDEN))
+    same_sums(held[1], held[0])
+
+
 def main():
     tap = Tap()
     with folder() as d:
@@ -98,6 +117,8 @@ def main():
                     match("unknown|not an option|unrecogni|no option|invalid", run(program, c, "x", "-r", "-").expect(2).err, c)
                 keeps(whole, program, d)
                 globals().get("also_" + option.lower(), lambda *_: None)(program, d)
+        with tap.case("batches of 64 records, a table of 64 slots: the ledger holds the same"):
+            batches(whole, d)
         with tap.case("without any of them: no event loop and no TLS"):
             program = configure("none", OPTIONS)
             gone = {s for own, foreign, _ in (*OPTIONS.values(), LOOP) for s in (*own, *foreign)}
