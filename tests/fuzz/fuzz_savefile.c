@@ -27,41 +27,43 @@ static struct identity identity;
 static char path[64];
 static int file;
 
-static void read_options(struct options *ret, const char *window, const char *slots)
+/* Bit 0: the window, 1: the table, 2: mirror mode and the ports of fragments. */
+static void read_options(struct options *ret, unsigned choice)
 {
-	char *argv[] = {
-		(char *)(uintptr_t) "fuzz",
-		(char *)(uintptr_t) "-r",
-		path,
-		(char *)(uintptr_t) "-t",
-		(char *)(uintptr_t)window,
-		(char *)(uintptr_t) "--flow-slots",
-		(char *)(uintptr_t)slots,
-		(char *)(uintptr_t) "-F",
-		(char *)(uintptr_t) "packets log-status bytes srcaddr dstaddr tcp-flags fp-verdict",
-		NULL};
+	const char *const words[] = {
+		"fuzz", "-r", path, "-t", choice & 1 ? "600" : "60", "--flow-slots",
+		choice & 2 ? "1024" : "16", "-F",
+		"packets log-status bytes srcaddr dstaddr tcp-flags fp-verdict",
+		/* in mirror mode only */
+		"--mirror", "--mirror-vni", "1", "--fragments", "ports"};
+	int n = choice & 4 ? sizeof words / sizeof words[0] : 9;
+	static char
+		*all[8][sizeof words / sizeof words[0] + 1]; /* for as long as the process lives */
+	char **argv = all[choice];
 	struct err err;
 
-	if (options_read(ret, sizeof argv / sizeof argv[0] - 1, argv, &err) != 0)
+	for (int i = 0; i < n; i++)
+		argv[i] = strdup(words[i]);
+	if (options_read(ret, n, argv, &err) != 0)
 		abort();
 }
 
 static const struct options *set_up(unsigned choice)
 {
-	static struct options options[4];
+	static struct options options[8];
 	struct err err;
 
 	if (!policy) {
 		file = memfd_create("fuzz", 0);
 		snprintf(path, sizeof path, "/proc/self/fd/%d", file);
 		log_set_level(LOG_LEVEL_ERR);
-		for (unsigned i = 0; i < 4; i++)
-			read_options(&options[i], i & 1 ? "600" : "60", i & 2 ? "1024" : "16");
+		for (unsigned i = 0; i < 8; i++)
+			read_options(&options[i], i);
 		if (file < 0 || policy_quarantine(&policy, &err) != 0 ||
 		    identity_init(&identity, &options[0], NULL, &err) != 0)
 			abort();
 	}
-	return &options[choice & 3];
+	return &options[choice & 7];
 }
 
 /* Sums the column `packets` of the lines that have one. */
@@ -85,7 +87,8 @@ static uint64_t number_after(const char *text, const char *word)
 
 static void run(const struct options *options, struct capture *capture)
 {
-	struct flowrec_identity texts[WIRE_INTERFACES_MAX] = {{.interface = "file"}};
+	struct flowrec_identity texts[WIRE_INTERFACES_MAX] = {
+		{.interface = "file"}, {.interface = "vni-1"}, {.interface = "vni-unlisted"}};
 	const struct wire_link links[WIRE_INTERFACES_MAX] = {{.offload = WIRE_OFFLOAD_AS_IS}};
 	char *text = NULL, *said = NULL;
 	size_t text_len = 0, said_len = 0;
@@ -105,7 +108,7 @@ static void run(const struct options *options, struct capture *capture)
 				 .captures = &capture,
 				 .links = links,
 				 .n_captures = 1,
-				 .n_interfaces = 1,
+				 .n_interfaces = options->mirror ? 3 : 1,
 				 .out = out,
 			 },
 			 &err) != 0)
