@@ -160,8 +160,9 @@ build_small() {
 	cd "$work"
 	$CC $F $big -I"$sources/protobuf-c" -c "$sources/protobuf-c/protobuf-c/protobuf-c.c" -o protobuf-c.o
 	"$T-ar" rcs "$P/lib/libprotobuf-c.a" protobuf-c.o
-	cp "$sources/cmocka"/include/cmocka*.h "$P/include"
-	$CC $F -D_GNU_SOURCE -DHAVE_STDINT_H=1 -DHAVE_INTTYPES_H=1 -DHAVE_SIGNAL_H=1 -DHAVE_STRINGS_H=1 -DHAVE_STRUCT_TIMESPEC=1 \
+	# It asks by glibc's names whether uintptr_t is there.
+	{ printf '#include <stdint.h>\n#define _UINTPTR_T 1\n' && cat "$sources/cmocka/include/cmocka.h"; } >"$P/include/cmocka.h"
+	$CC $F -include stdint.h -D_UINTPTR_T -D_GNU_SOURCE -DHAVE_STDINT_H=1 -DHAVE_INTTYPES_H=1 -DHAVE_SIGNAL_H=1 -DHAVE_STRINGS_H=1 -DHAVE_STRUCT_TIMESPEC=1 \
 		-DHAVE_CLOCK_GETTIME=1 -DHAVE_CLOCK_REALTIME=1 -DHAVE_TIME_H=1 -DHAVE_MALLOC_H=1 -I"$sources/cmocka/include" \
 		-c "$sources/cmocka/src/cmocka.c" -o cmocka.o
 	"$T-ar" rcs "$P/lib/full/libcmocka.a" cmocka.o

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py BUILD_DIR [--only PATTERN] [--suite FILE ...] [--emulator QEMU]   Runs all suites; exit 0 only when nothing failed.
+"""run.py BUILD_DIR [--only PATTERN] [--suite FILE ...] [--emulator QEMU] [--except NAME=WHY ...]   Runs all suites; exit 0 only when nothing failed.
 
 A suite is a program that prints TAP: the unit tests of BUILD_DIR/tests/unit and the run_*.py below tests/. Each runs in a
 session of its own with a time limit. A suite that crashes, runs out of time or whose plan does not add up has failed. A
 skip fails the run unless its reason begins with one of ALLOWED_SKIPS. PATTERN is a part of the suite's name. --suite runs these files
-instead of those it finds; --emulator is put before each unit test.
+instead of those it finds; --emulator is put before each unit test, and --except names suites that cannot run there, each with its reason, which is printed.
 """
 import argparse
 import glob
@@ -139,6 +139,7 @@ def main():
     parser.add_argument("--only", default="", metavar="PATTERN", help="suites whose name contains PATTERN")
     parser.add_argument("--suite", action="append", metavar="FILE", help="run this suite; may be repeated")
     parser.add_argument("--emulator", metavar="QEMU", help="what runs the unit tests of another processor")
+    parser.add_argument("--except", action="append", default=[], dest="without", metavar="NAME=WHY", help="a suite that is left out")
     args = parser.parse_args()
     build = os.path.abspath(args.build)
     if args.suite:
@@ -146,6 +147,15 @@ def main():
     else:
         chosen = [s for s in suites(build, [args.emulator] if args.emulator else []) if args.only in s.name]
     totals = [0, 0, 0, 0]
+    for name, why in (w.split("=", 1) for w in args.without):
+        left = [s for s in chosen if s.name == name]
+        if not left:
+            print(f"  FAILED no suite is called '{name}'")
+            totals[1] += 1
+        for s in left:
+            chosen.remove(s)
+            print(f"  left out {name}: {why}")
+            totals[2] += 1
     for suite in chosen:
         suite.run()
         totals = [a + b for a, b in zip(totals, suite.report())]

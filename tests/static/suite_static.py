@@ -147,6 +147,24 @@ def names(d):
         match(pattern, run(built(NATIVE), "-r", capture, "-f", f).expect(2).err, f)
 
 
+def tls_versions(tap, d, keys, full, sensor, triplet):
+    """A replay, acknowledged. `sensor`: the command."""
+    packets = make.udp_both()
+    capture = write(os.path.join(d, "tls.pcap"), make.pcap(packets))
+    options = ("--id", "i-ca", *keys.options("i-ca"))
+    for name, want in ((program("flowproof-collector"), "TLSv1.2"), (os.path.join(full, "flowproof-collector"), "TLSv1.3")):
+        with tap.case(f"{triplet}: {want} with a collector that speaks it, every batch acknowledged"):
+            store = os.path.join(d, f"store-{want}-{triplet}")
+            with Daemon(name, "-d", store, "-l", "127.0.0.1:0", *keys.options("collector")) as c:
+                address = c.wait_for(r"listening on (\S+)", "err")[0][1]
+                result = run(*sensor, "-r", capture, "-s", address, *options).expect(0)
+                equal(summary(result.err)["received"], len(packets), "frames")
+                match(rf"uplink: connected to \S+ by {want}\b", result.err)
+                c.stop().expect(0)
+            want_lines = run(program("flowproof-sensor"), "-r", capture).expect(0).out.count("\n")
+            equal(run("flowproof", "records", "-d", store).expect(0).out.count("\n"), want_lines, "records in the ledger")
+
+
 # ---- that it needs nothing, and runs nothing ----
 
 def chroot(d, name, *files):
@@ -308,24 +326,12 @@ def main():
             filters(d)
         with tap.case("names in filter expressions are refused: nothing resolves them"):
             names(d)
-        tls_versions(tap, d, keys, full)
+        tls_versions(tap, d, keys, full, (built(NATIVE),), NATIVE)
         empty_root(tap, d, keys, ns)
         hostile_root(tap, d, keys)
         old_kernel(tap, d)
         built_in_ca(tap, d, keys)
     tap.done()
-
-
-def tls_versions(tap, d, keys, full):
-    capture = write(os.path.join(d, "tls.pcap"), make.pcap(make.udp_both()))
-    options = ("--id", "i-ca", *keys.options("i-ca"))
-    for name, want in ((program("flowproof-collector"), "TLSv1.2"), (os.path.join(full, "flowproof-collector"), "TLSv1.3")):
-        with tap.case(f"{want} with a collector that speaks it"):
-            with Daemon(name, "-d", os.path.join(d, "store-" + want), "-l", "127.0.0.1:0", *keys.options("collector")) as c:
-                address = c.wait_for(r"listening on (\S+)", "err")[0][1]
-                result = run(built(NATIVE), "-r", capture, "-s", address, *options, "-o", os.path.join(d, "tls.txt")).expect(0)
-                match(rf"uplink: connected to \S+ by {want}\b", result.err)
-                c.stop().expect(0)
 
 
 if __name__ == "__main__":

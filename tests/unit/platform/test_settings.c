@@ -370,7 +370,7 @@ static char *random_text(uint64_t *seed)
 	char *text;
 
 	*seed = *seed * 6364136223846793005U + 1442695040888963407U;
-	len = *seed >> 60;
+	len = (size_t)(*seed >> 60);
 	text = malloc(len + 1);
 	assert_non_null(text);
 	for (size_t i = 0; i < len; i++) {

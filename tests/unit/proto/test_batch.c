@@ -217,7 +217,7 @@ static void test_random(void **state)
 	struct fixture *f = *state;
 
 	for (size_t round = 0; round < 300; round++) {
-		size_t n = round % 20 ? random_below(f, 60) : BATCH_RECORDS_MAX;
+		size_t n = round % 20 ? (size_t)random_below(f, 60) : BATCH_RECORDS_MAX;
 
 		f->n = 0;
 		while (f->n < n) {
@@ -1100,7 +1100,7 @@ static void test_damage(void **state)
 	assert_int_equal(accepted, 7);
 
 	for (size_t i = 0; i < 20000; i++) {
-		size_t at = random_below(f, f->len);
+		size_t at = (size_t)random_below(f, f->len);
 		uint8_t was = f->bytes[at];
 
 		f->bytes[at] ^= (uint8_t)(1 + random_below(f, 255));

@@ -319,7 +319,7 @@ static struct flowrec_format random_format(void)
 		all[i] = i;
 	format.n = (uint8_t)(1 + random64() % FLOWREC_FIELDS);
 	for (size_t i = 0; i < format.n; i++) {
-		size_t other = i + random64() % (FLOWREC_FIELDS - i);
+		size_t other = i + (size_t)(random64() % (FLOWREC_FIELDS - i));
 		uint8_t field = all[other];
 
 		all[other] = all[i];
