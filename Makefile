@@ -245,7 +245,7 @@ endif
 
 # The appliance's configuration beside the default one: the budgets are its. FULL: with mbedTLS' server, for the collector.
 NATIVE := $(MACHINE)-linux-gnu
-submake = $(MAKE) --no-print-directory CROSS= STATIC=$(1) O=$(O)/$(2) WERROR=-Werror
+submake = $(MAKE) --no-print-directory CROSS= STATIC=$(1) O=$(O)/$(2)
 sensors = for t in $(1); do \
 	$(call submake,$$t,$$t) $(O)/$$t/flowproof-sensor && \
 	$(call submake,$$t,appliance/$$t) KCONFIG_CONFIG=$(O)/appliance/config $(O)/appliance/$$t/flowproof-sensor || exit 1; done

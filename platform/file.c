@@ -125,7 +125,7 @@ int file_write_at(int fd, const void *bytes, size_t len, uint64_t offset)
 {
 	off_t at = (off_t)offset;
 
-	return offset > INT64_MAX - len ? -EOVERFLOW : write_all(fd, bytes, len, &at);
+	return offset > (uint64_t)INT64_MAX - len ? -EOVERFLOW : write_all(fd, bytes, len, &at);
 }
 
 int file_sync(int fd)
