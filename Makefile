@@ -88,8 +88,9 @@ ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read proto/sign
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
-analyst-y := $(base-y) $(ledger-y) $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
-	     $(addprefix analyst/,main query records summary findings pki)
+analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,audit audit_manifest audit_sensor) \
+	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
+	     $(addprefix analyst/,main query records summary findings audit seal pki)
 
 objects = $(addprefix $(O)/,$(addsuffix .o,$(1)))
 sensor-objs    := $(call objects,$(sensor-y))

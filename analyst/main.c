@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyst/audit.h"
 #include "analyst/findings.h"
 #include "analyst/pki.h"
 #include "analyst/records.h"
+#include "analyst/seal.h"
 #include "platform/version.h"
 
 /* In the order of the path. Each function gets its own name as argv[0] and returns the exit status.
@@ -18,6 +20,8 @@ static const struct {
 } commands[] = {
 	{"records", "print the ledger's records, or a summary of it", records_main},
 	{"findings", "list the traffic that nothing expects", findings_main},
+	{"audit", "hold everything in the store against what was signed", audit_main},
+	{"seal", "print the head of the chain of manifests, to be kept elsewhere", seal_main},
 	{"pki", "make the certificates of collector and sensors", pki_main},
 };
 

@@ -23,6 +23,13 @@ static int tell_fault(struct walk *w, uint64_t offset, bool is_end, const char *
 	return w->ops->fault ? w->ops->fault(w->ctx, w->path, offset, is_end, reason) : 0;
 }
 
+/* The manifest is signed, the file's head is not. */
+static int other_store(struct walk *w, const struct manifest *manifest)
+{
+	segment_expect(&w->file, manifest->head.store);
+	return tell_fault(w, 0, false, "the file's head and a manifest in it are of two stores");
+}
+
 static int walk_file(struct walk *w, uint32_t number)
 {
 	struct segment_entry entry;
@@ -49,6 +56,8 @@ static int walk_file(struct walk *w, uint32_t number)
 			rc = tell_fault(w, entry.offset, false, "the entry is no manifest");
 		else if (manifest_open(&manifest, entry.payload, entry.len, &err) < 0)
 			rc = tell_fault(w, entry.offset, false, err.text);
+		else if (memcmp(manifest.head.store, w->file.store, LEDGER_STORE_ID) != 0)
+			rc = other_store(w, &manifest);
 		else
 			rc = w->ops->manifest ? w->ops->manifest(w->ctx, w->path, &entry, &manifest)
 					      : 0;

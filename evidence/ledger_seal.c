@@ -97,10 +97,11 @@ static int finish(struct making *m, bool more, struct err *err)
 
 /* ---- ranges ---- */
 
-/* Has the sensor bytes, or an end, that no manifest tells? */
+/* Has the sensor bytes, or an end, that no manifest tells? What is not durable is not told yet. */
 static bool has_news(const struct ledger_sensor *sensor)
 {
-	if (sensor->file.failed || ledger_is_sealed(sensor))
+	if (sensor->file.failed || sensor->file.durable != sensor->file.size ||
+	    ledger_is_sealed(sensor))
 		return false;
 	return sensor->sealed_number != sensor->file.number ||
 	       sensor->sealed != sensor->file.durable || sensor->is_closed;

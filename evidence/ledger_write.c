@@ -438,8 +438,9 @@ static int begin_segment(struct ledger_sensor *sensor, const struct segment_entr
 	}
 	if (rc == 0)
 		rc = ledger_file_open(ledger, file, file->number + 1, 0, err);
-	if (rc == 0)
-		rc = ledger_file_head(ledger, file, sensor->digest, err);
+	if (rc < 0) /* the present one stays */
+		return rc;
+	rc = ledger_file_head(ledger, file, sensor->digest, err);
 	sensor->sealed_hello = 0;
 	sensor->hello_at = 0;
 	for (size_t i = 0; rc == 0 && i < sensor->n_streams; i++) {

@@ -77,6 +77,12 @@ ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment led
 	proto/fields proto/wire proto/batch_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
+unit += evidence/test_audit
+unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index audit audit_manifest audit_sensor) proto/batch_write proto/signature \
+	platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys tests/unit/evidence/sensors
+unit += evidence/test_ledger_faults
+unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_sign,$(unit-evidence/test_audit)) \
+	tests/unit/evidence/fake_disk tests/unit/evidence/fake_sign
 unit += evidence/test_findings
 unit-evidence/test_findings := evidence/findings proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock \
 	platform/err

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flowproof seal. Whoever has the line can show later that the store was put back to an earlier state: nothing
+ * in a store itself can.
+ */
+#include "analyst/seal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyst/query.h"
+#include "evidence/ledger_index.h"
+#include "platform/settings.h"
+
+struct options {
+	char *store;
+	bool help;
+};
+
+static const struct setting table[] = {
+	{.name = "store",
+	 .letter = 'd',
+	 .kind = SETTING_TEXT,
+	 .offset = offsetof(struct options, store),
+	 .arg = "DIR",
+	 .help = "The collector's store."},
+	{.name = "help",
+	 .letter = 'h',
+	 .kind = SETTING_ACTION,
+	 .offset = offsetof(struct options, help),
+	 .help = "Print this."},
+};
+
+enum { SETTINGS = sizeof table / sizeof table[0] };
+
+bool seal_parse(const char *line, struct audit_head *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	char hex[SHA256_HEX];
+	int end = 0;
+
+	*ret = (struct audit_head){.number = 0};
+	if (sscanf(line, "flowproof-head %" SCNu64 " %64[0-9a-f]%n", &ret->number, hex, &end) !=
+		    2 ||
+	    line[end] != '\0' || strlen(hex) != SHA256_HEX - 1)
+		return false;
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		ret->sha256[i] = (uint8_t)((strchr(digits, hex[2 * i]) - digits) << 4 |
+					   (strchr(digits, hex[2 * i + 1]) - digits));
+	return true;
+}
+
+static int take_manifest(void *ctx, const char *file, const struct segment_entry *entry,
+			 struct manifest *manifest)
+{
+	struct audit_head *head = ctx;
+
+	(void)file;
+	head->number = manifest->head.number;
+	memcpy(head->sha256, entry->digest, SHA256_BYTES);
+	return 0;
+}
+
+static int run(const struct options *o, struct err *err)
+{
+	static const struct manifest_walk ops = {.manifest = take_manifest};
+	struct audit_head head = {.number = 0};
+	char hex[SHA256_HEX];
+	int rc;
+
+	if (!o->store)
+		return err_set(err, ERR_USAGE,
+			       "--store is missing: the folder the collector writes to");
+	rc = manifest_walk_run(o->store, &ops, &head, err);
+	if (rc < 0)
+		return rc;
+	if (head.number == 0)
+		return err_set(err, ERR_FORMAT, "%s has no manifest", o->store);
+	printf("flowproof-head %" PRIu64 " %s\n", head.number,
+	       crypto_hex(hex, head.sha256, SHA256_BYTES));
+	return 0;
+}
+
+int seal_main(int argc, char **argv)
+{
+	struct options o = {.store = NULL};
+	struct err err = {""};
+	int rest, rc = settings_read(table, SETTINGS, &o, argc, argv, &rest, &err);
+
+	if (rc == 0 && o.help) {
+		printf("usage: flowproof seal -d STORE\n\n"
+		       "Prints the head of the store's chain of manifests, to be kept where the "
+		       "store is "
+		       "not:\n"
+		       "`flowproof audit --heads FILE` holds the store against such lines.\n\n");
+		settings_help(table, SETTINGS, stdout);
+	} else if (rc == 0 && rest < argc) {
+		rc = err_set(&err, ERR_USAGE, "'%s' is not an option", argv[rest]);
+	} else if (rc == 0) {
+		rc = run(&o, &err);
+	}
+	settings_free(table, SETTINGS, &o);
+	if (rc < 0)
+		fprintf(stderr, "flowproof seal: %s\n", err.text);
+	return rc == 0 && fflush(stdout) != 0 ? 3 : err_exit_status(rc);
+}
