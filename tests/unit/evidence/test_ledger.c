@@ -506,6 +506,7 @@ static void test_long_garbage_is_kept(void **state)
 /* An entry that is right in all but its length is none. */
 static void test_too_long_entry(void **state)
 {
+	static const char file_head[FILE_HEAD] = "flowproof-ledger\0\0\0\1\0\0\0\1";
 	static uint8_t payload[LEDGER_PAYLOAD_MAX + 1];
 	struct segment_entry entry = {.type = SEGMENT_BATCH, .stream = stream_a, .sequence = 1};
 	uint8_t head[ENTRY_HEAD];
@@ -517,7 +518,7 @@ static void test_too_long_entry(void **state)
 		make_ledger(*state, 0);
 		fd = open(path_of(*state, "one", 1, path), O_WRONLY | O_APPEND | O_TRUNC);
 		assert_true(fd >= 0);
-		assert_int_equal(file_write(fd, "flowproof-ledger\0\0\0\1\0\0\0\1", FILE_HEAD), 0);
+		assert_int_equal(file_write(fd, file_head, FILE_HEAD), 0);
 		entry.len = LEDGER_PAYLOAD_MAX + more;
 		crypto_sha256(entry.digest, payload, entry.len);
 		segment_entry_head(head, &entry);
