@@ -171,6 +171,15 @@ static void lend_interface(Fp__Interface *to, const struct flowrec_identity *fro
 	}
 }
 
+/* Each string costs its bytes, a tag and a length; a text's name has at most 29 bytes. */
+enum {
+	HELLO_INTERFACE = FLOWREC_IDENTITY_MAX + FLOWREC_ID_MAX + 3 * FLOWREC_TEXTS + 8,
+	HELLO_RULE = FLOWREC_ID_MAX + 3,
+	HELLO_LARGEST = WIRE_INTERFACES_MAX * HELLO_INTERFACE + WIRE_RULES_MAX * HELLO_RULE +
+			32 * FLOWREC_TEXTS + 2 * FLOWREC_ID_MAX + 512,
+};
+_Static_assert((int)HELLO_LARGEST <= (int)WIRE_HELLO_MAX, "the largest hello must fit");
+
 ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hello)
 {
 	Fp__Hello message;
