@@ -45,6 +45,8 @@ def published():
     cases = run_corpus.cases()
     equal(sum(c["published"] for c in cases), 9, "lines that Amazon published")
     check(all(c["source"] and c["covers"] for c in cases), "a case without source")
+    with open(os.path.join(CORPUS, "README.md"), encoding="utf-8") as f:
+        match(rf"\b{len(cases)}\s+small capture files", f.read(), "README.md says how many there are")
 
 
 def echo(d, edit):
