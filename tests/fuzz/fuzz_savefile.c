@@ -32,11 +32,11 @@ static void read_options(struct options *ret, unsigned choice)
 {
 	const char *const words[] = {
 		"fuzz", "-r", path, "-t", choice & 1 ? "600" : "60", "--flow-slots",
-		choice & 2 ? "1024" : "16", "-F",
+		choice & 2 ? "1024" : "16", "--endpoint-slots", "16", "-F",
 		"packets log-status bytes srcaddr dstaddr tcp-flags fp-verdict",
 		/* in mirror mode only */
 		"--mirror", "--mirror-vni", "1", "--fragments", "ports"};
-	int n = choice & 4 ? sizeof words / sizeof words[0] : 9;
+	int n = choice & 4 ? sizeof words / sizeof words[0] : 11;
 	static char
 		*all[8][sizeof words / sizeof words[0] + 1]; /* for as long as the process lives */
 	char **argv = all[choice];
