@@ -76,7 +76,7 @@ sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
-sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/signature \
+sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/endpoint_columns proto/signature \
 	    $(addprefix sensor/,spool spool_ring uplink uplink_machine clockwatch session_stream)
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary
 sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
@@ -84,13 +84,13 @@ sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 # With neither resolver nor host files: only where the C library is linked in.
 sensor-$(if $(STATIC),y) += platform/unresolved
 
-ledger-y := platform/crypto_pem platform/crypto_sign proto/batch_read proto/signature \
-	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings)
+ledger-y := proto/endpoint_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/signature \
+	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings endpoints)
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
-	     $(addprefix analyst/,main query records summary findings audit seal pki)
+	     $(addprefix analyst/,main query records summary endpoints findings audit seal pki)
 
 objects = $(addprefix $(O)/,$(addsuffix .o,$(1)))
 sensor-objs    := $(call objects,$(sensor-y))

@@ -26,6 +26,7 @@ enum { SETTINGS = sizeof table / sizeof table[0] };
 struct gathering {
 	const struct query *query;
 	struct findings *findings;
+	bool is_full; /* a sensor's table of endpoints was */
 };
 
 static struct findings_source source_of(const struct ledger_entry *entry,
@@ -50,6 +51,7 @@ static int gather_batch(void *ctx, const struct ledger_entry *entry, const struc
 	int rc = 0;
 	size_t n;
 
+	g->is_full = g->is_full || batch_head(batch)->endpoints_left_out > 0;
 	while (rc == 0 && batch_next(batch, &rec)) {
 		if (rec.verdict < FLOWREC_UNEXPECTED_EGRESS ||
 		    !query_wants(g->query, rec.start, rec.end))
@@ -105,6 +107,11 @@ static int run(struct options *o, struct err *err)
 	rc = query_run(&o->query, &ops, &g, err);
 	if (rc == 0)
 		print_all(g.findings, o->query.json);
+	if (rc == 0 && g.is_full)
+		fputs("flowproof findings: a sensor met more endpoints than it can keep: that "
+		      "nothing else "
+		      "was spoken to cannot be concluded; records --summary tells which\n",
+		      stderr);
 	findings_free(g.findings);
 	return rc;
 }

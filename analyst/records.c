@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/endpoints.h"
 #include "analyst/query.h"
 #include "analyst/summary.h"
 #include "proto/flowrec.h"
@@ -16,7 +17,7 @@
 struct options {
 	struct query query;
 	char *fields;
-	bool no_header, summary;
+	bool no_header, summary, endpoints;
 };
 
 static const struct setting table[] = {
@@ -31,6 +32,10 @@ static const struct setting table[] = {
 	 .kind = SETTING_FLAG,
 	 .offset = offsetof(struct options, no_header),
 	 .help = "Leave out the line of field names."},
+	{.name = "endpoints",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, endpoints),
+	 .help = "Instead of records print each remote endpoint, as the sensors' digests tell it."},
 	{.name = "summary",
 	 .kind = SETTING_FLAG,
 	 .offset = offsetof(struct options, summary),
@@ -131,10 +136,16 @@ int records_main(int argc, char **argv)
 		print_help();
 	} else if (rc == 0) {
 		rc = query_prepare(&o->query, argc, argv, rest, &err);
-		if (rc == 0 && o->summary && o->fields)
-			rc = err_set(&err, ERR_USAGE, "--fields has no meaning with --summary");
+		if (rc == 0 && o->fields && (o->summary || o->endpoints))
+			rc = err_set(&err, ERR_USAGE,
+				     "--fields has no meaning with --summary and --endpoints");
+		if (rc == 0 && o->summary && o->endpoints)
+			rc = err_set(&err, ERR_USAGE,
+				     "--summary and --endpoints exclude each other: give one");
 		if (rc == 0)
-			rc = o->summary ? summary_print(&o->query, &err) : print_records(o, &err);
+			rc = o->summary     ? summary_print(&o->query, &err)
+			     : o->endpoints ? endpoints_print(&o->query, &err)
+					    : print_records(o, &err);
 	}
 	status = query_end(&o->query, "records", rc, &err);
 	query_fini(&o->query);

@@ -32,6 +32,7 @@ struct stream_sum {
 	uint64_t records, nodata, skipped, packets, bytes;
 	uint64_t first, last;                  /* Unix seconds, of the records */
 	uint64_t received_ns, received_end_ns; /* by the collector's clock */
+	uint64_t endpoints_left_out;           /* flows */
 	uint64_t gaps, gap_batches, gap_records, gap_packets;
 	uint64_t is_signed; /* batches */
 	bool has_clock;     /* measured last: */
@@ -128,6 +129,8 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 	stream->received_end_ns = entry->received_ns;
 	stream->goodbye = head->goodbye;
 	stream->is_signed += head->is_signed;
+	if (head->endpoints_left_out > stream->endpoints_left_out)
+		stream->endpoints_left_out = head->endpoints_left_out;
 	if (head->has_clock) {
 		stream->has_clock = true;
 		stream->offset_ns = head->offset_ns;
@@ -217,6 +220,10 @@ static void print_stream(const struct stream_sum *stream)
 		       clock_text(to, stream->last));
 	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++)
 		print_interface(&stream->interfaces[i]);
+	if (stream->endpoints_left_out > 0)
+		printf("    ENDPOINTS: for those of %" PRIu64
+		       " flows the sensor's table had no room: their list is not complete\n",
+		       stream->endpoints_left_out);
 	if (stream->gaps > 0)
 		printf("    GAPS: %" PRIu64 ", in them %" PRIu64 " batches, %" PRIu64
 		       " records of %" PRIu64 " packets are not here\n",
@@ -309,6 +316,7 @@ static void put_stream(const struct stream_sum *stream)
 	put_number("alerts", stream->alerts);
 	put_known("first", stream->records > 0, stream->first);
 	put_known("last", stream->records > 0, stream->last);
+	put_number("endpoints_left_out", stream->endpoints_left_out);
 	put_number("gaps", stream->gaps);
 	put_number("gap_batches", stream->gap_batches);
 	put_number("gap_records", stream->gap_records);

@@ -18,6 +18,7 @@
 
 #include "platform/crypto_sign.h"
 #include "platform/err.h"
+#include "proto/endpoint.h"
 #include "proto/flowrec.h"
 #include "proto/wire.h"
 
@@ -26,6 +27,7 @@ enum {
 	BATCH_ALERTS_MAX = 64,
 	BATCH_ACCOUNTS_MAX = 64,
 	BATCH_GAPS_MAX = 8,
+	BATCH_ENDPOINTS_MAX = 256,
 	BATCH_EVENTS_MAX = 16,
 	BATCH_EVENT_VALUES = 4,
 	BATCH_EVENT_TEXT = 128,                           /* bytes with NUL */
@@ -39,10 +41,12 @@ enum {
 #else
 	BATCH_WRITE_RECORDS = BATCH_RECORDS_MAX,
 #endif
+	BATCH_WRITE_ENDPOINTS = BATCH_WRITE_RECORDS / 8,
+	BATCH_WRITE_ENDPOINTS_BYTES = 96 + BATCH_WRITE_ENDPOINTS * 96,
 	/* Head, signature and the columns' tags; the longest record, alert, account, gap, event. */
 	BATCH_WRITE_BYTES = 512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 +
 			    BATCH_ACCOUNTS_MAX * 225 + BATCH_GAPS_MAX * 104 +
-			    BATCH_EVENTS_MAX * 187,
+			    BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES,
 	BATCH_ALLOWANCES = 5,
 };
 
@@ -128,6 +132,7 @@ struct batch_head {
 	int64_t offset_ns; /* sensor's clock less the collector's */
 	uint64_t way_ns;   /* there and back: the offset is right to half of it */
 	bool is_signed;
+	uint64_t endpoints_left_out; /* flows of the stream so far whose endpoint found no room */
 };
 
 /* ---- writing (sensor): everything is allocated by batch_writer_new() ---- */
@@ -146,11 +151,13 @@ bool batch_add_alert(struct batch_writer *writer, const struct batch_alert *aler
 bool batch_add_account(struct batch_writer *writer, const struct batch_account *account);
 bool batch_add_gap(struct batch_writer *writer, const struct batch_gap *gap);
 bool batch_add_event(struct batch_writer *writer, const struct batch_event *event);
+bool batch_add_endpoint(struct batch_writer *writer, const struct endpoint_digest *digest);
 /* What is in it so far. */
 size_t batch_records(const struct batch_writer *writer);
 size_t batch_alerts(const struct batch_writer *writer);
+size_t batch_endpoints(const struct batch_writer *writer);
 bool batch_is_empty(const struct batch_writer *writer);
-/* Holds an alert, an event or a gap: what a full spool gives up last. */
+/* Holds an alert, an event, a gap or an endpoint: what a full spool gives up last. */
 bool batch_must_be_kept(const struct batch_writer *writer);
 
 /* Encodes into `out` (BATCH_WRITE_BYTES bytes), gives the length, and empties the writer. Room for a
@@ -179,6 +186,7 @@ const struct batch_alert *batch_alert_list(const struct batch *batch, size_t *re
 const struct batch_account *batch_account_list(const struct batch *batch, size_t *ret_n);
 const struct batch_gap *batch_gap_list(const struct batch *batch, size_t *ret_n);
 const struct batch_event *batch_event_list(const struct batch *batch, size_t *ret_n);
+const struct endpoint_digest *batch_endpoint_list(const struct batch *batch, size_t *ret_n);
 
 /* ERR_FORMAT with the reason. */
 int batch_gap_decode(struct batch_gap *ret, const uint8_t *bytes, size_t len, struct err *err);

@@ -14,6 +14,7 @@
 
 #include "platform/text.h"
 #include "proto/arena.h"
+#include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
 #include "proto/marks.h"
 #include "proto/wire.h"
@@ -55,6 +56,8 @@ struct batch {
 	struct batch_account accounts[BATCH_ACCOUNTS_MAX];
 	struct batch_gap gaps[BATCH_GAPS_MAX];
 	struct batch_event events[BATCH_EVENTS_MAX];
+	size_t n_endpoints;
+	struct endpoint_digest endpoints[BATCH_ENDPOINTS_MAX];
 
 	/* Records: the dictionary, the columns, and how far they are read. */
 	size_t count, at;
@@ -435,6 +438,9 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 		broken = open_gap(&b->gaps[i], message->gaps[i]);
 	for (size_t i = 0; i < b->n_events && !broken; i++)
 		broken = open_event(&b->events[i], message->events[i]);
+	if (!broken && message->endpoints)
+		broken = endpoint_columns_read(message->endpoints, b->endpoints, &b->n_endpoints);
+	b->head.endpoints_left_out = message->endpoints_left_out;
 	if (!broken && message->records)
 		broken = open_records(b, message->records);
 	return broken;
@@ -522,6 +528,12 @@ const struct batch_gap *batch_gap_list(const struct batch *b, size_t *ret_n)
 {
 	*ret_n = b->n_gaps;
 	return b->gaps;
+}
+
+const struct endpoint_digest *batch_endpoint_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->n_endpoints;
+	return b->endpoints;
 }
 
 const struct batch_event *batch_event_list(const struct batch *b, size_t *ret_n)

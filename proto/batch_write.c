@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
 #include "proto/marks.h"
 #include "proto/wire.h"
@@ -40,7 +41,7 @@ enum {
 /* Hence a batch whose counts are kept fits, whatever its values. */
 _Static_assert(HEAD_BYTES + RECORDS * RECORD_BYTES + BATCH_ALERTS_MAX * ALERT_BYTES +
 			       BATCH_ACCOUNTS_MAX * ACCOUNT_BYTES + BATCH_GAPS_MAX * GAP_BYTES +
-			       BATCH_EVENTS_MAX * EVENT_BYTES <=
+			       BATCH_EVENTS_MAX * EVENT_BYTES + BATCH_WRITE_ENDPOINTS_BYTES <=
 		       BATCH_WRITE_BYTES,
 	       "a full batch fits BATCH_WRITE_BYTES");
 _Static_assert((int)GAP_BYTES <= (int)BATCH_GAP_BYTES, "a Gap of its own too");
@@ -77,6 +78,7 @@ struct batch_writer {
 	uint64_t allowances[BATCH_ACCOUNTS_MAX][BATCH_ALLOWANCES];
 	struct batch_gap gaps[BATCH_GAPS_MAX];
 	struct batch_event events[BATCH_EVENTS_MAX];
+	struct endpoint_columns endpoints;
 };
 
 static void reset(struct batch_writer *w)
@@ -100,6 +102,7 @@ static void reset(struct batch_writer *w)
 	r->rule = w->rule;
 	r->interface = w->interface;
 	w->n_alerts = w->n_accounts = w->n_gaps = w->n_events = 0;
+	endpoint_columns_reset(&w->endpoints);
 	w->before = (struct flowrec){0};
 	w->changes = 0;
 	memset(w->slots, 0, sizeof(w->slots));
@@ -321,6 +324,11 @@ bool batch_add_gap(struct batch_writer *w, const struct batch_gap *gap)
 	return true;
 }
 
+bool batch_add_endpoint(struct batch_writer *w, const struct endpoint_digest *digest)
+{
+	return endpoint_columns_add(&w->endpoints, digest);
+}
+
 bool batch_add_event(struct batch_writer *w, const struct batch_event *event)
 {
 	assert(event->n_values <= BATCH_EVENT_VALUES &&
@@ -341,15 +349,20 @@ size_t batch_alerts(const struct batch_writer *w)
 	return w->n_alerts;
 }
 
+size_t batch_endpoints(const struct batch_writer *w)
+{
+	return w->endpoints.message.n_marks;
+}
+
 bool batch_is_empty(const struct batch_writer *w)
 {
 	return w->records.count == 0 && w->n_alerts == 0 && w->n_accounts == 0 && w->n_gaps == 0 &&
-	       w->n_events == 0;
+	       w->n_events == 0 && batch_endpoints(w) == 0;
 }
 
 bool batch_must_be_kept(const struct batch_writer *w)
 {
-	return w->n_alerts > 0 || w->n_events > 0 || w->n_gaps > 0;
+	return w->n_alerts > 0 || w->n_events > 0 || w->n_gaps > 0 || batch_endpoints(w) > 0;
 }
 
 /* IPv6 follows IPv4 in the dictionary, whose length is known only now. */
@@ -423,6 +436,9 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 		lend_event(&event[i], &w->events[i]);
 		events[i] = &event[i];
 	}
+	if (batch_endpoints(w) > 0)
+		batch.endpoints = &w->endpoints.message;
+	batch.endpoints_left_out = head->endpoints_left_out;
 	batch.n_events = w->n_events;
 	batch.events = events;
 	if (w->records.count) {

@@ -153,6 +153,8 @@ static void on_endpoint(void *ctx, const struct endpoint_digest *digest)
 				   : NULL;
 	char line[ENDPOINT_LINE_MAX];
 
+	if (streams(p) && !p->printing)
+		spool_endpoint(p->config.spool, digest, p->now_ns);
 	if (!p->config.endpoints || (!p->printing && !digest->gave_way))
 		return;
 	head_endpoints(p);
@@ -192,6 +194,24 @@ static uint64_t watched_until(const struct pipeline *p)
 	return p->live ? p->now_ns / NS_PER_S : p->seen_s;
 }
 
+/* What is new of them goes out after the records of a window; at the end of a run all that changed, or
+ * all there is if batches were given up. */
+static void tell_endpoints(struct pipeline *p)
+{
+	struct endpoint_stats ends;
+	struct spool_stats spool;
+
+	endpoint_stats(p->endpoints, &ends);
+	spool_stats(p->config.spool, &spool);
+	spool_endpoints_left_out(p->config.spool, ends.left_out);
+	p->telling = true;
+	endpoint_walk(p->endpoints,
+		      !p->ended                ? ENDPOINT_NEWS
+		      : spool.given_up_batches ? ENDPOINT_ALL
+					       : ENDPOINT_REST,
+		      watched_until(p));
+}
+
 /* A bounded part of what closed windows leave to do. A replay, and a run that ends, must not give more
  * than the spool has room for: each record may also send an endpoint out that gives way. */
 static bool sweep_on(struct pipeline *p)
@@ -200,13 +220,10 @@ static bool sweep_on(struct pipeline *p)
 
 	if (p->sweeping) {
 		p->sweeping = !flow_sweep(p->flows, p->turn_by_turn ? step : SIZE_MAX);
-		if (!p->sweeping && streams(p)) {
-			p->telling = true;
-			endpoint_walk(p->endpoints, p->ended ? ENDPOINT_REST : ENDPOINT_NEWS,
-				      watched_until(p));
-		}
+		if (!p->sweeping && streams(p))
+			tell_endpoints(p);
 	} else if (p->telling) {
-		p->telling = !endpoint_walk_on(p->endpoints, LOOK_PER_TURN, 256);
+		p->telling = !endpoint_walk_on(p->endpoints, LOOK_PER_TURN, BATCH_WRITE_ENDPOINTS);
 	}
 	return !p->sweeping && !p->telling;
 }

@@ -26,9 +26,10 @@
 
 enum {
 	SESSION_FRAMES_PER_TURN = 4096,
-	/* Each may write out an entry of two records and one cut short: with a sweep's two records an
-	 * entry that is less than the four batches for which spool_has_room() vouches. */
-	SESSION_REPLAY_FRAMES_PER_TURN = BATCH_WRITE_RECORDS / 2,
+	/* Each may write out an entry of two records and one cut short, each of which may send out an
+	 * endpoint that gives way; with what a sweep takes that is less than the four batches for which
+	 * spool_has_room() vouches. */
+	SESSION_REPLAY_FRAMES_PER_TURN = BATCH_WRITE_RECORDS / 8,
 	SESSION_DELIVER_MS = 10000, /* after the end: how long undelivered batches are waited for
 				       without progress */
 	SESSION_REPLAY_PATIENCE_MS = 30000, /* a replay without any progress ends after this */

@@ -31,6 +31,7 @@ struct spool {
 	uint8_t digest[SHA256_BYTES]; /* of batch `sequence` */
 	uint64_t sequence;
 	uint64_t records, packets;
+	uint64_t endpoints_left_out;
 	struct batch_gap declared; /* last */
 
 	uint64_t acknowledged;
@@ -132,6 +133,7 @@ static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 		.has_clock = s->has_clock,
 		.offset_ns = s->offset_ns,
 		.way_ns = s->way_ns,
+		.endpoints_left_out = s->endpoints_left_out,
 	};
 	struct ring_entry entry = {
 		.sequence = head.sequence,
@@ -196,6 +198,21 @@ void spool_event(struct spool *s, const struct batch_event *event, uint64_t now_
 		close_batch(s, now_ns, SPOOL_PLAIN);
 		(void)batch_add_event(s->writer, event);
 	}
+}
+
+void spool_endpoint(struct spool *s, const struct endpoint_digest *digest, uint64_t now_ns)
+{
+	bool begins = batch_endpoints(s->writer) == 0 && batch_records(s->writer) > 0;
+
+	if (begins || !batch_add_endpoint(s->writer, digest)) {
+		close_batch(s, now_ns, SPOOL_PLAIN);
+		(void)batch_add_endpoint(s->writer, digest);
+	}
+}
+
+void spool_endpoints_left_out(struct spool *s, uint64_t flows)
+{
+	s->endpoints_left_out = flows;
 }
 
 void spool_clock(struct spool *s, int64_t offset_ns, uint64_t way_ns)

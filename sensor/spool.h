@@ -50,6 +50,10 @@ void spool_record(struct spool *spool, const struct flowrec *rec, uint64_t now_n
 void spool_alert(struct spool *spool, const struct batch_alert *alert, uint64_t now_ns);
 void spool_account(struct spool *spool, const struct batch_account *account, uint64_t now_ns);
 void spool_event(struct spool *spool, const struct batch_event *event, uint64_t now_ns);
+/* As an alert, begins a batch of its own. */
+void spool_endpoint(struct spool *spool, const struct endpoint_digest *digest, uint64_t now_ns);
+/* Flows so far whose endpoint found no room: batches say so from now on. */
+void spool_endpoints_left_out(struct spool *spool, uint64_t flows);
 /* The clocks were compared: the next batch says so. */
 void spool_clock(struct spool *spool, int64_t offset_ns, uint64_t way_ns);
 

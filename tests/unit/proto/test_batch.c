@@ -862,7 +862,7 @@ static void test_refused_head(void **state)
 		{"32 bytes", {2, ""}},
 		{"32 bytes", {2, "121f" AB8 AB8 AB8 "ababababababab"}},
 		{"32 bytes", {2, "1221" AB32 "ab"}},
-		{"field that is unknown", {3, "18056801"}},
+		{"field that is unknown", {3, "1805980601"}},
 		{NULL, {5, "2a100803" ALERT}},
 		{"verdict", {5, "2a100805" ALERT}},
 		{"family's size",
