@@ -27,7 +27,7 @@ $(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
 endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check deps-static static static-base test-static test-cross cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check bench-deps deps-static static static-base test-static test-cross cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -281,13 +281,15 @@ test-cross: static-base
 	$(Q)$(PY3) tests/run.py $(O) --suite tests/static/suite_cross.py
 
 # ---- benchmark and fuzzing: never part of the tests ---------------------------------------------------
-.PHONY: bench fuzz
-bench-programs := $(O)/tests/bench/make_capture $(O)/tests/bench/bare_loop
+.PHONY: bench bench-deps fuzz
+bench-programs := $(addprefix $(O)/tests/bench/,make_capture bare_loop measure send_frames)
 $(bench-programs): $(O)/%: $(O)/%.o
 	$(call say,LINK,$@)
 	$(link) $(LIBS_sensor)
 bench: programs $(bench-programs)
-	$(Q)$(PY3) tests/bench/run.py $(O)
+	$(Q)$(PY3) tests/bench/run.py $(O) $(BENCH)
+bench-deps:
+	@sh scripts/deps.sh build bench
 
 # FUZZ_SEEDS: folders of further inputs.
 SECONDS ?= 60
@@ -355,7 +357,8 @@ help:
 #> make test-static     the static sensor for this machine and 32-bit ARM: end to end, empty chroot, hostile host, budgets
 #> make test-cross      unit and golden tests for 32-bit and 64-bit ARM and big-endian MIPS under qemu-user
 #> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
-#> make bench           CPU of the sensor beside a bare libpcap loop
+#> make bench           CPU and memory of the sensor beside a bare libpcap loop and the flow meters that are installed; then
+#>                      live in namespaces (root). BENCH=files or BENCH=live for one part. make bench-deps installs them
 #> make fuzz            fuzz whatever reads bytes from outside with clang's libFuzzer, SECONDS=60 each; fuzz-run-NAME: one of them
 #> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig
 #> make format          apply clang-format
