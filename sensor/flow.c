@@ -38,6 +38,7 @@ enum {
 	SYN_ACK = 18,
 	/* Words of the secret: one more than the most that is hashed, two addresses and two. */
 	FLOW_SECRET = 11,
+	A_FEW = 3, /* empty ways that let a new flow stay in its first set */
 	/* A portless or UDP flow that was silent for so long begins anew (AWS security groups
 	   forget a UDP stream after it). */
 	REOPEN_S = 180,
@@ -310,29 +311,6 @@ static uint16_t last_offset(const struct flow_entry *e)
 	return e->dir[0].last > e->dir[1].last ? e->dir[0].last : e->dir[1].last;
 }
 
-/*
- * The way for a new flow: an empty one, else the one seen longest ago, where a flow whose endpoint is
- * remembered elsewhere counts as a window older: of flows of one window these go first, so that a flood
- * does not drive out the only trace of another. One whose window was emitted is still older.
- */
-static unsigned victim(const struct flow_table *t, const struct set *set, uint16_t now)
-{
-	unsigned best = 0, best_age = 0;
-
-	for (unsigned way = 0; way < FLOW_WAYS; way++) {
-		unsigned age =
-			(uint16_t)(now - set->seen[way]) + (set->mark[way] ? t->window_s : 0);
-
-		if (!set->tags[way])
-			return way;
-		if (age > best_age) {
-			best_age = age;
-			best = way;
-		}
-	}
-	return best;
-}
-
 /* A new attempt on a known flow: a SYN on the same ports, or a packet after a long silence. */
 static bool is_attempt(const struct flow_table *t, const struct flow_entry *e,
 		       const struct flow_packet *p)
@@ -372,11 +350,6 @@ static uint64_t lanes_equal(uint64_t four, uint16_t tag)
 	return ~(((x & low) + low) | x | low);
 }
 
-static struct set *set_of(const struct flow_table *t, const struct flow_packet *p)
-{
-	return t->sets + ((size_t)p->hash & t->set_mask);
-}
-
 static uint16_t tag_of(uint32_t hash)
 {
 	return (uint16_t)(hash >> 16 | 1);
@@ -398,29 +371,101 @@ static unsigned way_of(uint64_t bits)
 	return (bit & 1) * 4 + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? lane : 3 - lane);
 }
 
+/* A flow lies in one of two sets, which follow from one another: with a choice between two, hardly any set is full before
+ * the table is (Azar et al., "Balanced allocations", 1994). */
+static size_t first_set(const struct flow_table *t, const struct flow_packet *p)
+{
+	return p->hash & t->set_mask;
+}
+
+static size_t other_set(const struct flow_table *t, size_t set, uint16_t tag)
+{
+	return set ^ ((tag * 0x9e37U >> 4 | 1) & t->set_mask);
+}
+
 /* The slot of this key, SIZE_MAX if there is none. */
 static size_t find(const struct flow_table *t, const struct flow_packet *p)
 {
-	size_t first = ((size_t)p->hash & t->set_mask) * FLOW_WAYS;
+	uint16_t tag = tag_of(p->hash);
+	size_t set = first_set(t, p);
 
-	for (uint64_t ways = fitting(set_of(t, p), tag_of(p->hash)); ways; ways &= ways - 1)
-		if (key_equal(&t->entries[first + way_of(ways)].key, &p->key))
-			return first + way_of(ways);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		for (uint64_t ways = fitting(t->sets + set, tag); ways; ways &= ways - 1) {
+			size_t slot = set * FLOW_WAYS + way_of(ways);
+
+			if (key_equal(&t->entries[slot].key, &p->key))
+				return slot;
+		}
+		set = other_set(t, set, tag);
+	}
 	return SIZE_MAX;
+}
+
+/*
+ * Which of a set was seen longest ago, where a flow whose endpoint is remembered elsewhere counts as a window older: of
+ * flows of one window these go first, so that a flood does not drive out the only trace of another. One whose window was
+ * emitted is still older. Its age in seconds x 8 + 7 - way, so that the greatest wins without a branch.
+ */
+static unsigned oldest(const struct flow_table *t, const struct set *set, uint16_t now)
+{
+	unsigned best = 0;
+
+	for (unsigned way = 0; way < FLOW_WAYS; way++) {
+		unsigned age =
+			(uint16_t)(now - set->seen[way]) + (set->mark[way] ? t->window_s : 0);
+		unsigned rank = age * FLOW_WAYS + FLOW_WAYS - 1 - way;
+
+		best = rank > best ? rank : best;
+	}
+	return best;
+}
+
+/* The slot that a new flow gets: an empty one of its two sets, of the first (which is looked at first) while that has a few,
+ * then of the emptier one; else the oldest of both. */
+static size_t victim(const struct flow_table *t, const struct flow_packet *p)
+{
+	size_t set = first_set(t, p), other = other_set(t, set, tag_of(p->hash));
+	uint64_t empty = fitting(t->sets + set, 0), other_empty = fitting(t->sets + other, 0);
+	int n = __builtin_popcountll(empty), n_other = __builtin_popcountll(other_empty);
+	unsigned rank, other_rank;
+
+	if (n > A_FEW || (n && n >= n_other))
+		return set * FLOW_WAYS + way_of(empty);
+	if (n_other)
+		return other * FLOW_WAYS + way_of(other_empty);
+	rank = oldest(t, t->sets + set, seen_at(t, p));
+	other_rank = oldest(t, t->sets + other, seen_at(t, p));
+	if (other_rank / FLOW_WAYS > rank / FLOW_WAYS) {
+		set = other;
+		rank = other_rank;
+	}
+	return set * FLOW_WAYS + FLOW_WAYS - 1 - rank % FLOW_WAYS;
+}
+
+static uint16_t *tag_at(const struct flow_table *t, size_t slot)
+{
+	return t->sets[slot / FLOW_WAYS].tags + slot % FLOW_WAYS;
 }
 
 void flow_locate(const struct flow_table *t, struct flow_packet *packets, size_t n)
 {
 	for (struct flow_packet *p = packets; p < packets + n; p++) {
 		p->hash = key_hash(t->secret, &p->key);
-		__builtin_prefetch(set_of(t, p));
+		__builtin_prefetch(t->sets + first_set(t, p));
+		__builtin_prefetch(t->sets + other_set(t, first_set(t, p), tag_of(p->hash)));
 	}
 	for (struct flow_packet *p = packets; p < packets + n; p++) {
-		uint64_t ways = fitting(set_of(t, p), tag_of(p->hash));
-		unsigned way = ways ? way_of(ways) : victim(t, set_of(t, p), seen_at(t, p));
+		uint16_t tag = tag_of(p->hash);
+		size_t set = first_set(t, p);
+		uint64_t ways = fitting(t->sets + set, tag);
 		const char *entry;
 
-		p->guess = (uint32_t)(((size_t)p->hash & t->set_mask) * FLOW_WAYS + way);
+		if (!ways) {
+			set = other_set(t, set, tag);
+			ways = fitting(t->sets + set, tag);
+		}
+		p->guess = (uint32_t)(ways ? set * FLOW_WAYS + way_of(ways) : victim(t, p));
+		p->guess_tag = *tag_at(t, p->guess);
 		entry = (const char *)(t->entries + p->guess);
 		__builtin_prefetch(entry, 1);
 		__builtin_prefetch(entry + sizeof(struct flow_entry) - 1, 1);
@@ -430,14 +475,18 @@ void flow_locate(const struct flow_table *t, struct flow_packet *packets, size_t
 /* The slot of a flow that is not in the table, after whoever was there is written out. */
 static size_t insert(struct flow_table *t, const struct flow_packet *p)
 {
-	struct set *set = set_of(t, p);
-	unsigned way = victim(t, set, seen_at(t, p));
-	size_t slot = (size_t)(set - t->sets) * FLOW_WAYS + way;
+	uint16_t *tag = tag_at(t, p->guess);
+	size_t slot = p->guess;
 
-	if (set->tags[way])
+	/* The guess was another flow of the same tag, or somebody was faster. */
+	if (*tag != p->guess_tag || *tag == tag_of(p->hash)) {
+		slot = victim(t, p);
+		tag = tag_at(t, slot);
+	}
+	if (*tag)
 		emit(t, t->entries + slot, 3, FLOW_EVICTED,
 		     t->entries[slot].window == p->window ? p->offset : t->window_s);
-	set->tags[way] = tag_of(p->hash);
+	*tag = tag_of(p->hash);
 	t->entries[slot] = (struct flow_entry){.key = p->key,
 					       .queued = t->entries[slot].queued,
 					       .outcome = FLOWREC_SENT,

@@ -63,9 +63,10 @@ struct flow_packet {
 	uint64_t bytes;
 	uint32_t packets; /* that the frame stands for */
 	uint32_t window;
-	uint32_t nsec;   /* of the stamp; filled by the caller */
-	uint16_t offset; /* seconds from the window's begin */
-	uint8_t side;    /* who sent it: 0 is a */
+	uint32_t nsec;      /* of the stamp; filled by the caller */
+	uint16_t guess_tag; /* that this slot had */
+	uint16_t offset;    /* seconds from the window's begin */
+	uint8_t side;       /* who sent it: 0 is a */
 	uint8_t tcp_flags;
 	uint8_t icmp_type;
 	bool has_ports, has_icmp_type, has_payload;
