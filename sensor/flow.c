@@ -491,7 +491,8 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 					       .queued = t->entries[slot].queued,
 					       .outcome = FLOWREC_SENT,
 					       .window = p->window};
-	set->mark[way] = t->sink.opened(t->sink.ctx, t->entries + slot, p, initiator(p));
+	*mark_of(t, t->entries + slot) =
+		t->sink.opened(t->sink.ctx, t->entries + slot, p, initiator(p));
 	return slot;
 }
 
