@@ -82,7 +82,7 @@ ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment led
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
 unit += evidence/test_audit
-unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index audit audit_manifest audit_sensor) proto/batch_write proto/signature \
+unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor) proto/batch_write proto/signature \
 	platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys tests/unit/evidence/sensors
 unit += evidence/test_ledger_faults
 unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_sign,$(unit-evidence/test_audit)) \

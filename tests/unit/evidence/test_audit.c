@@ -855,6 +855,64 @@ static void test_gap(void **state)
 	(void)state;
 }
 
+/* What a reader of a span of time meets, as "H" hello, "1" batch 1, ...; "-" where something was left out. */
+static void expect_span(unsigned from, unsigned to, const char *expected)
+{
+	struct ledger_reader *reader;
+	struct ledger_entry entry;
+	char met[32];
+	size_t n = 0;
+	struct err err;
+
+	assert_int_equal(ledger_reader_open(&reader, "span", NULL, &err), 0);
+	ledger_reader_span(reader, at(from) / NS_PER_S, at(to) / NS_PER_S);
+	while (ledger_next(reader, &entry, &err) > 0) {
+		assert_in_range(entry.kind, LEDGER_HELLO, LEDGER_BATCH);
+		assert_in_range(n, 0, sizeof met - 3);
+		if (entry.is_skip)
+			met[n++] = '-';
+		met[n++] = entry.kind == LEDGER_HELLO ? 'H' : (char)('0' + entry.sequence);
+	}
+	ledger_reader_free(reader);
+	met[n] = '\0';
+	assert_string_equal(met, expected);
+}
+
+/* Ranges that hold nothing of the span are left out, and the hello that holds is read first. What no
+ * manifest covers is always read, and the range before it for its hello. */
+static void test_span(void **state)
+{
+	const struct ledger_config config = {.signer = collector, .segment_s = LEDGER_SEGMENT_S};
+	struct maker *one = maker_new("one", 'a', one_key);
+	struct ledger *ledger;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(ledger_open(&ledger, "span", &config, at(0), &err), 0);
+	maker_put_hello(one, ledger, at(100));
+	maker_put_batch(one, ledger, at(100), 1, MAKER_PLAIN);
+	seal_at(ledger, 101);
+	maker_put_batch(one, ledger, at(200), 1, MAKER_PLAIN);
+	seal_at(ledger, 201);
+	maker_put_batch(one, ledger, at(300), 1, MAKER_PLAIN);
+	seal_at(ledger, 301);
+	maker_put_batch(one, ledger, at(400), 1, MAKER_GOODBYE);
+	expect_span(0, 1000, "H1234");
+	expect_span(200, 200, "-H234");
+	expect_span(100, 100, "H1-H34");
+	expect_span(900, 900, "-H34");
+	end_at(ledger, 402);
+	expect_span(0, 1000, "H1234");
+	expect_span(100, 100, "H1");
+	expect_span(200, 201, "-H2");
+	expect_span(201, 300, "-H23"); /* a record lasts a second */
+	expect_span(400, 400, "-H4");
+	expect_span(0, 99, "");
+	expect_span(100, 199, "H1");
+	maker_free(one);
+	remove_store("span");
+}
+
 /* A store that is put back to an earlier good end: only a head that was kept elsewhere tells. */
 static void test_heads(void **state)
 {
@@ -943,6 +1001,7 @@ int main(void)
 		T(test_killed),
 		T(test_gap),
 		T(test_heads),
+		T(test_span),
 		T(test_other_store),
 		T(test_no_store),
 	};
