@@ -27,7 +27,7 @@ enum {
 	WIRE_INTERFACES_MAX = 16,
 	WIRE_RULES_MAX = 1024,
 	WIRE_TEXT_NAMES_MAX = 128,
-	WIRE_HELLO_MAX = 256 * 1024, /* bytes of an encoded Hello */
+	WIRE_HELLO_MAX = 208 * 1024, /* bytes of an encoded Hello */
 	WIRE_SMALL_MAX = 512,        /* bytes of an encoded Welcome, Ack or Refusal */
 	WIRE_SENSOR_ID_MAX =
 		64, /* bytes with NUL; letters, digits, '.', '_', '-'; not '.' or '-' first */
