@@ -70,7 +70,7 @@ sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
 sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture decode_link decode_usual decode_ip flow window \
 	    record endpoint alert account offload pipeline session memory) proto/endpoint
-sensor-$(CONFIG_LIVE) += $(addprefix platform/,rtnl ifaddr nic segments)
+sensor-$(CONFIG_LIVE) += $(addprefix platform/,rtnl ifaddr nic nic_text segments)
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_MIRROR) += sensor/mirror
@@ -91,6 +91,9 @@ collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evide
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
 	     $(addprefix analyst/,main query records summary endpoints findings audit seal pki)
+# What an interface has on, in words.
+collector-y += platform/nic_text
+analyst-y += platform/nic_text analyst/losses
 
 objects = $(addprefix $(O)/,$(addsuffix .o,$(1)))
 sensor-objs    := $(call objects,$(sensor-y))

@@ -12,13 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/losses.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/json.h"
+#include "platform/nic.h"
 
 struct interface_sum {
 	char name[FLOWREC_ID_MAX + 1];
 	uint64_t stored; /* packets */
+	struct wire_link link;
+	struct losses losses;
 	bool has_account;
 	struct batch_account account; /* the latest */
 };
@@ -88,6 +92,7 @@ static int add_hello(void *ctx, const struct ledger_entry *entry, const struct w
 	for (size_t i = 0; i < hello->n_interfaces; i++) {
 		const char *name = hello->interfaces[i].interface;
 
+		stream->interfaces[i].link = hello->links[i];
 		(void)snprintf(stream->interfaces[i].name, sizeof stream->interfaces[i].name, "%s",
 			       name ? name : "");
 	}
@@ -104,6 +109,8 @@ static void add_record(struct stream_sum *stream, const struct query *query,
 	stream->records++;
 	stream->nodata += rec->status == FLOWREC_NODATA;
 	stream->skipped += rec->status == FLOWREC_SKIPDATA;
+	if (rec->iface < WIRE_INTERFACES_MAX)
+		losses_add(&stream->interfaces[rec->iface].losses, rec);
 	stream->packets += rec->packets;
 	stream->bytes += rec->bytes;
 	if (rec->start < stream->first)
@@ -180,16 +187,33 @@ static const char *number_or_unknown(char out[static 24], bool is_known, uint64_
 	return out;
 }
 
+static void print_offload(const struct interface_sum *sum)
+{
+	const struct batch_account *a = &sum->account;
+
+	printf("      offload: ");
+	losses_print_link(&sum->link, stdout);
+	if (a->offload_packets)
+		printf("; %" PRIu64 " frames counted as %" PRIu64 " packets and %" PRIu64
+		       " bytes more",
+		       a->offload_frames, a->offload_frames + a->offload_packets, a->offload_bytes);
+	else if (a->offload_frames)
+		printf("; %" PRIu64 " frames longer than the wire's packets", a->offload_frames);
+	printf("\n");
+}
+
 static void print_interface(const struct interface_sum *sum)
 {
 	const struct batch_account *a = &sum->account;
-	char kernel[24], nic[24], until[CLOCK_TEXT];
+	char kernel[24], nic[24], until[CLOCK_TEXT], added[40] = "";
 
+	if (a->offload_packets)
+		(void)snprintf(added, sizeof added, " + offload %" PRIu64, a->offload_packets);
 	if (sum->has_account) {
-		printf("    %s: received %" PRIu64 " = recorded %" PRIu64 " + live %" PRIu64
+		printf("    %s: received %" PRIu64 "%s = recorded %" PRIu64 " + live %" PRIu64
 		       " + not IP %" PRIu64 " + malformed %" PRIu64 " + cut %" PRIu64
 		       "; residual %" PRId64 "\n",
-		       sum->name, a->received, a->recorded, a->live, a->not_ip, a->malformed,
+		       sum->name, a->received, added, a->recorded, a->live, a->not_ip, a->malformed,
 		       a->cut, batch_account_residual(a));
 		printf("      up to the window %s; dropped by the kernel %s, by the network card "
 		       "%s; "
@@ -200,6 +224,18 @@ static void print_interface(const struct interface_sum *sum)
 	} else if (*sum->name || sum->stored > 0) {
 		printf("    %s: no packet equation yet; stored here %" PRIu64 " packets\n",
 		       sum->name, sum->stored);
+	}
+	if (sum->link.features_known || a->offload_frames)
+		print_offload(sum);
+	if (a->allowances_known)
+		printf("      allowances exceeded: bw-in %" PRIu64 ", bw-out %" PRIu64
+		       ", pps %" PRIu64 ", conntrack %" PRIu64 ", linklocal %" PRIu64 "\n",
+		       a->allowances[NIC_BW_IN], a->allowances[NIC_BW_OUT], a->allowances[NIC_PPS],
+		       a->allowances[NIC_CONNTRACK], a->allowances[NIC_LINKLOCAL]);
+	if (sum->losses.lines) {
+		printf("      PACKETS ARE MISSING from ");
+		losses_print(&sum->losses, stdout);
+		printf("\n");
 	}
 }
 
@@ -293,7 +329,18 @@ static void put_interface(const struct interface_sum *sum)
 		printf(",\"residual\":%" PRId64, batch_account_residual(a));
 		put_known("kernel_dropped", a->kernel_known, a->kernel_dropped);
 		put_known("nic_dropped", a->nic_known, a->nic_dropped);
+		put_number("offload_frames", a->offload_frames);
+		put_number("offload_packets", a->offload_packets);
+		put_number("offload_bytes", a->offload_bytes);
+		put_known("bw_in_exceeded", a->allowances_known, a->allowances[NIC_BW_IN]);
+		put_known("bw_out_exceeded", a->allowances_known, a->allowances[NIC_BW_OUT]);
+		put_known("pps_exceeded", a->allowances_known, a->allowances[NIC_PPS]);
+		put_known("conntrack_exceeded", a->allowances_known, a->allowances[NIC_CONNTRACK]);
+		put_known("linklocal_exceeded", a->allowances_known, a->allowances[NIC_LINKLOCAL]);
 	}
+	printf(",\"offload\":\"%s\"", losses_offload_word(&sum->link));
+	printf(",\"missing\":");
+	losses_print_json(&sum->losses, stdout);
 	printf("}");
 }
 

@@ -16,6 +16,7 @@
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/log.h"
+#include "platform/nic.h"
 
 enum {
 	LINE_BYTES = 512, /* below PIPE_BUF: a pipe that polls writable takes it whole */
@@ -30,6 +31,7 @@ struct console {
 /* Losses told so far, of one stream. */
 struct told {
 	uint64_t kernel[WIRE_INTERFACES_MAX], nic[WIRE_INTERFACES_MAX];
+	uint64_t allowances[WIRE_INTERFACES_MAX][BATCH_ALLOWANCES];
 	int64_t residual[WIRE_INTERFACES_MAX];
 };
 
@@ -133,6 +135,27 @@ static const char *time_of(char out[static CLOCK_TEXT], uint64_t unix_s, bool da
 
 /* ---- events ---- */
 
+/* How frames were counted that are longer than the wire's packets. */
+static void say_link(struct console *console, const struct wire_hello *hello, size_t i)
+{
+	const struct wire_link *link = &hello->links[i];
+	char text[NIC_OFFLOAD_TEXT];
+
+	if (!link->features_known)
+		return;
+	if (link->offload == WIRE_OFFLOAD_AS_IS && link->features)
+		warn(console,
+		     "%s  WARNING %s: offload %s is on, and frames are counted as they are",
+		     hello->sensor, hello->interfaces[i].interface,
+		     nic_offload_text(text, link->features));
+	else
+		say(console, "%s  %s: offload %s; wire packets %s", hello->sensor,
+		    hello->interfaces[i].interface, nic_offload_text(text, link->features),
+		    link->offload == WIRE_OFFLOAD_KERNEL     ? "as the kernel says"
+		    : link->offload == WIRE_OFFLOAD_ESTIMATE ? "estimated"
+							     : "as frames");
+}
+
 static void *joined(void *ctx, const struct ingest_stream *stream)
 {
 	struct console *console = ctx;
@@ -148,6 +171,8 @@ static void *joined(void *ctx, const struct ingest_stream *stream)
 	if (hello->dates_wrong)
 		warn(console, "%s  WARNING its clock lies outside the dates of our certificate",
 		     hello->sensor);
+	for (size_t i = 0; i < hello->n_interfaces && !hello->is_replay; i++)
+		say_link(console, hello, i);
 	return calloc(1, sizeof(struct told));
 }
 
@@ -226,12 +251,31 @@ static void say_account(struct console *console, const struct wire_hello *hello,
 	if (account->kernel_dropped > told->kernel[i])
 		warn(console, "%s  WARNING %s: the kernel dropped %" PRIu64 " packets",
 		     hello->sensor, interface, account->kernel_dropped - told->kernel[i]);
+	for (unsigned a = 0; account->allowances_known && a < BATCH_ALLOWANCES; a++) {
+		static const char *const names[BATCH_ALLOWANCES] = {
+			[NIC_BW_IN] = "bw-in",
+			[NIC_BW_OUT] = "bw-out",
+			[NIC_PPS] = "pps",
+			[NIC_CONNTRACK] = "conntrack",
+			[NIC_LINKLOCAL] = "linklocal",
+		};
+
+		if (account->allowances[a] > told->allowances[i][a])
+			warn(console,
+			     "%s  WARNING %s: %" PRIu64
+			     " packets exceeded the instance's allowance %s",
+			     hello->sensor, interface,
+			     account->allowances[a] - told->allowances[i][a], names[a]);
+		told->allowances[i][a] = account->allowances[a];
+	}
 	if (account->nic_dropped > told->nic[i])
 		warn(console, "%s  WARNING %s: the network card dropped %" PRIu64 " packets",
 		     hello->sensor, interface, account->nic_dropped - told->nic[i]);
 	told->residual[i] = residual;
-	told->kernel[i] = account->kernel_dropped;
-	told->nic[i] = account->nic_dropped;
+	if (account->kernel_known)
+		told->kernel[i] = account->kernel_dropped;
+	if (account->nic_known)
+		told->nic[i] = account->nic_dropped;
 }
 
 static void took_batch(void *ctx, const struct ingest_stream *stream, const struct batch *batch,

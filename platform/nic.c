@@ -278,20 +278,3 @@ int nic_find(struct nic *n, const char *name, struct nic_interface *ret)
 	find_offload(n, ret);
 	return find_allowances(n, ret);
 }
-
-const char *nic_offload_text(char out[static NIC_OFFLOAD_TEXT], uint8_t offload)
-{
-	static const char *const words[] = {"tso ", "gso ", "gro ", "lro ", "gro-hw ", "udp-gso "};
-	size_t len = 0;
-
-	for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (offload >> i & 1) {
-			memcpy(out + len, words[i], strlen(words[i]));
-			len += strlen(words[i]);
-		}
-	if (len)
-		out[len - 1] = '\0';
-	else
-		memcpy(out, "none", 5);
-	return out;
-}
