@@ -78,6 +78,7 @@ sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
 sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/endpoint_columns proto/signature \
 	    $(addprefix sensor/,spool spool_ring uplink uplink_machine clockwatch session_stream)
+sensor-$(CONFIG_HOST) += sensor/session_host
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary
 sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 

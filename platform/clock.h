@@ -14,6 +14,8 @@ uint64_t clock_wall_ns(void);
 /* Monotonic clock, for intervals: nanoseconds since some point in the past; runs on through steps
  * of the wall clock. */
 uint64_t clock_mono_ns(void);
+/* Since the machine was started, sleep included. */
+uint64_t clock_uptime_ns(void);
 
 /* "2026-01-31T12:34:56Z" for Unix seconds, with its NUL, into `out`; returns `out`. */
 enum { CLOCK_TEXT = 32 };

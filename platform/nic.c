@@ -132,6 +132,56 @@ void nic_read(struct nic *n, struct nic_interface *interface, struct nic_counter
 		ret->known = false;
 }
 
+struct each {
+	nic_link_fn *fn;
+	void *ctx;
+};
+
+static void on_each(void *ctx, uint16_t type, struct rd body)
+{
+	const struct each *each = ctx;
+	const uint8_t *p = rd_take(&body, sizeof(struct ifinfomsg));
+	struct nic_link link = {.known = false};
+	struct ifinfomsg head;
+	struct rd value;
+
+	if (type != RTM_NEWLINK || !p)
+		return;
+	memcpy(&head, p, sizeof head);
+	link.index = (uint32_t)head.ifi_index;
+	link.up = (head.ifi_flags & IFF_UP) != 0;
+	while (rtnl_attribute(&body, &type, &value)) {
+		size_t len = rd_left(&value);
+
+		if (type == IFLA_STATS64 && len >= 2 * sizeof link.rx_packets) {
+			/* The first two counters of struct rtnl_link_stats64. */
+			memcpy(&link.rx_packets, value.p, sizeof link.rx_packets);
+			memcpy(&link.tx_packets, value.p + sizeof link.rx_packets,
+			       sizeof link.tx_packets);
+			link.known = true;
+		} else if (type == IFLA_IFNAME && len && len <= NIC_NAME && value.p[len - 1] == 0) {
+			memcpy(link.name, value.p, len);
+		}
+	}
+	each->fn(each->ctx, &link);
+}
+
+int nic_each(struct nic *n, nic_link_fn *fn, void *ctx)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg body;
+	} request = {
+		.head = {.nlmsg_len = sizeof request,
+			 .nlmsg_type = RTM_GETLINK,
+			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		.body = {.ifi_family = AF_UNSPEC},
+	};
+	struct each each = {fn, ctx};
+
+	return n->rtnl ? rtnl_ask(n->rtnl, &request.head, on_each, &each) : -ENOTSUP;
+}
+
 /* ---- ethtool ---- */
 
 static int ask(const struct nic *n, const char *name, void *question)

@@ -52,6 +52,15 @@ struct nic_counters {
 	uint32_t mtu; /* bytes of an IP packet; 0: unknown */
 };
 
+/* An interface of this network namespace as it stands, captured or not. */
+struct nic_link {
+	char name[NIC_NAME];
+	uint32_t index;
+	bool up;                         /* by its administrator */
+	bool known;                      /* the counters are */
+	uint64_t rx_packets, tx_packets; /* since the driver began */
+};
+
 struct rtnl;
 struct nic;
 
@@ -69,6 +78,10 @@ int nic_find(struct nic *nic, const char *name, struct nic_interface *ret);
 
 /* Opens nothing. A renamed interface is followed. */
 void nic_read(struct nic *nic, struct nic_interface *interface, struct nic_counters *ret);
+
+/* Hands over every interface of the namespace. 0, or -errno: what was told is not all. */
+typedef void nic_link_fn(void *ctx, const struct nic_link *link);
+int nic_each(struct nic *nic, nic_link_fn *fn, void *ctx);
 
 /* Totals in the order of enum nic_allowance; false: unknown, or the driver has none. ENA asks its
  * device for them, which takes a while: not for every turn of a loop. */

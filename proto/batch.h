@@ -102,13 +102,23 @@ enum batch_event_kind {
 	BATCH_EVENT_SPOOL_RECOVERED, /* values: batches, records found in the file of the run before;
 					  bytes that could not be used */
 	BATCH_EVENT_INTERFACE_GONE,  /* value: its number; text: its name */
-	BATCH_EVENT_CANARIES, /* values since the begin: sent, come back, of both not seen by the
+	BATCH_EVENT_HOST,            /* values: seconds since the machine was started, its interfaces.
+					  At the start, each minute and at the end, behind one
+					  BATCH_EVENT_INTERFACE each */
+	BATCH_EVENT_INTERFACE, /* values: number the kernel gave it, enum batch_interface bits,
+					  packets received and sent since its driver began (-1:
+					  unknown); text: its name */
+	BATCH_EVENT_LINK,      /* values: as BATCH_EVENT_INTERFACE; it came, went up or down (the
+					  bits tell), or is gone (bits -1) */
+	BATCH_EVENT_CANARIES,  /* values since the begin: sent, come back, of both not seen by the
 					  capture, refused by the kernel; text: the canary port. At each
 					  window's end and the run's */
-	BATCH_EVENT_BLIND,    /* values: canaries that the capture did not see, Unix seconds of
+	BATCH_EVENT_BLIND,     /* values: canaries that the capture did not see, Unix seconds of
 					  when they were all seen last; text: the canary port */
 	BATCH_EVENT_KINDS
 };
+
+enum batch_interface { BATCH_INTERFACE_UP = 1, BATCH_INTERFACE_CAPTURED = 2 };
 
 struct batch_event {
 	uint64_t time_ns; /* the sensor's wall clock */

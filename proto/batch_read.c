@@ -564,6 +564,9 @@ const char *batch_event_name(char *out, uint8_t kind)
 		[BATCH_EVENT_SPOOL_FULL] = "spool-full",
 		[BATCH_EVENT_SPOOL_RECOVERED] = "spool-recovered",
 		[BATCH_EVENT_INTERFACE_GONE] = "interface-gone",
+		[BATCH_EVENT_HOST] = "host",
+		[BATCH_EVENT_INTERFACE] = "interface",
+		[BATCH_EVENT_LINK] = "link",
 		[BATCH_EVENT_CANARIES] = "canaries",
 		[BATCH_EVENT_BLIND] = "blind",
 	};

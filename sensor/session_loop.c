@@ -49,6 +49,8 @@ static void end_input(struct session *s)
 	}
 	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
 		session_canary_end(s);
+	if (IS_ENABLED(CONFIG_HOST) && s->host)
+		session_host_tell(s);
 	pipeline_end(s->pipeline, clock_wall_ns());
 	if (!streams(s)) {
 		session_stop(s, 0);
@@ -132,6 +134,8 @@ static void on_live_tick(void *ctx)
 	loop_timer_set(s->tick, TICK_MS);
 	if (streams(s))
 		session_stream_tick(s);
+	if (IS_ENABLED(CONFIG_HOST) && s->host)
+		session_host_tick(s);
 	rc = pipeline_tick(s->pipeline, clock_wall_ns(), s->err);
 	for (uint16_t i = 0; !rc && i < s->n_captures; i++)
 		rc = capture_present(s->captures[i], s->err);
@@ -207,6 +211,8 @@ static int set_up(struct session *s, struct input *inputs, bool live, struct err
 		rc = watch_captures(s, inputs, err);
 	if (!rc && streams(s))
 		rc = session_stream_wire(s, err);
+	if (IS_ENABLED(CONFIG_HOST) && !rc && live && streams(s))
+		rc = session_host_new(s, err);
 	if (IS_ENABLED(CONFIG_CANARY) && !rc && s->options->canary)
 		rc = session_canary_open(s, err);
 	return rc;
@@ -225,6 +231,8 @@ int session_run_loop(struct session *s, struct err *err)
 		return rc;
 	if (streams(s))
 		session_stream_start(s, sandbox);
+	if (IS_ENABLED(CONFIG_HOST) && s->host)
+		session_host_tell(s);
 	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
 		session_canary_start(s);
 	loop_timer_set(s->tick, 0);
@@ -239,6 +247,8 @@ void session_free_loop(struct session *s)
 {
 	if (IS_ENABLED(CONFIG_CANARY))
 		session_canary_free(s);
+	if (IS_ENABLED(CONFIG_HOST))
+		session_host_free(s);
 	loop_timer_free(s->tick);
 	loop_timer_free(s->deadline);
 	loop_watch_free(s->sigterm);

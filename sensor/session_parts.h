@@ -67,6 +67,7 @@ struct session {
 	struct spool *spool;
 	struct uplink *uplink;
 	uint64_t flushed_ms;           /* monotonic: when the last batch was closed */
+	struct session_host *host;     /* NULL: not live */
 	struct session_canary *canary; /* NULL: none are sent */
 	uint64_t signed_ms, synced_ms;
 	uint64_t acknowledged;
@@ -104,6 +105,12 @@ void session_stream_rest(struct session *session);
 /* The limit came. */
 void session_stream_late(struct session *session);
 void session_stream_free(struct session *session);
+/* All interfaces of the host, captured or not: told at the start, each minute and at the end, and when one
+ * changes. Live and streaming. */
+int session_host_new(struct session *session, struct err *err);
+void session_host_tick(struct session *session);
+void session_host_tell(struct session *session);
+void session_host_free(struct session *session);
 /* Canaries, live and streaming. Opened before the sandbox, with loop and pipeline there; ended before the
  * pipeline is. */
 int session_canary_open(struct session *session, struct err *err);
