@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analyst/losses.h"
 #include "analyst/query.h"
 #include "evidence/findings.h"
 #include "platform/clock.h"
 
 struct options {
 	struct query query;
+	struct losses_list losses; /* not a setting: its home is as large as this */
 };
 
 static const struct setting table[] = {
@@ -26,6 +28,7 @@ enum { SETTINGS = sizeof table / sizeof table[0] };
 struct gathering {
 	const struct query *query;
 	struct findings *findings;
+	struct losses_list *losses;
 	bool is_full; /* a sensor's table of endpoints was */
 };
 
@@ -46,6 +49,7 @@ static int gather_batch(void *ctx, const struct ledger_entry *entry, const struc
 {
 	struct gathering *g = ctx;
 	const struct batch_alert *alerts;
+	const struct batch_account *accounts;
 	struct findings_source source;
 	struct flowrec rec;
 	int rc = 0;
@@ -53,10 +57,12 @@ static int gather_batch(void *ctx, const struct ledger_entry *entry, const struc
 
 	g->is_full = g->is_full || batch_head(batch)->endpoints_left_out > 0;
 	while (rc == 0 && batch_next(batch, &rec)) {
-		if (rec.verdict < FLOWREC_UNEXPECTED_EGRESS ||
-		    !query_wants(g->query, rec.start, rec.end))
+		if (!query_wants(g->query, rec.start, rec.end))
 			continue;
 		source = source_of(entry, hello, rec.iface);
+		losses_list_record(g->losses, entry->sensor, entry->stream, source.interface, &rec);
+		if (rec.verdict < FLOWREC_UNEXPECTED_EGRESS)
+			continue;
 		rc = findings_add_record(g->findings, &source, &rec);
 	}
 	alerts = batch_alert_list(batch, &n);
@@ -67,6 +73,14 @@ static int gather_batch(void *ctx, const struct ledger_entry *entry, const struc
 			continue;
 		source = source_of(entry, hello, alerts[i].iface);
 		rc = findings_add_alert(g->findings, &source, &alerts[i]);
+	}
+	accounts = batch_account_list(batch, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (!query_wants(g->query, accounts[i].window, accounts[i].window))
+			continue;
+		source = source_of(entry, hello, accounts[i].iface);
+		losses_list_account(g->losses, entry->sensor, entry->stream, source.interface,
+				    &accounts[i]);
 	}
 	return rc;
 }
@@ -98,7 +112,7 @@ static void print_all(struct findings *findings, bool json)
 static int run(struct options *o, struct err *err)
 {
 	static const struct replay_ops ops = {.batch = gather_batch};
-	struct gathering g = {.query = &o->query};
+	struct gathering g = {.query = &o->query, .losses = &o->losses};
 	int rc;
 
 	if (findings_new(&g.findings) < 0)
@@ -112,6 +126,8 @@ static int run(struct options *o, struct err *err)
 		      "nothing else "
 		      "was spoken to cannot be concluded; records --summary tells which\n",
 		      stderr);
+	if (rc == 0)
+		losses_list_print(&o->losses, stderr);
 	findings_free(g.findings);
 	return rc;
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -27,6 +28,32 @@ void losses_add(struct losses *losses, const struct flowrec *rec);
 void losses_print(const struct losses *losses, FILE *out);
 /* [[from,to],...] */
 void losses_print_json(const struct losses *losses, FILE *out);
+
+/* What one interface lost in one stream. */
+struct losses_of {
+	char sensor[WIRE_SENSOR_ID_MAX];
+	uint8_t stream[WIRE_STREAM_ID];
+	uint16_t iface;
+	char name[FLOWREC_ID_MAX + 1];
+	uint64_t kernel, nic; /* dropped, up to the latest account */
+	struct losses losses;
+};
+
+/* For a reader that lists them all: room for these, beyond them it is said that there are more. */
+enum { LOSSES_LISTED = 64 };
+struct losses_list {
+	unsigned n;
+	bool more;
+	struct losses_of of[LOSSES_LISTED];
+};
+
+/* `name`: the interface's, or "". */
+void losses_list_record(struct losses_list *list, const char *sensor, const uint8_t *stream,
+			const char *name, const struct flowrec *rec);
+void losses_list_account(struct losses_list *list, const char *sensor, const uint8_t *stream,
+			 const char *name, const struct batch_account *account);
+/* A line for each interface that lost packets. */
+void losses_list_print(const struct losses_list *list, FILE *out);
 
 /* How offloaded frames were counted: "tso gso gro, MTU 1500, wire packets as the kernel says". */
 void losses_print_link(const struct wire_link *link, FILE *out);

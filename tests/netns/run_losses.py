@@ -226,6 +226,9 @@ def cases(tap, r):
         match(rf"PACKETS ARE MISSING from .* to {utc(r.card.marks('SKIPDATA')[-1][1])}$", text)
         equal(stream["interfaces"][0]["offload"], "kernel", "how offloaded frames are counted")
         check(stream["interfaces"][0]["pps_exceeded"] is None, "a TUN device has no allowances")
+        said = run("flowproof", "findings", "-d", r.store).expect(0).err
+        match(r"^NOT ALL WAS SEEN  i-loss tun0: the kernel dropped 0 packets, the network card 9; missing from 20", said)
+        equal(said.count("NOT ALL WAS SEEN"), 1, "said once")
         match(r"i-loss  tun0: offload .*; wire packets as the kernel says", r.console)
 
 
