@@ -36,6 +36,7 @@ OPTIONS = {
     "LANDLOCK": (("sandbox_landlock",), (), ()),
     "LOG_DEBUG": (("log_debug",), (), ()),
 }
+VALUES = {"LOG_DEBUG": ("BATCH_RECORDS=64",)}  # built with it, for also_log_debug()
 LOOP = (("loop_run", "session_run_loop"), ("event_base_loop",), ())  # when both LIVE and STREAM are out
 
 
@@ -86,16 +87,16 @@ def keeps(whole, program, d):
     check(got.out.count("\n") > 5, "no records")
 
 
-def batches(whole, d):
-    """Whatever the size of a batch and of a turn, the ledger holds the same, added up by key and minute."""
+def also_log_debug(program, d):
+    """Whatever the size of a batch, of a turn and of the table, the ledger holds the same, added up by key and minute."""
     capture = write(os.path.join(d, "many.pcap"), make.pcap(make.many_flows()))
     pki = Pki(os.path.join(d, "pki"))
     pki.issue("i-batch")
     held = []
-    for program in (whole, configure("batches", (), ("BATCH_RECORDS=64", "FLOW_SLOTS=64"))):
+    for sensor, slots in ((configure("whole", ()), "65536"), (program, "64")):
         store = os.path.join(d, f"store{len(held)}")
         with collector(store, "127.0.0.1:0", pki.options("collector")) as c:
-            run(program, "-r", capture, "-s", c.address, "--id", "i-batch", *pki.options("i-batch")).expect(0)
+            run(sensor, "--flow-slots", slots, "-r", capture, "-s", c.address, "--id", "i-batch", *pki.options("i-batch")).expect(0)
             c.stop()
         held.append(harness.run("flowproof", "records", "-d", store, "-F", make.GOLDEN).expect(0).out)
     same_sums(held[0], make.expected(make.many_flows(), make.GOLDEN))
@@ -112,14 +113,12 @@ def main():
                 equal([s for s in (*own, *foreign) if s not in have], [], "symbols that are missing")
         for option, (own, foreign, command) in OPTIONS.items():
             with tap.case(f"without {option}: not in the program, and the rest works"):
-                program = configure(option, (option,))
+                program = configure(option, (option,), VALUES.get(option, ()))
                 equal(sorted(symbols(program) & {*own, *foreign}), [], "still in the program")
                 for c in command:
                     match("unknown|not an option|unrecogni|no option|invalid", run(program, c, "x", "-r", "-").expect(2).err, c)
                 keeps(whole, program, d)
                 globals().get("also_" + option.lower(), lambda *_: None)(program, d)
-        with tap.case("batches of 64 records, a table of 64 slots: the ledger holds the same"):
-            batches(whole, d)
         with tap.case("without any of them: no event loop and no TLS"):
             program = configure("none", OPTIONS)
             gone = {s for own, foreign, _ in (*OPTIONS.values(), LOOP) for s in (*own, *foreign)}
