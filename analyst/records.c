@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyst/endpoints.h"
+#include "analyst/events.h"
 #include "analyst/query.h"
 #include "analyst/summary.h"
 #include "proto/flowrec.h"
@@ -17,7 +18,7 @@
 struct options {
 	struct query query;
 	char *fields;
-	bool no_header, summary, endpoints;
+	bool no_header, summary, endpoints, events;
 };
 
 static const struct setting table[] = {
@@ -41,6 +42,11 @@ static const struct setting table[] = {
 	 .offset = offsetof(struct options, summary),
 	 .help = "Instead of records print what there is of each sensor, with the packet "
 		 "equation."},
+	{.name = "events",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, events),
+	 .help = "Instead of records print what happened to the sensors: clock steps, connections, "
+		 "a full spool, batches that do not come."},
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };
@@ -66,33 +72,58 @@ static void print_header(struct printer *p)
 	(void)fwrite(p->line, 1, n, stdout);
 }
 
+static int print_record(struct printer *p, const struct ledger_entry *entry,
+			const struct wire_hello *hello, const struct flowrec *rec)
+{
+	struct flowrec_identity unknown = {.sensor = entry->sensor};
+	const struct flowrec_identity *identity = hello && rec->iface < WIRE_INTERFACES_MAX
+							  ? &hello->interfaces[rec->iface]
+							  : &unknown;
+	size_t n;
+
+	if (!query_wants(p->query, rec->start, rec->end))
+		return 0;
+	n = p->query->json ? flowrec_print_json(p->line, &p->format, rec, identity)
+			   : flowrec_print(p->line, &p->format, rec, identity);
+	return fwrite(p->line, 1, n, stdout) == n ? 0 : QUERY_OUTPUT_BROKEN;
+}
+
 static int print_batch(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
 		       struct batch *batch)
 {
-	struct flowrec_identity unknown = {.sensor = entry->sensor};
-	struct printer *p = ctx;
 	struct flowrec rec;
-	size_t n;
+	int rc = 0;
 
-	print_header(p);
-	while (batch_next(batch, &rec)) {
-		const struct flowrec_identity *identity = hello && rec.iface < WIRE_INTERFACES_MAX
-								  ? &hello->interfaces[rec.iface]
-								  : &unknown;
+	print_header(ctx);
+	while (rc == 0 && batch_next(batch, &rec))
+		rc = print_record(ctx, entry, hello, &rec);
+	return rc;
+}
 
-		if (!query_wants(p->query, rec.start, rec.end))
-			continue;
-		n = p->query->json ? flowrec_print_json(p->line, &p->format, &rec, identity)
-				   : flowrec_print(p->line, &p->format, &rec, identity);
-		if (fwrite(p->line, 1, n, stdout) != n)
-			return QUERY_OUTPUT_BROKEN;
-	}
-	return 0;
+/* The windows of what was given up are SKIPDATA, on every interface: nobody knows which it was. */
+static int print_gap(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		     const struct batch_gap *gap)
+{
+	uint64_t window = hello ? hello->window_s : 60;
+	struct flowrec rec = {
+		.status = FLOWREC_SKIPDATA,
+		.start = gap->window_first - gap->window_first % window,
+		.end = gap->window_last - gap->window_last % window + window,
+	};
+	size_t n = hello ? hello->n_interfaces : 1;
+	int rc = 0;
+
+	print_header(ctx);
+	if (gap->records == 0 || gap->elsewhere)
+		return 0;
+	for (; rc == 0 && rec.iface < n; rec.iface++)
+		rc = print_record(ctx, entry, hello, &rec);
+	return rc;
 }
 
 static int print_records(struct options *o, struct err *err)
 {
-	static const struct replay_ops ops = {.batch = print_batch};
+	static const struct replay_ops ops = {.batch = print_batch, .gap = print_gap};
 	struct printer *p = calloc(1, sizeof *p);
 	int rc = 0;
 
@@ -136,15 +167,18 @@ int records_main(int argc, char **argv)
 		print_help();
 	} else if (rc == 0) {
 		rc = query_prepare(&o->query, argc, argv, rest, &err);
-		if (rc == 0 && o->fields && (o->summary || o->endpoints))
+		if (rc == 0 && o->fields && (o->summary || o->endpoints || o->events))
 			rc = err_set(&err, ERR_USAGE,
-				     "--fields has no meaning with --summary and --endpoints");
-		if (rc == 0 && o->summary && o->endpoints)
+				     "--fields has no meaning with --summary, --endpoints and "
+				     "--events");
+		if (rc == 0 && o->summary + o->endpoints + o->events > 1)
 			rc = err_set(&err, ERR_USAGE,
-				     "--summary and --endpoints exclude each other: give one");
+				     "--summary, --endpoints and --events exclude each other: give "
+				     "one");
 		if (rc == 0)
 			rc = o->summary     ? summary_print(&o->query, &err)
 			     : o->endpoints ? endpoints_print(&o->query, &err)
+			     : o->events    ? events_print(&o->query, &err)
 					    : print_records(o, &err);
 	}
 	status = query_end(&o->query, "records", rc, &err);
