@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Signatures that outlive a connection: ECDSA over P-256 (FIPS 186-4) of a SHA-256 digest, DER
- * (RFC 3279, 2.2.3). One costs 0.2 to 0.5 ms on a PC and up to 30 ms on a small ARM; checking one
+ * (RFC 3279, 2.2.3). One costs 1.6 ms on a PC (mbedTLS 2.28) and up to 30 ms on a small ARM; checking one
  * the double.
  */
 #pragma once

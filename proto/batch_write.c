@@ -362,7 +362,12 @@ bool batch_is_empty(const struct batch_writer *w)
 
 bool batch_must_be_kept(const struct batch_writer *w)
 {
-	return w->n_alerts > 0 || w->n_events > 0 || w->n_gaps > 0 || batch_endpoints(w) > 0;
+	size_t counts = 0; /* those that count from the begin on: the next one makes up for it */
+
+	for (size_t i = 0; i < w->n_events; i++)
+		counts += w->events[i].kind == BATCH_EVENT_CANARIES;
+	return w->n_alerts > 0 || w->n_events > counts || w->n_gaps > 0 ||
+	       batch_endpoints(w) > 0;
 }
 
 /* IPv6 follows IPv4 in the dictionary, whose length is known only now. */

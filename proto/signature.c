@@ -93,8 +93,8 @@ enum batch_signature batch_signature_check(const uint8_t *bytes, size_t len,
 			continue;
 		}
 		skip(&r, (unsigned)(head & 7));
-		if (r.bad || rd_left(&r) > 0 || bytes + len - field < 3 || field[0] != HEAD_0 ||
-		    field[1] != HEAD_1 || field[2] != bytes + len - field - 3)
+		if (r.bad || bytes + len - field < 3 || field[0] != HEAD_0 || field[1] != HEAD_1 ||
+		    field[2] != bytes + len - field - 3)
 			return BATCH_FORGED;
 		digest_of(digest, bytes, (size_t)(field - bytes), stream);
 		return crypto_verify(certificate, certificate_len, digest, field + 3, field[2])

@@ -257,6 +257,12 @@ void session_stream_late(struct session *s)
 
 	spool_stats(s->spool, &stats);
 	spool_sync(s->spool);
+	if (stats.acknowledged == stats.closed) {
+		session_stop(s, err_set(s->err, -ETIMEDOUT,
+					"asked twice to end: the last records and the goodbye were "
+					"not sent"));
+		return;
+	}
 	session_stop(s, err_set(s->err, -ETIMEDOUT,
 				"batches %llu to %llu were not acknowledged by a collector%s%s%s",
 				(unsigned long long)stats.acknowledged + 1,

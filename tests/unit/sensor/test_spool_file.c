@@ -255,6 +255,7 @@ static void overflow_and_kill(void **state)
 	const struct batch_alert alert = {
 		.family = 4, .protocol = 6, .verdict = FLOWREC_UNEXPECTED_EGRESS};
 	struct spool *s = run('a');
+	struct spool_stats stats;
 	struct taken t;
 	const unsigned n = 1000000;
 
@@ -266,8 +267,11 @@ static void overflow_and_kill(void **state)
 	}
 	spool_free(s);
 	s = run('b');
+	spool_stats(s, &stats);
 	t = take(s, NULL);
 	assert_int_equal(t.stream, 'a');
+	assert_int_equal(stats.old_batches, t.batches); /* none twice: alerts were moved */
+	assert_int_equal(stats.old_records, t.records);
 	assert_true(t.gap_records > 0);
 	assert_int_equal(t.records + t.gap_records, n);
 	assert_int_equal(t.gap_packets, 3 * t.gap_records);
@@ -283,6 +287,27 @@ static void overflow_and_kill(void **state)
 	t = take(s, NULL);
 	assert_int_equal(t.stream, 'b');
 	assert_int_equal(t.chain.records, 400000);
+	spool_free(s);
+}
+
+/* What this run floods away of a former one is told with the last batch of it, which stays. */
+static void old_flows_give_way(void **state)
+{
+	struct spool *s = run('a');
+	struct taken t;
+
+	(void)state;
+	make(s, 50);
+	spool_free(s);
+	s = run('b');
+	fill(s, 0, 400000);
+	t = take(s, NULL);
+	assert_int_equal(t.stream, 'a');
+	assert_int_equal(t.batches, 1);
+	assert_int_equal(t.records, 10);
+	assert_int_equal(t.gap_batches, 49);
+	assert_int_equal(t.gap_records, 490);
+	assert_int_equal(t.gap_packets, 3 * 490);
 	spool_free(s);
 }
 
@@ -441,6 +466,7 @@ int main(void)
 		T(what_was_acknowledged_is_gone),
 		T(several_runs),
 		T(too_many_runs),
+		T(old_flows_give_way),
 		T(overflow_and_kill),
 		T(torn_anywhere),
 		T(a_torn_state_is_no_loss),
