@@ -21,6 +21,8 @@ static const char *const value_names[BATCH_EVENT_KINDS][BATCH_EVENT_VALUES] = {
 	[BATCH_EVENT_SPOOL_FULL] = {"batches", "records", "packets"},
 	[BATCH_EVENT_SPOOL_RECOVERED] = {"batches", "records", "unusable_bytes"},
 	[BATCH_EVENT_INTERFACE_GONE] = {"interface"},
+	[BATCH_EVENT_CANARIES] = {"sent", "returned", "unseen", "refused"},
+	[BATCH_EVENT_BLIND] = {"unseen", "last_seen"},
 };
 
 static void begin_line(const struct query *query, const struct ledger_entry *entry,
