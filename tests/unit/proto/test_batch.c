@@ -566,8 +566,8 @@ static void test_head_alert_account(void **state)
 	memset(head.previous, 1, sizeof(head.previous));
 	memset(gap.digest, 2, sizeof(gap.digest));
 	assert_false(batch_must_be_kept(f->writer));
-	assert_true(batch_add_event(f->writer,
-				    &(struct batch_event){.kind = BATCH_EVENT_CANARIES}));
+	assert_true(
+		batch_add_event(f->writer, &(struct batch_event){.kind = BATCH_EVENT_CANARIES}));
 	assert_false(batch_must_be_kept(f->writer)); /* the next window's has the same counts */
 	assert_true(batch_add_gap(f->writer, &gap));
 	assert_true(batch_must_be_kept(f->writer));

@@ -51,7 +51,7 @@ static struct spool *run(char name)
 	struct spool_config config = {.hello = (const uint8_t *)"hello of x", .hello_len = 10};
 	char hello[11] = "hello of ";
 	struct err err = {""};
-	struct spool *s;
+	struct spool *s = NULL;
 
 	memset(config.stream, name, WIRE_STREAM_ID);
 	hello[9] = name;
