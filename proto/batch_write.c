@@ -366,8 +366,7 @@ bool batch_must_be_kept(const struct batch_writer *w)
 
 	for (size_t i = 0; i < w->n_events; i++)
 		counts += w->events[i].kind == BATCH_EVENT_CANARIES;
-	return w->n_alerts > 0 || w->n_events > counts || w->n_gaps > 0 ||
-	       batch_endpoints(w) > 0;
+	return w->n_alerts > 0 || w->n_events > counts || w->n_gaps > 0 || batch_endpoints(w) > 0;
 }
 
 /* IPv6 follows IPv4 in the dictionary, whose length is known only now. */
