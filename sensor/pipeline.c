@@ -20,6 +20,7 @@
 #include "sensor/endpoint.h"
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
+#include "sensor/judge.h"
 #include "sensor/mirror.h"
 #include "sensor/offload.h"
 #include "sensor/record.h"
@@ -259,91 +260,37 @@ static void set_context(struct pipeline *p)
 	};
 }
 
-static unsigned gravity(enum flowrec_verdict verdict)
+static void raise_alert(struct pipeline *p, struct batch_alert *alert,
+			const struct flow_packet *packet, uint64_t sec)
 {
-	switch (verdict) {
-	case FLOWREC_UNEXPECTED_EGRESS: return 4;
-	case FLOWREC_UNEXPECTED_INBOUND: return 3;
-	case FLOWREC_WATCHED: return 2;
-	case FLOWREC_EXPECTED: return 1;
-	case FLOWREC_VERDICT_NONE: break;
-	}
-	return 0;
-}
-
-static void raise_alert(struct pipeline *p, const struct flow_packet *packet,
-			const struct policy_query *query, bool initiator_is_b)
-{
-	const struct flow_key *k = &packet->key;
-	struct batch_alert alert = {
-		.local = initiator_is_b ? k->b : k->a,
-		.remote = query->remote,
-		.local_port = initiator_is_b ? k->port_b : k->port_a,
-		.remote_port = query->port,
-		.iface = k->iface,
-		.family = k->family,
-		.protocol = k->protocol,
-		.verdict = FLOWREC_UNEXPECTED_EGRESS,
-	};
-	uint64_t sec = (uint64_t)packet->window * p->window_s + packet->offset;
-	char local[ADDR_ENDPOINT_TEXT], remote[ADDR_ENDPOINT_TEXT], when[CLOCK_TEXT];
-	struct endpoint from = {
-		.addr = alert.local, .port = alert.local_port, .family = alert.family};
-	struct endpoint to = {
-		.addr = alert.remote, .port = alert.remote_port, .family = alert.family};
-
-	if (!alert_due(p->alerts, alert.family, &alert.remote, alert.remote_port, alert.protocol,
-		       sec, &alert.suppressed))
+	if (!alert_due(p->alerts, alert->family, &alert->remote, alert->remote_port,
+		       alert->protocol, sec, &alert->suppressed))
 		return;
 	p->alerts_raised++;
-	alert.time_ns = sec * NS_PER_S + packet->nsec;
+	alert->time_ns = sec * NS_PER_S + packet->nsec;
 	if (streams(p))
-		spool_alert(p->config.spool, &alert, p->now_ns);
-	log_warn("policy", "unexpected egress: %s -> %s protocol %u, first packet %s",
-		 endpoint_text(local, &from), endpoint_text(remote, &to), alert.protocol,
-		 clock_text(when, sec));
-	if (alert.suppressed)
-		log_warn("policy",
-			 "%llu alerts before this one were left out, more than %d came in a second",
-			 (unsigned long long)alert.suppressed, ALERT_PER_SECOND);
+		spool_alert(p->config.spool, alert, p->now_ns);
+	judge_say(alert);
 }
 
 static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
 			  enum flow_initiator initiator)
 {
 	struct pipeline *p = ctx;
-	const struct flow_key *k = &packet->key;
-	bool from_b = initiator == FLOW_INITIATOR_B;
-	/* In mirror mode --local is the mirrored machines; the target's own traffic is not judged. */
-	bool judged = !p->mirror || k->iface >= p->config.n_captures;
-	bool a_local = judged && identity_is_local(p->config.identity, k->family, &k->a);
-	bool b_local = judged && identity_is_local(p->config.identity, k->family, &k->b);
-	struct policy_query query = {
-		.family = k->family,
-		.protocol = k->protocol,
-		.port = from_b ? k->port_a : k->port_b,
-		.has_ports = packet->has_ports,
-		.initiator_local = from_b ? b_local : a_local,
-		.responder_local = from_b ? a_local : b_local,
+	const struct judge_bench bench = {
+		.policy = p->config.policy,
+		.context = &p->context,
+		.identity = p->config.identity,
+		/* In mirror mode --local is the mirrored machines; the target's own traffic is not
+		   judged. */
+		.is_foreign = p->mirror && packet->key.iface < p->config.n_captures,
 	};
-	uint16_t rule;
-	enum flowrec_verdict verdict;
+	uint64_t sec = (uint64_t)packet->window * p->window_s + packet->offset;
+	struct batch_alert alert;
 
-	/* The remote end is the one that is not this machine; of two local ones the responder. */
-	query.remote = query.initiator_local == from_b ? k->a : k->b;
-	verdict = policy_judge(p->config.policy, &p->context, &query, &rule);
-	if (verdict == FLOWREC_UNEXPECTED_EGRESS)
-		raise_alert(p, packet, &query, from_b);
-	if ((!entry->dir[0].packets && !entry->dir[1].packets) ||
-	    gravity((enum flowrec_verdict)entry->verdict) <= gravity(verdict)) {
-		entry->initiator = (unsigned)initiator & 3U;
-		entry->verdict = (unsigned)verdict & 7U;
-		entry->rule = rule;
-		entry->a_local = a_local;
-		entry->b_local = b_local;
-	}
-	return endpoint_open(p->endpoints, entry,
-			     (uint64_t)packet->window * p->window_s + packet->offset);
+	if (judge_open(&bench, entry, packet, initiator, &alert))
+		raise_alert(p, &alert, packet, sec);
+	return endpoint_open(p->endpoints, entry, sec);
 }
 
 /* ---- in: frames ---- */
