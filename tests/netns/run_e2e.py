@@ -247,6 +247,8 @@ class Run:
         self.witness_lost = witness.stop()
         self.records = ledger(self.store)
         self.sums, self.facts = by_flow(self.records)
+        self.endpoints = [json.loads(line) for line in
+                          run("flowproof", "records", "-d", self.store, "--endpoints", "--json").expect(0).out.splitlines()]
         self.findings = [json.loads(line) for line in
                          run("flowproof", "findings", "-d", self.store, "--json").expect(0).out.splitlines()]
 
@@ -348,6 +350,26 @@ def cases(tap, r):
         equal(len(r.findings), len(got), "findings, each endpoint once")
         for f in r.findings:
             check(f["severity"] and f["first"] and f["last"], f"{f}")
+    with tap.case("the digests of the endpoints agree with the records, and say how far each got"):
+        want = {}
+        for key, (packets, size, _) in r.sums.items():
+            src, dst, sport, dport, proto = key
+            if is_noise(key):
+                continue
+            out, by_src = canonical(src) in (INST, INST6), {f[1] for f in r.facts[key]} == {"src"}
+            end = ("egress" if by_src == out else "ingress", dst if out else src, dport if by_src else sport, proto)
+            row = want.setdefault(end, [0, 0, 0, 0])
+            row[0 if out else 2] += packets
+            row[1 if out else 3] += size
+        got = {(e["direction"], canonical(e["remote"]), e["port"], e["protocol"]):
+               [e[k] for k in ("packets_out", "bytes_out", "packets_in", "bytes_in")]
+               for e in r.endpoints if not ipaddress.ip_address(e["remote"]).is_multicast}
+        equal(got, want)
+        outcome = {(canonical(e["remote"]), e["port"], e["protocol"]): e["outcome"] for e in r.endpoints}
+        equal([outcome[OUT, 9, TCP], outcome[OUT, 8080, TCP], outcome[OUT6, 8081, TCP], outcome[OUT, PORT_SENSOR_LISTENS, TCP]],
+              ["refused", "data_out", "data_out", "data_out"], "how far")
+        for silent in ((BLACKHOLE, 443, TCP), (OUT6, 7001, UDP)):
+            check(outcome[silent] in ("sent", "unanswered"), f"{silent}: {outcome[silent]}")
     with tap.case("all unexpected endpoints were shown by the collector while the sensor ran; the expected ones were not"):
         for _, address, *_ in FLAGGED:
             check(address in r.seen_before_stop, f"{address} is not in:\n{r.seen_before_stop}")
