@@ -292,6 +292,14 @@ $(bench-programs): $(O)/%: $(O)/%.o
 	$(link) $(LIBS_sensor)
 bench: programs $(bench-programs)
 	$(Q)$(PY3) tests/bench/run.py $(O) $(BENCH)
+# The collector's side: what it takes a second, and what its audit costs.
+.PHONY: bench-ingest
+$(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(base-y) proto/batch_write proto/endpoint_columns proto/signature \
+		$(addprefix platform/,loop socket tls tls_config crypto_sign crypto_pem crypto_cert crypto_issuer))
+	$(call say,LINK,$@)
+	$(link) $(LIBS_proto) $(LIBS_platform)
+bench-ingest: programs $(O)/tests/bench/ingest_load
+	$(Q)$(PY3) tests/bench/ingest.py $(O)
 bench-deps:
 	@sh scripts/deps.sh build bench
 
@@ -363,6 +371,7 @@ help:
 #> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
 #> make bench           CPU and memory of the sensor beside a bare libpcap loop and the flow meters that are installed; then
 #>                      live in namespaces (root). BENCH=files or BENCH=live for one part. make bench-deps installs them
+#> make bench-ingest    records a second that the collector makes durable, and what an audit costs
 #> make fuzz            fuzz whatever reads bytes from outside with clang's libFuzzer, SECONDS=60 each; fuzz-run-NAME: one of them
 #> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig
 #> make format          apply clang-format

@@ -516,7 +516,7 @@ static void test_too_long_entry(void **state)
 		int fd;
 
 		make_ledger(*state, 0);
-		fd = open(path_of(*state, "one", 1, path), O_WRONLY | O_APPEND);
+		fd = open(path_of(*state, "one", 1, path), O_WRONLY | O_APPEND | O_TRUNC);
 		assert_true(fd >= 0);
 		assert_int_equal(file_write(fd, file_head, FILE_HEAD), 0);
 		entry.len = LEDGER_PAYLOAD_MAX + more;
