@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "platform/hash.h"
 
@@ -78,6 +79,18 @@ static size_t rounded(size_t slots)
 	return n;
 }
 
+/* The table is visited at random, and has more small pages than a processor remembers translations of. A wish: kernels
+ * without huge pages go on with small ones. */
+static void ask_for_huge_pages(const void *block, size_t len)
+{
+	const uintptr_t huge = 2 * 1024 * 1024;
+	uintptr_t from = ((uintptr_t)block + huge - 1) & ~(huge - 1);
+	uintptr_t to = ((uintptr_t)block + len) & ~(huge - 1);
+
+	if (from < to)
+		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
+
 int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
 		   const uint64_t key[static 2], bool by_direction, const struct flow_sink *sink)
 {
@@ -88,6 +101,7 @@ int flow_table_new(struct flow_table **ret, size_t slots, unsigned window_s,
 
 	if (!block)
 		return -ENOMEM;
+	ask_for_huge_pages(block, flow_memory(slots));
 	t->block = block;
 	t->slots = n;
 	t->set_mask = n / FLOW_WAYS - 1;

@@ -5,7 +5,7 @@
  *
  * Memory is allocated once, FLOW_SLOT_BYTES a slot all told. The hash is keyed, so nobody can aim
  * at one set. An entry counts one window at a time; an update from another window emits first what
- * the entry holds. When a set is full, the entry seen longest ago is emitted and gives way: nothing
+ * the entry holds. When both sets of a flow are full, the entry seen longest ago is emitted and gives way: nothing
  * is lost, and it is counted. Entries that were emitted stay, with their initiator, verdict and
  * outcome, until another flow needs the slot.
  */
