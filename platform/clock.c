@@ -22,7 +22,8 @@ static uint64_t now_ns(clockid_t id)
 {
 	struct timespec ts = {0};
 
-	(void)clock_gettime(id, &ts); /* cannot fail: these clocks exist on every Linux since 2.6.39 */
+	(void)clock_gettime(id,
+			    &ts); /* cannot fail: these clocks exist on every Linux since 2.6.39 */
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 

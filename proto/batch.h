@@ -102,7 +102,7 @@ enum batch_event_kind {
 	BATCH_EVENT_SPOOL_RECOVERED, /* values: batches, records found in the file of the run before;
 					  bytes that could not be used */
 	BATCH_EVENT_INTERFACE_GONE,  /* value: its number; text: its name */
-	BATCH_EVENT_HOST,            /* values: seconds since the machine was started, its interfaces.
+	BATCH_EVENT_HOST,      /* values: seconds since the machine was started, its interfaces.
 					  At the start, each minute and at the end, behind one
 					  BATCH_EVENT_INTERFACE each */
 	BATCH_EVENT_INTERFACE, /* values: number the kernel gave it, enum batch_interface bits,
