@@ -3,6 +3,7 @@
 # deps-static.sh path TRIPLET           prints the folder of what is built for a processor
 # deps-static.sh build TRIPLET...       builds what is not there yet
 # deps-static.sh versions TRIPLET       what it was built from: NAME VERSION, a line each
+# deps-static.sh kernel ARCH SUITE PACKAGE   fetches Debian's kernel that PACKAGE depends on, prints its file
 #
 # What the static programs are linked with, from Debian's source packages: musl, libpcap, libevent, mbedTLS 3.6 and protobuf-c, no
 # more of each than is used. lib/full is mbedTLS once more, with the server, and cmocka: for the unit tests and the collector.
@@ -17,40 +18,50 @@ die() { say "$*"; exit 1; }
 
 prefix() {
 	command -v "$1-gcc" >/dev/null || die "no compiler $1-gcc: make CROSS=... deps installs it"
-	hash=$( (sed -n '/^# ---- the recipe/,$p' "$top/scripts/deps-static.sh" && cat "$top/platform/mbedtls_config.h" &&
+	hash=$( (sed -n '/^# ---- the recipe/,/^# ---- end/p' "$top/scripts/deps-static.sh" && cat "$top/platform/mbedtls_config.h" &&
 		"$1-gcc" --version | head -n 1) | sha256sum | cut -c 1-12)
 	echo "$cache/$1-$hash"
 }
 
-# An apt of our own, so that nothing on this machine has to be changed.
-apt_of() { # SUITE, then apt-get's arguments
-	state=$cache/apt-$1
-	suite=$1
-	shift
-	if [ ! -e "$state/ready" ]; then
-		mkdir -p "$state/etc/apt/sources.list.d" "$state/etc/apt/preferences.d" "$state/etc/apt/apt.conf.d" \
-			"$state/var/lib/apt/lists/partial" "$state/var/cache/apt/archives/partial" "$state/var/lib/dpkg"
-		: >"$state/var/lib/dpkg/status"
-		[ -n "$(apt-get indextargets 'Created-By: Packages')" ] || apt-get -qq update
-		apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN)' 'Created-By: Packages' | sort -u |
-			while read -r uri name origin; do
-				case $origin/$name in
-				Debian/*-security) echo "deb-src [signed-by=$keys] $uri $suite-security main" ;;
-				Debian/*-*) ;;
-				Debian/*) echo "deb-src [signed-by=$keys] $uri $suite main" ;;
-				esac
-			done >"$state/etc/apt/sources.list"
-		[ -s "$state/etc/apt/sources.list" ] || die "apt knows no Debian archive: apt-get update first"
-		command_apt "$state" update -qq
-		touch "$state/ready"
-	fi
-	command_apt "$state" "$@"
-}
+# An apt of our own, so that nothing on this machine has to be changed. APT, the folder, is left behind.
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
-command_apt() {
-	state=$1
+apt_new() { # SUITE, deb or deb-src, ARCH
+	APT=$cache/apt-$1-$2-$3
+	rm -rf "$APT"
+	mkdir -p "$APT/etc/apt/sources.list.d" "$APT/etc/apt/preferences.d" "$APT/etc/apt/apt.conf.d" \
+		"$APT/var/lib/apt/lists/partial" "$APT/var/cache/apt/archives/partial" "$APT/var/lib/dpkg"
+	: >"$APT/var/lib/dpkg/status"
+	[ -n "$(apt-get indextargets 'Created-By: Packages')" ] || apt-get -qq update
+	apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN)' 'Created-By: Packages' | sort -u |
+		while read -r uri name origin; do
+			case $origin/$name/$2 in
+			Debian/*-security/deb-src) echo "$2 [signed-by=$keys] $uri $1-security main" ;;
+			Debian/*-*) ;;
+			Debian/*) echo "$2 [signed-by=$keys] $uri $1 main" ;;
+			esac
+		done >"$APT/etc/apt/sources.list"
+	[ -s "$APT/etc/apt/sources.list" ] || die "apt knows no Debian archive: apt-get update first"
+	of_apt apt-get -qq update
+}
+of_apt() { # apt-get or apt-cache, and its arguments
+	tool=$1
 	shift
-	apt-get -o Dir="$state" -o Dir::State::status="$state/var/lib/dpkg/status" -o APT::Sandbox::User=root -o Acquire::Retries=3 "$@"
+	"$tool" -o Dir="$APT" -o Dir::State::status="$APT/var/lib/dpkg/status" -o APT::Sandbox::User=root -o Acquire::Retries=3 \
+		-o APT::Architecture="${APT##*-}" -o APT::Architectures::="${APT##*-}" "$@"
+}
+
+kernel() { # ARCH SUITE PACKAGE
+	file=$cache/kernel-$2-$3-$1
+	if [ ! -e "$file" ]; then
+		mkdir -p "$cache"
+		apt_new "$2" deb "$1"
+		name=$(of_apt apt-cache depends "$3" | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+		(cd "$APT" && of_apt apt-get -qq download "$name" && dpkg-deb --fsys-tarfile "$name"_*.deb |
+			tar -xO --wildcards './boot/vmlinuz-*' >"$file.new")
+		mv "$file.new" "$file"
+		rm -rf "$APT"
+	fi
+	echo "$file"
 }
 
 # Sources: $cache/src-HASH/NAME/, one time stamp for all files, else autotools would be run again.
@@ -63,7 +74,9 @@ fetch() {
 		from=bookworm
 		case " $newer " in *" $p "*) from="$suites bookworm" ;; esac
 		for s in $from; do
-			apt_of "$s" source -qq --download-only "$p" >/dev/null 2>&1 && break
+			APT=$cache/apt-$s-deb-src-$(dpkg --print-architecture)
+			[ -e "$APT" ] || apt_new "$s" deb-src "$(dpkg --print-architecture)"
+			of_apt apt-get source -qq --download-only "$p" >/dev/null 2>&1 && break
 			say "$p: not to be had from $s"
 			rm -f "$p"_*
 			s=
@@ -88,7 +101,7 @@ log_of() { # NAME COMMAND...: its output is shown only when it fails
 	wait $! || { tail -n 30 "$work/$name.log" >&2; die "$T: $name does not build"; }
 }
 
-# ---- the recipe: its text, from here on, is part of the name of what it makes ----
+# ---- the recipe: its text, down to the end, is part of the name of what it makes ----
 
 # What comes from where: trixie's has TLS 1.3 and the later fixes, bookworm's is what the other build uses. A package that the
 # first suite's mirror does not hand out is taken from bookworm.
@@ -198,12 +211,15 @@ build() {
 	say "$T took $(($(date +%s) - begin)) s"
 }
 
+# ---- end of the recipe ----
+
 case ${1:-} in
 path) prefix "$2" ;;
 versions) cat "$(prefix "$2")/VERSIONS" ;;
+kernel) kernel "$2" "$3" "$4" ;;
 build)
 	shift
 	for t in "$@"; do (build "$t"); done
 	;;
-*) die "usage: deps-static.sh path|versions TRIPLET, or build TRIPLET..." ;;
+*) die "usage: deps-static.sh path|versions TRIPLET, build TRIPLET..., kernel ARCH SUITE PACKAGE" ;;
 esac

@@ -11,6 +11,7 @@ armhf="gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross"
 arm64="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
 mips="gcc-mips-linux-gnu linux-libc-dev-mips-cross"
 emulate="qemu-user-static"
+boot="qemu-system-arm"
 check="clang clang-format cppcheck mandoc"
 # What `make bench` compares with. YAF and ipfixprobe are not in Debian; an installed yaf takes part.
 bench="iproute2 tcpdump softflowd nfdump argus-server argus-client pmacct"
@@ -27,7 +28,8 @@ for group in "$@"; do
 	mips) packages=$mips ;;
 	emulate) packages=$emulate ;;
 	bench) packages=$bench ;;
-	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, bench)" >&2; exit 2 ;;
+	boot) packages=$boot ;;
+	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, boot, bench)" >&2; exit 2 ;;
 	esac
 	for p in $packages; do
 		[ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = "ii " ] || missing="$missing $p"

@@ -622,7 +622,8 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	if (flow_table_new(&p->flows, (size_t)o->flow_slots, p->window_s, key, !p->turn_by_turn,
 			   &flow_sink) != 0 ||
 	    alert_table_new(&p->alerts, CONFIG_ALERT_SLOTS, key) != 0 ||
-	    endpoint_table_new(&p->endpoints, o->endpoint_slots, key, &endpoint_sink) != 0 ||
+	    endpoint_table_new(&p->endpoints, (size_t)o->endpoint_slots, key, &endpoint_sink) !=
+		    0 ||
 	    offload_new(&p->offload, key) != 0) {
 		pipeline_free(p);
 		return err_set(err, -ENOMEM,

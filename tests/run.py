@@ -20,6 +20,7 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 PATH = ("platform", "proto", "policy", "sensor", "evidence", "collector", "analyst")  # the folders of unit tests, as packets go
 ORDER = ("golden", "cli", "netns")  # what the program does, how it is told to, how it holds together
 UNIT_LIMIT_S = 120
+EMULATED_LIMIT_S = 900
 SUITE_LIMIT_S = 400
 LONG_LIMIT_S = 1500  # --suite
 ALLOWED_SKIPS = ("shared captures absent",)
@@ -126,7 +127,7 @@ def suites(build, emulator):
     for path in sorted(glob.glob(os.path.join(unit, "**", "test_*"), recursive=True),
                        key=lambda p: (place(PATH, os.path.relpath(p, unit).split(os.sep)[0]), p)):
         if os.access(path, os.X_OK) and os.path.isfile(path) and "." not in os.path.basename(path):
-            yield Suite("unit/" + os.path.relpath(path, unit), [*emulator, path], UNIT_LIMIT_S)
+            yield Suite("unit/" + os.path.relpath(path, unit), [*emulator, path], EMULATED_LIMIT_S if emulator else UNIT_LIMIT_S)
     folders = {os.path.basename(os.path.dirname(p)) for p in glob.glob(os.path.join(TESTS, "*", "run_*.py"))}
     for f in sorted(folders, key=lambda f: (place(ORDER, f), f)):
         for path in sorted(glob.glob(os.path.join(TESTS, f, "run_*.py"))):
