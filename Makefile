@@ -118,11 +118,15 @@ ifdef STATIC
 DEPS := $(shell sh scripts/deps-static.sh path $(STATIC))
 CC := $(STATIC)-gcc -specs $(DEPS)/lib/musl-gcc.specs
 CFLAGS := -Os -g
-# Relocations packed, where the linker can: 23 KB on x86-64.
-RELR := $(if $(filter x86_64-%,$(STATIC)),-Wl$(comma)-z$(comma)pack-relative-relocs)
+# Relocations packed, where the linker can: 23 KB on x86-64. No RELRO: musl protects it in its dynamic linker alone, and where pages may be
+# of 64 KiB it is up to so many bytes of nothing in the file.
+LINK_KIND := -static-pie -Wl,-z,text,-z,norelro $(if $(filter x86_64-%,$(STATIC)),-Wl$(comma)-z$(comma)pack-relative-relocs) \
+	     $(if $(FULL),-L$(DEPS)/lib/full)
 # Nothing unwinds; and what a build says of itself must not depend on where it was made.
 HARDEN += -fno-asynchronous-unwind-tables -fno-unwind-tables -ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)/=
 CPPFLAGS += -DMBEDTLS_CONFIG_FILE='<mbedtls/flowproof_config.h>' $(if $(FULL),-DFLOWPROOF_MBEDTLS_FULL)
+else
+LINK_KIND := -pie -Wl,-z,relro
 endif
 ifndef SANITIZE
 HARDEN += -D_FORTIFY_SOURCE=2
@@ -132,7 +136,7 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 endif
 CPPFLAGS += -I. -I$(O)/gen -include $(O)/autoconf.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) $(WERROR)
-ALL_LDFLAGS = $(if $(STATIC),-static-pie -Wl$(comma)-z$(comma)text $(RELR) $(if $(FULL),-L$(DEPS)/lib/full),-pie) -Wl,--as-needed -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(SANFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = $(LINK_KIND) -Wl,--as-needed -Wl,-z,now,-z,noexecstack -Wl,--gc-sections $(SANFLAGS) $(LDFLAGS)
 LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
 LIBS_proto := -lprotobuf-c
 LIBS_sensor := -lpcap
