@@ -166,6 +166,8 @@ static void test_calls(void **state)
 #ifdef SYS_open
 		{SYS_open, {0}, NO},
 		{SYS_fork, {0}, NO},
+#endif
+#ifdef SYS_vfork
 		{SYS_vfork, {0}, NO},
 #endif
 		{-1, {0}, NO},
