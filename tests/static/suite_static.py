@@ -81,10 +81,11 @@ def reproducible(d):
     for f in files:
         os.makedirs(os.path.dirname(os.path.join(there, f)), exist_ok=True)
         shutil.copy(os.path.join(ROOT, f), os.path.join(there, f))
-    source = match(r"^source (\S+)$", run(built(NATIVE), "--version").out)[1]
     shutil.copy(os.path.join(build_dir(), "appliance", "config"), os.path.join(there, "the-config"))
     for triplet in (NATIVE, *EMULATED):
         o = os.path.join(d, "out", triplet)
+        prefix = (EMULATED[triplet],) if triplet in EMULATED else ()
+        source = match(r"^source (\S+)$", run(*prefix, built(triplet, "appliance"), "--version").out)[1]
         tool("make", "-j2", "-C", there, f"O={o}", f"STATIC={triplet}", f"SOURCE={source}", "KCONFIG_CONFIG=the-config", f"{o}/flowproof-sensor",
              env=dict(os.environ, CCACHE_DISABLE="1"))
         first, second = (hashlib.sha256(open(p, "rb").read()).hexdigest() for p in (built(triplet, "appliance"), f"{o}/flowproof-sensor"))
