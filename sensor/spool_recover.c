@@ -51,7 +51,7 @@ static void find_entries(struct ring *r, uint8_t *window, struct spool_stats *re
 	uint32_t at = 0, from = 0, units = 0; /* the window holds `units` from `from` on */
 
 	while (at < r->units) {
-		struct ring_entry e;
+		struct ring_entry e = {.len = 0};
 		int stream = -1;
 		uint32_t size = 0;
 
@@ -77,7 +77,7 @@ static void find_entries(struct ring *r, uint8_t *window, struct spool_stats *re
 static void keep_streams(struct ring *r, struct spool_stats *ret)
 {
 	uint64_t batches[SPOOL_STREAMS_MAX] = {0};
-	uint8_t place[SPOOL_STREAMS_MAX];
+	uint8_t place[SPOOL_STREAMS_MAX] = {0};
 	size_t live = 0, kept = 0;
 	uint32_t slot = r->ahead;
 
