@@ -21,6 +21,9 @@ static const char *const value_names[BATCH_EVENT_KINDS][BATCH_EVENT_VALUES] = {
 	[BATCH_EVENT_SPOOL_FULL] = {"batches", "records", "packets"},
 	[BATCH_EVENT_SPOOL_RECOVERED] = {"batches", "records", "unusable_bytes"},
 	[BATCH_EVENT_INTERFACE_GONE] = {"interface"},
+	[BATCH_EVENT_HOST] = {"uptime_s", "interfaces"},
+	[BATCH_EVENT_INTERFACE] = {"index", "bits", "rx_packets", "tx_packets"},
+	[BATCH_EVENT_LINK] = {"index", "bits", "rx_packets", "tx_packets"},
 	[BATCH_EVENT_CANARIES] = {"sent", "returned", "unseen", "refused"},
 	[BATCH_EVENT_BLIND] = {"unseen", "last_seen"},
 };

@@ -52,6 +52,11 @@ def seeing(tap, w, c):
         n = sent + back
         m = match(r"at most (\d+\.\d) % of packets lost unseen", rest)
         equal(m[1], f"{3000 // n // 10}.{3000 // n % 10}", f"3/{n}")
+    with tap.case("the ledger's summary says the same"):
+        out = run("flowproof", "records", "-d", w["store"], "--summary").expect(0).out
+        m = match(r"canaries: sent (\d+), came back (\d+), not seen by the capture 0; at most (\d+\.\d) %", out)
+        equal((int(m[1]), int(m[2]), m[3]), (sent, back, f"{300 / n:.1f}"), "canaries")
+        match(r"host: unseen before start: \d+ packets; interfaces that are not captured: 1$", out)  # lo
 
 
 def blinded(tap, w, c):
