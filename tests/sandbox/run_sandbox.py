@@ -26,10 +26,11 @@ STATE = ("user", "group, and no other", "capabilities", "capability bounding set
 
 def lines_of(result):
     """{what: (ok or FAIL, detail)} in the order printed."""
-    found = {}
+    found, version = {}, False
     for line in result.out.splitlines():
-        if re.match(r"flowproof-\w+ \d", line):
-            continue  # a program that could be run said its version
+        version = (version and not re.match("(ok|FAIL) ", line)) or bool(re.match(r"flowproof-\w+ \d", line))
+        if version:
+            continue  # a program that could be run said its version, and what it was made of
         m = match(r"^(ok|FAIL) (.+?): (.+)$", line)
         check(m[2] not in found, f"twice: {m[2]}")
         found[m[2]] = (m[1], m[3])
