@@ -38,7 +38,7 @@ def initramfs(path, files):
 
 
 def boot(kernel, image):
-    p = subprocess.run(["qemu-system-arm", "-M", "virt", "-cpu", "cortex-a15", "-m", "128", "-nographic", "-nodefaults", "-serial", "stdio",
+    p = subprocess.run(["qemu-system-arm", "-M", "virt", "-cpu", "cortex-a15", "-m", "64", "-nographic", "-nodefaults", "-serial", "stdio",
                         "-no-reboot", "-kernel", kernel, "-initrd", image, "-append", "console=ttyAMA0 panic=-1 quiet"],
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BOOT_LIMIT_S, check=False)
     return p.stdout.decode("utf-8", "replace").replace("\r", "")
