@@ -6,7 +6,7 @@ set -eu
 build="gcc libc6-dev libpcap-dev libevent-dev libmbedtls-dev libprotobuf-c-dev protobuf-c-compiler python3 python3-kconfiglib"
 test="libcmocka-dev iproute2 iputils-ping openssl procps"
 # make static: the C library and the other libraries are built from source (scripts/deps-static.sh).
-static="gcc libc6-dev flex bison make dpkg-dev patch debian-archive-keyring python3-kconfiglib protobuf-c-compiler"
+static="gcc libc6-dev file flex bison make dpkg-dev patch debian-archive-keyring python3-kconfiglib protobuf-c-compiler"
 armhf="gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross"
 arm64="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
 mips="gcc-mips-linux-gnu linux-libc-dev-mips-cross"
