@@ -61,9 +61,10 @@ savedefconfig:
 # Which program needs which folder follows the layers: platform < proto < policy < sensor;
 # policy < evidence < collector, analyst (scripts/check-layers holds the includes to it).
 # NAME-y: always, or when its option is on (the Kconfig files say which that are).
+policy-y := $(addprefix policy/,policy_lex policy_parse policy_place policy_name policy_warn policy_match policy_quarantine)
 base-y := $(addprefix platform/,err text addr log clock file json settings crypto version) \
 	  $(addprefix proto/,fields flowrec flowrec_text wire chain flowproof.pb-c) \
-	  $(addprefix policy/,policy_parse policy_match policy_quarantine)
+	  $(policy-y)
 sandbox-y := $(addprefix platform/,sandbox sandbox_selftest)
 sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
 sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock

@@ -18,10 +18,11 @@
 #include "proto/flowrec.h"
 
 enum {
-	POLICY_RULES_MAX = 1024, /* rules of a policy */
-	POLICY_LIST_MAX = 64,    /* places, or port ranges, of a rule */
-	POLICY_LINE_MAX = 4096,  /* bytes of a line without its end */
-	POLICY_NAME_TEXT = 64,   /* bytes of a rule's name with its NUL */
+	POLICY_RULES_MAX = 1024,   /* rules of a policy */
+	POLICY_LIST_MAX = 64,      /* places, or port ranges, of a rule */
+	POLICY_LINE_MAX = 4096,    /* bytes of a line without its end */
+	POLICY_NAME_TEXT = 64,     /* bytes of a rule's name with its NUL */
+	POLICY_PATTERN_TEXT = 256, /* bytes of a `name` place's pattern with its NUL */
 };
 
 struct policy;
@@ -77,12 +78,39 @@ struct policy_query {
 				 compared then */
 	bool initiator_local; /* this machine began it */
 	bool responder_local; /* it was sent to this machine */
+	/* What `remote` is known as: names whose DNS answer gave its address, the name that a TLS
+	 * ClientHello asked for. Any case, a dot at the end or none, a dot within a label with a backslash
+	 * before it; borrowed for the call. */
+	const char *const *names;
+	size_t n_names;
+};
+
+struct policy_ruling {
+	enum flowrec_verdict verdict;
+	uint16_t rule; /* the rule that decided, 0 if none did */
+	/* Another name of the remote would make an unexpected flow expected or watched. A name may come
+	 * after the first packet (SNI after the SYN): whoever raises an alarm may wait for it a bounded
+	 * time, then judge again. False for all other verdicts. */
+	bool name_may_help;
 };
 
 /*
  * Judges a flow. What this machine initiates is held against the `out` rules, what others initiate
  * towards it against the `in` rules; a flow between two other machines is FLOWREC_VERDICT_NONE.
- * *ret_rule is the id of the rule that decided, 0 if none did.
  */
-enum flowrec_verdict policy_judge(const struct policy *policy, const struct policy_context *context,
-				  const struct policy_query *query, uint16_t *ret_rule);
+void policy_judge(const struct policy *policy, const struct policy_context *context,
+		  const struct policy_query *query, struct policy_ruling *ret);
+
+/* ---- names ---- */
+
+/*
+ * Makes a pattern of `len` bytes: a domain name, or `*.` and one, which stands for the name itself
+ * (the apex) and for all below it. Lower case, no dot at the end; names beyond ASCII are written as A-labels (xn--...,
+ * RFC 5890). NULL, or what is wrong and the remedy.
+ */
+const char *policy_pattern(char ret[static POLICY_PATTERN_TEXT], const char *text, size_t len);
+
+/* Does a pattern of policy_pattern() cover this name? Cases are the same (RFC 4343), and so are a name and the
+ * name with a dot at its end. `*.example.com` covers example.com and a.b.example.com, never badexample.com. A name
+ * may itself be a pattern: `*.example.com` covers `*.a.example.com`. */
+bool policy_name_fits(const char *pattern, const char *name);

@@ -39,8 +39,17 @@ static bool is_link(const struct policy_query *q)
 	return be32(b) >> 8 == 0xe00000 || be32(b) == 0xffffffff;
 }
 
-static bool place_matches(const struct policy_place *place, const struct policy_context *context,
-			  const struct policy_query *q)
+static bool any_name_fits(const char *pattern, const struct policy_query *q)
+{
+	for (size_t i = 0; i < q->n_names; i++) {
+		if (policy_name_fits(pattern, q->names[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool place_matches(const struct policy *policy, const struct policy_place *place,
+			  const struct policy_context *context, const struct policy_query *q)
 {
 	switch (place->kind) {
 	case POLICY_PLACE_CIDR: return cidr_has(&place->cidr, q->family, &q->remote);
@@ -52,6 +61,7 @@ static bool place_matches(const struct policy_place *place, const struct policy_
 	case POLICY_PLACE_CANARY: return in_endpoints(context->canary, context->n_canary, q);
 	case POLICY_PLACE_RESOLVER: return in_list(context->resolvers, context->n_resolvers, q);
 	case POLICY_PLACE_LINK: return is_link(q);
+	case POLICY_PLACE_NAME: return any_name_fits(&policy->texts[place->at], q);
 	}
 	return false;
 }
@@ -70,31 +80,52 @@ static bool ports_match(const struct policy *policy, const struct policy_rule *r
 	return false;
 }
 
-static bool rule_matches(const struct policy *policy, const struct policy_rule *rule,
-			 const struct policy_context *context, const struct policy_query *q)
+/* By all but its places. */
+static bool rule_concerns(const struct policy *policy, const struct policy_rule *rule,
+			  const struct policy_query *q)
 {
-	if (rule->out != q->initiator_local ||
-	    !(rule->protocols[q->protocol / 8] & 1U << q->protocol % 8) ||
-	    !ports_match(policy, rule, q))
-		return false;
+	return rule->out == q->initiator_local &&
+	       (rule->protocols[q->protocol / 8] & 1U << q->protocol % 8) &&
+	       ports_match(policy, rule, q);
+}
+
+/* *ret_named: one of its places is a name. */
+static bool rule_has_place(const struct policy *policy, const struct policy_rule *rule,
+			   const struct policy_context *context, const struct policy_query *q,
+			   bool *ret_named)
+{
+	*ret_named = false;
 	for (size_t i = 0; i < rule->n_places; i++) {
-		if (place_matches(&policy->places[rule->places + i], context, q))
+		const struct policy_place *place = &policy->places[rule->places + i];
+
+		if (place_matches(policy, place, context, q))
 			return true;
+		*ret_named |= place->kind == POLICY_PLACE_NAME;
 	}
 	return false;
 }
 
-enum flowrec_verdict policy_judge(const struct policy *policy, const struct policy_context *context,
-				  const struct policy_query *query, uint16_t *ret_rule)
+void policy_judge(const struct policy *policy, const struct policy_context *context,
+		  const struct policy_query *query, struct policy_ruling *ret)
 {
-	*ret_rule = 0;
+	bool named, may_help = false;
+
+	*ret = (struct policy_ruling){.verdict = FLOWREC_VERDICT_NONE};
 	if (!query->initiator_local && !query->responder_local)
-		return FLOWREC_VERDICT_NONE;
+		return;
 	for (size_t i = 0; i < policy->n_rules; i++) {
-		if (!rule_matches(policy, &policy->rules[i], context, query))
+		const struct policy_rule *rule = &policy->rules[i];
+
+		if (!rule_concerns(policy, rule, query))
 			continue;
-		*ret_rule = (uint16_t)(i + 1);
-		return policy->rules[i].watch ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
+		if (rule_has_place(policy, rule, context, query, &named)) {
+			ret->rule = (uint16_t)(i + 1);
+			ret->verdict = rule->watch ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
+			return;
+		}
+		may_help |= named;
 	}
-	return query->initiator_local ? FLOWREC_UNEXPECTED_EGRESS : FLOWREC_UNEXPECTED_INBOUND;
+	ret->verdict =
+		query->initiator_local ? FLOWREC_UNEXPECTED_EGRESS : FLOWREC_UNEXPECTED_INBOUND;
+	ret->name_may_help = may_help;
 }

@@ -10,146 +10,13 @@
 #include "policy/policy.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/file.h"
 #include "platform/text.h"
-#include "policy/policy_rules.h"
-
-enum {
-	FILE_MAX_BYTES = 4 << 20,
-	SHOWN_TEXT = 48,    /* a token in an error */
-	WORD_TEXT = 64,     /* longer words are no address */
-	WARNING_TEXT = 320, /* a warning */
-	WIDE_V4 = 8,        /* prefixes shorter than these are worth a warning */
-	WIDE_V6 = 32,
-};
-
-enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_COMMA, TOKEN_STRING };
-
-struct token {
-	enum token_kind kind;
-	const char *p;
-	size_t len;
-};
-
-struct parser {
-	struct policy *policy;
-	const char *file; /* as the errors call it */
-	unsigned int line;
-	const char *p, *end; /* of the line, behind the token */
-	struct token token;
-	struct err *err;
-};
-
-/* Says `FILE:LINE: ...` and returns ERR_USAGE. */
-__attribute__((format(printf, 2, 3))) static int fail(const struct parser *s, const char *fmt, ...)
-{
-	struct err what;
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(what.text, sizeof what.text, fmt, args);
-	va_end(args);
-	return err_set(s->err, ERR_USAGE, "%s:%u: %s", s->file, s->line, what.text);
-}
-
-static int no_memory(const struct parser *s)
-{
-	return err_set(s->err, -ENOMEM, "%s: out of memory", s->file);
-}
-
-/* ---- words ---- */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* Moves to the next token. Fails only on an open quote. */
-static int next(struct parser *s)
-{
-	const char *p = s->p, *close;
-
-	while (p < s->end && is_blank(*p))
-		p++;
-	s->token = (struct token){TOKEN_END, p, 0};
-	if (p == s->end || *p == '#') {
-		s->p = s->end;
-		return 0;
-	}
-	if (*p == ',') {
-		s->token = (struct token){TOKEN_COMMA, p, 1};
-	} else if (*p == '"') {
-		close = memchr(p + 1, '"', (size_t)(s->end - p - 1));
-		if (!close)
-			return fail(s, "the closing quote is missing");
-		s->token = (struct token){TOKEN_STRING, p + 1, (size_t)(close - p - 1)};
-		p = close;
-	} else {
-		while (p < s->end && !is_blank(*p) && *p != ',' && *p != '"' && *p != '#')
-			p++;
-		s->token = (struct token){TOKEN_WORD, s->token.p, (size_t)(p - s->token.p)};
-		p--;
-	}
-	s->p = p + 1;
-	return 0;
-}
-
-static bool is_word(const struct token *token, const char *word)
-{
-	return token->kind == TOKEN_WORD && token->len == strlen(word) &&
-	       memcmp(token->p, word, token->len) == 0;
-}
-
-/* The token for an error: 'word', or words for the end. */
-static const char *shown(const struct token *token, char out[static SHOWN_TEXT])
-{
-	int len = token->len < 32 ? (int)token->len : 32;
-
-	if (token->kind == TOKEN_END)
-		(void)snprintf(out, SHOWN_TEXT, "the end of the line");
-	else
-		(void)snprintf(out, SHOWN_TEXT, "'%.*s%s'", len, token->p,
-			       token->len > 32 ? "..." : "");
-	return out;
-}
-
-/* A decimal number of 1 to 5 digits, all of `len` bytes, at most `max`. */
-static bool parse_number(const char *p, size_t len, unsigned int max, unsigned int *ret)
-{
-	unsigned int v = 0;
-
-	if (len == 0 || len > 5)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (p[i] < '0' || p[i] > '9')
-			return false;
-		v = v * 10 + (unsigned int)(p[i] - '0');
-	}
-	if (v > max)
-		return false;
-	*ret = v;
-	return true;
-}
-
-/* `array` with room for one more than `n`, moved if need be; NULL without memory: the old one stays
- * valid then. */
-static void *with_room(void *array, size_t n, size_t *cap, size_t size)
-{
-	size_t more = *cap ? *cap * 2 : 16;
-	void *moved;
-
-	if (n < *cap)
-		return array;
-	moved = reallocarray(array, more, size);
-	if (moved)
-		*cap = more;
-	return moved;
-}
+#include "policy/policy_parser.h"
 
 /* ---- protocol and ports ---- */
 
@@ -167,18 +34,19 @@ static int parse_one_protocol(const struct parser *s, struct policy_rule *rule, 
 	} names[] = {{"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"icmpv6", 58}, {"sctp", 132}};
 	const struct token token = {TOKEN_WORD, p, len};
 	unsigned int number = 256;
-	char text[SHOWN_TEXT];
+	char text[PARSER_SHOWN];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (is_word(&token, names[i].name))
+		if (token_is(&token, names[i].name))
 			number = names[i].number;
 	}
-	if (number == 256 && !parse_number(p, len, 255, &number))
-		return fail(s,
-			    "%s is not a protocol; allowed are tcp, udp, icmp, icmpv6, sctp, any, "
-			    "a number from 0 to "
-			    "255, or several joined by +",
-			    shown(&token, text));
+	if (number == 256 && !parser_number(p, len, 255, &number))
+		return parser_fail(
+			s,
+			"%s is not a protocol; allowed are tcp, udp, icmp, icmpv6, sctp, any, "
+			"a number from 0 to "
+			"255, or several joined by +",
+			token_shown(&token, text));
 	add_protocol(rule, number);
 	if (number != 6 && number != 17 && number != 132)
 		*ports_fit = false;
@@ -189,20 +57,20 @@ static int parse_protocol(struct parser *s, struct policy_rule *rule, bool *ret_
 {
 	struct token rest = s->token;
 	bool ports_fit = true;
-	char text[SHOWN_TEXT];
+	char text[PARSER_SHOWN];
 	int rc = 0;
 
 	if (rest.kind != TOKEN_WORD)
-		return fail(s,
-			    "a protocol is missing before %s; write tcp, udp or any, for example",
-			    shown(&rest, text));
-	if (is_word(&rest, "to") || is_word(&rest, "from"))
-		return fail(s, "a protocol is missing before %s; write any for all of them",
-			    shown(&rest, text));
-	if (is_word(&rest, "any")) {
+		return parser_fail(
+			s, "a protocol is missing before %s; write tcp, udp or any, for example",
+			token_shown(&rest, text));
+	if (token_is(&rest, "to") || token_is(&rest, "from"))
+		return parser_fail(s, "a protocol is missing before %s; write any for all of them",
+				   token_shown(&rest, text));
+	if (token_is(&rest, "any")) {
 		memset(rule->protocols, 0xff, sizeof rule->protocols);
 		*ret_ports_fit = false;
-		return next(s);
+		return parser_next(s);
 	}
 	for (;;) {
 		const char *plus = memchr(rest.p, '+', rest.len);
@@ -217,7 +85,7 @@ static int parse_protocol(struct parser *s, struct policy_rule *rule, bool *ret_
 		rest.len -= len + 1;
 	}
 	*ret_ports_fit = ports_fit;
-	return next(s);
+	return parser_next(s);
 }
 
 static int by_low(const void *a, const void *b)
@@ -243,10 +111,10 @@ static int store_ports(struct parser *s, struct policy_rule *rule, struct policy
 			last->high = last->high > ranges[i].high ? last->high : ranges[i].high;
 			continue;
 		}
-		moved = with_room(policy->ports, policy->n_ports, &policy->cap_ports,
-				  sizeof *moved);
+		moved = parser_room(policy->ports, policy->n_ports, &policy->cap_ports,
+				    sizeof *moved);
 		if (!moved)
-			return no_memory(s);
+			return parser_no_memory(s);
 		policy->ports = moved;
 		policy->ports[policy->n_ports++] = ranges[i];
 		rule->n_ports++;
@@ -260,20 +128,20 @@ static int parse_range(const struct parser *s, struct policy_ports *ret)
 	const char *dash = memchr(token->p, '-', token->len);
 	size_t len = dash ? (size_t)(dash - token->p) : token->len;
 	unsigned int low, high;
-	char text[SHOWN_TEXT];
-	bool good = token->kind == TOKEN_WORD && parse_number(token->p, len, 65535, &low);
+	char text[PARSER_SHOWN];
+	bool good = token->kind == TOKEN_WORD && parser_number(token->p, len, 65535, &low);
 
 	high = good ? low : 0;
 	if (good && dash)
-		good = parse_number(dash + 1, token->len - len - 1, 65535, &high);
+		good = parser_number(dash + 1, token->len - len - 1, 65535, &high);
 	if (!good)
-		return fail(
+		return parser_fail(
 			s,
 			"%s is not a port; allowed are 0 to 65535, ranges like 8000-8100, or any",
-			shown(token, text));
+			token_shown(token, text));
 	if (high < low)
-		return fail(s, "the port range %s runs backwards; write %u-%u", shown(token, text),
-			    high, low);
+		return parser_fail(s, "the port range %s runs backwards; write %u-%u",
+				   token_shown(token, text), high, low);
 	*ret = (struct policy_ports){(uint16_t)low, (uint16_t)high};
 	return 0;
 }
@@ -282,124 +150,35 @@ static int parse_range(const struct parser *s, struct policy_ports *ret)
 static int parse_ports(struct parser *s, struct policy_rule *rule, bool ports_fit)
 {
 	struct policy_ports ranges[POLICY_LIST_MAX];
-	char text[SHOWN_TEXT];
+	char text[PARSER_SHOWN];
 	size_t n = 0;
 	int rc;
 
 	rule->ports = s->policy->n_ports;
-	if (is_word(&s->token, "to") || is_word(&s->token, "from") || s->token.kind == TOKEN_END)
+	if (token_is(&s->token, "to") || token_is(&s->token, "from") || s->token.kind == TOKEN_END)
 		return 0;
 	if (!ports_fit)
-		return fail(s,
-			    "ports go with tcp, udp and sctp only; remove %s or name the protocol",
-			    shown(&s->token, text));
-	if (is_word(&s->token, "any"))
-		return next(s);
+		return parser_fail(
+			s, "ports go with tcp, udp and sctp only; remove %s or name the protocol",
+			token_shown(&s->token, text));
+	if (token_is(&s->token, "any"))
+		return parser_next(s);
 	for (;;) {
 		if (n == POLICY_LIST_MAX)
-			return fail(s, "more than %d ports in one rule; make two of it",
-				    (int)POLICY_LIST_MAX);
+			return parser_fail(s, "more than %d ports in one rule; make two of it",
+					   (int)POLICY_LIST_MAX);
 		rc = parse_range(s, &ranges[n++]);
 		if (rc == 0)
-			rc = next(s);
+			rc = parser_next(s);
 		if (rc < 0)
 			return rc;
 		if (s->token.kind != TOKEN_COMMA)
 			break;
-		rc = next(s);
+		rc = parser_next(s);
 		if (rc < 0)
 			return rc;
 	}
 	return store_ports(s, rule, ranges, n);
-}
-
-/* ---- places ---- */
-
-static int parse_place(const struct parser *s, const struct policy_rule *rule,
-		       struct policy_place *ret)
-{
-	static const struct {
-		const char *name;
-		enum policy_place_kind kind;
-	} names[] = {{"any", POLICY_PLACE_ANY},      {"subnet", POLICY_PLACE_SUBNET},
-		     {"local", POLICY_PLACE_LOCAL},  {"collector", POLICY_PLACE_COLLECTOR},
-		     {"link", POLICY_PLACE_LINK},    {"resolver", POLICY_PLACE_RESOLVER},
-		     {"canary", POLICY_PLACE_CANARY}};
-	const struct token *token = &s->token;
-	char word[WORD_TEXT], text[SHOWN_TEXT];
-	struct err why;
-
-	*ret = (struct policy_place){.kind = POLICY_PLACE_CIDR};
-	if (token->kind != TOKEN_WORD || is_word(token, "as"))
-		return fail(s, "a place is missing before %s; write an address, a prefix or any",
-			    shown(token, text));
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (is_word(token, names[i].name))
-			ret->kind = names[i].kind;
-	}
-	if ((ret->kind == POLICY_PLACE_COLLECTOR || ret->kind == POLICY_PLACE_CANARY) && !rule->out)
-		return fail(s, "the collector never calls this machine; write its address after "
-			       "from if it may");
-	if (ret->kind != POLICY_PLACE_CIDR)
-		return 0;
-	if (token->len >= sizeof word)
-		return fail(s, "%s is too long for an address", shown(token, text));
-	memcpy(word, token->p, token->len);
-	word[token->len] = '\0';
-	if (!strpbrk(word, ".:/"))
-		return fail(s,
-			    "unknown place %s; allowed are addresses, prefixes, any, subnet, "
-			    "local, collector, "
-			    "canary, resolver and link",
-			    shown(token, text));
-	if (cidr_parse(word, &ret->cidr, &why) < 0)
-		return fail(s, "%s", why.text);
-	return 0;
-}
-
-static int add_place(struct parser *s, struct policy_rule *rule, const struct policy_place *place)
-{
-	struct policy *policy = s->policy;
-	struct policy_place *moved;
-
-	moved = with_room(policy->places, policy->n_places, &policy->cap_places, sizeof *moved);
-	if (!moved)
-		return no_memory(s);
-	policy->places = moved;
-	policy->places[policy->n_places++] = *place;
-	rule->n_places++;
-	return 0;
-}
-
-/* to|from PLACE[, PLACE...] */
-static int parse_places(struct parser *s, struct policy_rule *rule)
-{
-	const char *wanted = rule->out ? "to" : "from", *other = rule->out ? "from" : "to";
-	struct policy_place place;
-	char text[SHOWN_TEXT];
-	int rc;
-
-	rule->places = s->policy->n_places;
-	if (is_word(&s->token, other))
-		return fail(s, "'%s' goes with '%s'; write %s here", other,
-			    rule->out ? "in" : "out", wanted);
-	if (!is_word(&s->token, wanted))
-		return fail(s, "'%s' is missing before %s", wanted, shown(&s->token, text));
-	do {
-		if (rule->n_places == POLICY_LIST_MAX)
-			return fail(s, "more than %d places in one rule; make two of it",
-				    (int)POLICY_LIST_MAX);
-		rc = next(s);
-		if (rc == 0)
-			rc = parse_place(s, rule, &place);
-		if (rc == 0)
-			rc = add_place(s, rule, &place);
-		if (rc == 0)
-			rc = next(s);
-		if (rc < 0)
-			return rc;
-	} while (s->token.kind == TOKEN_COMMA);
-	return 0;
 }
 
 /* ---- names ---- */
@@ -408,7 +187,7 @@ static int parse_places(struct parser *s, struct policy_rule *rule)
 static int parse_name(struct parser *s, struct policy_rule *rule)
 {
 	const char *slash = strrchr(s->file, '/');
-	char text[SHOWN_TEXT];
+	char text[PARSER_SHOWN];
 	int rc;
 
 	(void)snprintf(rule->name, sizeof rule->name, "%.48s:%u", slash ? slash + 1 : s->file,
@@ -417,28 +196,30 @@ static int parse_name(struct parser *s, struct policy_rule *rule)
 	 * lines whose fields are separated by blanks. */
 	if (!text_is_word(rule->name, sizeof rule->name - 1))
 		(void)snprintf(rule->name, sizeof rule->name, "policy:%u", s->line);
-	if (is_word(&s->token, "as")) {
-		rc = next(s);
+	if (token_is(&s->token, "as")) {
+		rc = parser_next(s);
 		if (rc < 0)
 			return rc;
 		if (s->token.kind != TOKEN_STRING)
-			return fail(s, "after 'as' comes a name in double quotes, not %s",
-				    shown(&s->token, text));
+			return parser_fail(s, "after 'as' comes a name in double quotes, not %s",
+					   token_shown(&s->token, text));
 		if (s->token.len == 0 || s->token.len >= sizeof rule->name)
-			return fail(s, "a rule's name has 1 to %d bytes", POLICY_NAME_TEXT - 1);
+			return parser_fail(s, "a rule's name has 1 to %d bytes",
+					   POLICY_NAME_TEXT - 1);
 		memcpy(rule->name, s->token.p, s->token.len);
 		rule->name[s->token.len] = '\0';
 		if (!text_is_word(rule->name, sizeof rule->name - 1))
-			return fail(s, "a rule's name is one word of UTF-8 text, since it is a "
-				       "field of records; "
-				       "write '-' for blanks");
-		rc = next(s);
+			return parser_fail(s,
+					   "a rule's name is one word of UTF-8 text, since it is a "
+					   "field of records; "
+					   "write '-' for blanks");
+		rc = parser_next(s);
 		if (rc < 0)
 			return rc;
 	}
 	if (s->token.kind != TOKEN_END)
-		return fail(s, "the rule is complete before %s; one rule a line",
-			    shown(&s->token, text));
+		return parser_fail(s, "the rule is complete before %s; one rule a line",
+				   token_shown(&s->token, text));
 	return 0;
 }
 
@@ -454,38 +235,38 @@ static int parse_collector(struct parser *s, struct policy_rule *rule)
 	rule->places = s->policy->n_places;
 	rule->ports = s->policy->n_ports;
 	add_protocol(rule, 6);
-	rc = add_place(s, rule, &place);
-	return rc < 0 ? rc : next(s);
+	rc = parser_add_place(s, rule, &place);
+	return rc < 0 ? rc : parser_next(s);
 }
 
 static int parse_rule(struct parser *s, struct policy_rule *rule)
 {
-	char text[SHOWN_TEXT];
+	char text[PARSER_SHOWN];
 	bool ports_fit = false;
 	int rc;
 
-	rule->watch = is_word(&s->token, "watch");
-	if (!rule->watch && !is_word(&s->token, "expect"))
-		return fail(s, "a rule begins with expect or watch, not %s",
-			    shown(&s->token, text));
-	rc = next(s);
+	rule->watch = token_is(&s->token, "watch");
+	if (!rule->watch && !token_is(&s->token, "expect"))
+		return parser_fail(s, "a rule begins with expect or watch, not %s",
+				   token_shown(&s->token, text));
+	rc = parser_next(s);
 	if (rc < 0)
 		return rc;
-	rule->out = is_word(&s->token, "out");
-	if (!rule->watch && is_word(&s->token, "collector")) {
+	rule->out = token_is(&s->token, "out");
+	if (!rule->watch && token_is(&s->token, "collector")) {
 		rc = parse_collector(s, rule);
-	} else if (rule->out || is_word(&s->token, "in")) {
-		rc = next(s);
+	} else if (rule->out || token_is(&s->token, "in")) {
+		rc = parser_next(s);
 		if (rc == 0)
 			rc = parse_protocol(s, rule, &ports_fit);
 		if (rc == 0)
 			rc = parse_ports(s, rule, ports_fit);
 		if (rc == 0)
-			rc = parse_places(s, rule);
+			rc = parser_places(s, rule);
 	} else {
-		rc = fail(s, "after '%s' comes out or in%s, not %s",
-			  rule->watch ? "watch" : "expect",
-			  rule->watch ? "" : ", or collector alone", shown(&s->token, text));
+		rc = parser_fail(
+			s, "after '%s' comes out or in%s, not %s", rule->watch ? "watch" : "expect",
+			rule->watch ? "" : ", or collector alone", token_shown(&s->token, text));
 	}
 	return rc < 0 ? rc : parse_name(s, rule);
 }
@@ -497,155 +278,30 @@ static int parse_line(struct parser *s)
 	int rc;
 
 	if ((size_t)(s->end - s->p) > POLICY_LINE_MAX)
-		return fail(s, "the line is longer than %d bytes; make two rules of it",
-			    (int)POLICY_LINE_MAX);
+		return parser_fail(s, "the line is longer than %d bytes; make two rules of it",
+				   (int)POLICY_LINE_MAX);
 	for (const char *p = s->p; p < s->end; p++) {
 		unsigned char c = (unsigned char)*p;
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return fail(s, "the line contains a control character (byte 0x%02x)", c);
+			return parser_fail(s, "the line contains a control character (byte 0x%02x)",
+					   c);
 	}
-	rc = next(s);
+	rc = parser_next(s);
 	if (rc < 0 || s->token.kind == TOKEN_END)
 		return rc;
 	if (policy->n_rules == POLICY_RULES_MAX)
-		return fail(s, "more than %d rules; join places with commas",
-			    (int)POLICY_RULES_MAX);
+		return parser_fail(s, "more than %d rules; join places with commas",
+				   (int)POLICY_RULES_MAX);
 	rc = parse_rule(s, &rule);
 	if (rc < 0)
 		return rc;
-	moved = with_room(policy->rules, policy->n_rules, &policy->cap_rules, sizeof *moved);
+	moved = parser_room(policy->rules, policy->n_rules, &policy->cap_rules, sizeof *moved);
 	if (!moved)
-		return no_memory(s);
+		return parser_no_memory(s);
 	policy->rules = moved;
 	policy->rules[policy->n_rules++] = rule;
 	return 0;
-}
-
-/* ---- warnings ---- */
-
-__attribute__((format(printf, 2, 3))) static int warn(struct parser *s, const char *fmt, ...)
-{
-	struct policy *policy = s->policy;
-	char what[WARNING_TEXT], **moved;
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	(void)vsnprintf(what, sizeof what, fmt, args);
-	va_end(args);
-	moved = with_room(policy->warnings, policy->n_warnings, &policy->cap_warnings,
-			  sizeof *moved);
-	if (!moved)
-		return no_memory(s);
-	policy->warnings = moved;
-	n = asprintf(&policy->warnings[policy->n_warnings], "%s:%u: %s", s->file, s->line, what);
-	if (n < 0)
-		return no_memory(s);
-	policy->n_warnings++;
-	return 0;
-}
-
-static int warn_if_wide(struct parser *s, const struct policy_rule *rule)
-{
-	char text[ADDR_ENDPOINT_TEXT] = "any";
-
-	if (rule->watch || !rule->out)
-		return 0;
-	for (size_t i = 0; i < rule->n_places; i++) {
-		const struct policy_place *place = &s->policy->places[rule->places + i];
-		bool cidr = place->kind == POLICY_PLACE_CIDR;
-
-		if (cidr && place->cidr.bits >= (place->cidr.family == 6 ? WIDE_V6 : WIDE_V4))
-			continue;
-		if (!cidr && place->kind != POLICY_PLACE_ANY)
-			continue;
-		if (cidr)
-			cidr_text(text, &place->cidr);
-		return warn(s,
-			    "'expect out' to %s hides what an intruder sends there; narrow it, or "
-			    "watch instead",
-			    text);
-	}
-	return 0;
-}
-
-static bool place_covers(const struct policy_place *wide, const struct policy_place *narrow)
-{
-	if (wide->kind == POLICY_PLACE_ANY)
-		return true;
-	if (wide->kind != POLICY_PLACE_CIDR || narrow->kind != POLICY_PLACE_CIDR)
-		return wide->kind == narrow->kind;
-	return wide->cidr.bits <= narrow->cidr.bits &&
-	       cidr_has(&wide->cidr, narrow->cidr.family, &narrow->cidr.addr);
-}
-
-static bool ports_cover(const struct policy *policy, const struct policy_rule *wide,
-			const struct policy_rule *narrow)
-{
-	size_t w = 0;
-
-	if (wide->n_ports == 0)
-		return true;
-	for (size_t n = 0; n < narrow->n_ports; n++) {
-		const struct policy_ports *want = &policy->ports[narrow->ports + n];
-
-		while (w < wide->n_ports && policy->ports[wide->ports + w].high < want->high)
-			w++;
-		if (w == wide->n_ports || policy->ports[wide->ports + w].low > want->low)
-			return false;
-	}
-	return narrow->n_ports > 0;
-}
-
-/* True if `wide` takes all that `narrow` could match. May miss covers made of several places
- * together. */
-static bool rule_covers(const struct policy *policy, const struct policy_rule *wide,
-			const struct policy_rule *narrow)
-{
-	if (wide->out != narrow->out || !ports_cover(policy, wide, narrow))
-		return false;
-	for (size_t i = 0; i < sizeof wide->protocols; i++) {
-		if (narrow->protocols[i] & (uint8_t)~wide->protocols[i])
-			return false;
-	}
-	for (size_t n = 0; n < narrow->n_places; n++) {
-		size_t w = 0;
-
-		while (w < wide->n_places && !place_covers(&policy->places[wide->places + w],
-							   &policy->places[narrow->places + n]))
-			w++;
-		if (w == wide->n_places)
-			return false;
-	}
-	return true;
-}
-
-static int warn_if_covered(struct parser *s, size_t i)
-{
-	const struct policy_rule *rules = s->policy->rules;
-
-	for (size_t j = 0; j < i; j++) {
-		if (rule_covers(s->policy, &rules[j], &rules[i]))
-			return warn(s,
-				    "this rule never matches: line %u covers all of it; move it up "
-				    "or remove it",
-				    rules[j].line);
-	}
-	return 0;
-}
-
-static int add_warnings(struct parser *s)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < s->policy->n_rules; i++) {
-		s->line = s->policy->rules[i].line;
-		rc = warn_if_wide(s, &s->policy->rules[i]);
-		if (rc == 0)
-			rc = warn_if_covered(s, i);
-	}
-	return rc;
 }
 
 /* ---- the whole ---- */
@@ -658,7 +314,7 @@ int policy_parse(struct policy **ret, const char *name, const char *text, size_t
 
 	s.policy = calloc(1, sizeof *s.policy);
 	if (!s.policy)
-		return no_memory(&s);
+		return parser_no_memory(&s);
 	while (rc == 0 && len > 0) {
 		const char *newline = memchr(text, '\n', len);
 		size_t line_len = newline ? (size_t)(newline - text) : len;
@@ -674,7 +330,7 @@ int policy_parse(struct policy **ret, const char *name, const char *text, size_t
 		len -= used;
 	}
 	if (rc == 0)
-		rc = add_warnings(&s);
+		rc = parser_remarks(&s);
 	if (rc < 0) {
 		policy_free(s.policy);
 		return rc;
@@ -689,7 +345,7 @@ int policy_read(struct policy **ret, const char *path, struct err *err)
 	size_t len;
 	int rc;
 
-	if (file_read_all(path, FILE_MAX_BYTES, &text, &len, err) < 0)
+	if (file_read_all(path, PARSER_FILE_BYTES, &text, &len, err) < 0)
 		return ERR_USAGE; /* whatever the reason, the operator named a file that cannot be
 				     used */
 	rc = policy_parse(ret, path, text, len, err);
@@ -707,6 +363,7 @@ void policy_free(struct policy *policy)
 	free(policy->rules);
 	free(policy->places);
 	free(policy->ports);
+	free(policy->texts);
 	free(policy);
 }
 

@@ -3,7 +3,7 @@
  * The parsed form of a policy: what policy_parse.c makes and policy_match.c reads. Not for other
  * stages.
  *
- * Rules are a flat array; their places and port ranges lie in two pools, each rule's side by side.
+ * Rules are a flat array; their places and port ranges lie in two pools, each rule's side by side; texts in a third.
  */
 #pragma once
 
@@ -18,11 +18,13 @@ enum policy_place_kind {
 	POLICY_PLACE_CANARY,
 	POLICY_PLACE_RESOLVER,
 	POLICY_PLACE_LINK,
+	POLICY_PLACE_NAME,
 };
 
 struct policy_place {
 	enum policy_place_kind kind;
 	struct cidr cidr; /* POLICY_PLACE_CIDR only */
+	size_t at;        /* POLICY_PLACE_NAME: where the pattern begins in the pool of texts */
 };
 
 struct policy_ports {
@@ -43,7 +45,8 @@ struct policy {
 	struct policy_rule *rules;
 	struct policy_place *places;
 	struct policy_ports *ports;
+	char *texts; /* patterns of names, each with its NUL */
 	char **warnings;
-	size_t n_rules, n_places, n_ports, n_warnings;
-	size_t cap_rules, cap_places, cap_ports, cap_warnings;
+	size_t n_rules, n_places, n_ports, n_texts, n_warnings;
+	size_t cap_rules, cap_places, cap_ports, cap_texts, cap_warnings;
 };

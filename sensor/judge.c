@@ -36,21 +36,20 @@ bool judge_open(const struct judge_bench *bench, struct flow_entry *entry,
 		.initiator_local = from_b ? b_local : a_local,
 		.responder_local = from_b ? a_local : b_local,
 	};
-	uint16_t rule;
-	enum flowrec_verdict verdict;
+	struct policy_ruling ruling;
 
 	/* The remote end is the one that is not this machine; of two local ones the responder. */
 	query.remote = query.initiator_local == from_b ? k->a : k->b;
-	verdict = policy_judge(bench->policy, bench->context, &query, &rule);
+	policy_judge(bench->policy, bench->context, &query, &ruling);
 	if ((!entry->dir[0].packets && !entry->dir[1].packets) ||
-	    gravity((enum flowrec_verdict)entry->verdict) <= gravity(verdict)) {
+	    gravity((enum flowrec_verdict)entry->verdict) <= gravity(ruling.verdict)) {
 		entry->initiator = (unsigned)initiator & 3U;
-		entry->verdict = (unsigned)verdict & 7U;
-		entry->rule = rule;
+		entry->verdict = (unsigned)ruling.verdict & 7U;
+		entry->rule = ruling.rule;
 		entry->a_local = a_local;
 		entry->b_local = b_local;
 	}
-	if (verdict != FLOWREC_UNEXPECTED_EGRESS)
+	if (ruling.verdict != FLOWREC_UNEXPECTED_EGRESS)
 		return false;
 	*ret_alert = (struct batch_alert){
 		.local = from_b ? k->b : k->a,

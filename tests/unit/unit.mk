@@ -36,10 +36,11 @@ unit-platform/test_nic := platform/nic platform/nic_text platform/rtnl
 unit += platform/test_segments
 unit-platform/test_segments := platform/segments
 unit += policy/test_policy_parse
-unit-policy/test_policy_parse := platform/text policy/policy_parse policy/policy_quarantine platform/addr platform/file platform/err
+unit-policy/test_policy_parse := $(policy-y) platform/text platform/addr platform/file platform/err
 unit += policy/test_policy_match
-unit-policy/test_policy_match := platform/text policy/policy_match policy/policy_parse policy/policy_quarantine \
-	platform/addr platform/file platform/err
+unit-policy/test_policy_match := $(policy-y) platform/text platform/addr platform/file platform/err
+unit += policy/test_policy_name
+unit-policy/test_policy_name := policy/policy_name
 unit += sensor/test_decode
 unit-sensor/test_decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 unit += sensor/test_decode_usual

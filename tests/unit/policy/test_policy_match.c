@@ -89,12 +89,13 @@ static void check_rows(const struct policy *policy, const struct policy_context 
 			.initiator_local = row->direction == OUT || row->direction == BOTH,
 			.responder_local = row->direction == IN || row->direction == BOTH,
 		};
-		uint16_t rule = 99;
-		enum flowrec_verdict verdict = policy_judge(policy, context, &query, &rule);
+		struct policy_ruling ruling;
 
-		if (verdict != row->verdict || rule != row->rule)
+		policy_judge(policy, context, &query, &ruling);
+		if (ruling.verdict != row->verdict || ruling.rule != row->rule)
 			fail_msg("row %zu (%s): verdict %d, rule %u", (size_t)(row - rows),
-				 row->remote, (int)verdict, rule);
+				 row->remote, (int)ruling.verdict, ruling.rule);
+		assert_false(ruling.name_may_help); /* there are no names in these rules */
 	}
 }
 
@@ -257,6 +258,92 @@ static void test_quarantine(void **state)
 	policy_free(policy);
 }
 
+static void test_names(void **state)
+{
+	static const char text[] =
+		"expect out tcp 443 to 192.0.2.1, name *.example.com\n"           /* 1 */
+		"watch out tcp 443 to name Audit.Example.NET., name other.test\n" /* 2 */
+		"expect in tcp 22 from name admin.example.org\n"                  /* 3 */
+		"expect out udp to 198.51.100.0/24\n";                            /* 4 */
+	static const struct {
+		enum direction direction;
+		const char *remote;
+		uint8_t protocol;
+		uint16_t port;
+		const char *names[3];
+		enum flowrec_verdict verdict;
+		uint16_t rule;
+		bool may_help;
+	} rows[] = {
+		{OUT, "203.0.113.1", 6, 443, {NULL}, FLOWREC_UNEXPECTED_EGRESS, 0, true},
+		{OUT, "203.0.113.1", 6, 443, {"example.com"}, FLOWREC_EXPECTED, 1, false},
+		{OUT, "203.0.113.1", 6, 443, {"X.Example.com."}, FLOWREC_EXPECTED, 1, false},
+		{OUT,
+		 "203.0.113.1",
+		 6,
+		 443,
+		 {"badexample.com"},
+		 FLOWREC_UNEXPECTED_EGRESS,
+		 0,
+		 true},
+		{OUT,
+		 "203.0.113.1",
+		 6,
+		 443,
+		 {"b.test", "audit.example.net"},
+		 FLOWREC_WATCHED,
+		 2,
+		 false},
+		{OUT,
+		 "203.0.113.1",
+		 6,
+		 443,
+		 {"other.test", "a.example.com"},
+		 FLOWREC_EXPECTED,
+		 1,
+		 false},
+		{OUT, "203.0.113.1", 6, 443, {"x.other.test"}, FLOWREC_UNEXPECTED_EGRESS, 0, true},
+		{OUT, "192.0.2.1", 6, 443, {NULL}, FLOWREC_EXPECTED, 1, false},
+		/* No name makes up for a wrong port, protocol or direction. */
+		{OUT, "203.0.113.1", 6, 80, {"example.com"}, FLOWREC_UNEXPECTED_EGRESS, 0, false},
+		{OUT, "203.0.113.1", 17, 443, {"example.com"}, FLOWREC_UNEXPECTED_EGRESS, 0, false},
+		{IN, "203.0.113.1", 6, 443, {"example.com"}, FLOWREC_UNEXPECTED_INBOUND, 0, false},
+		{IN, "203.0.113.1", 6, 22, {"example.com"}, FLOWREC_UNEXPECTED_INBOUND, 0, true},
+		{IN, "203.0.113.1", 6, 22, {"admin.example.org"}, FLOWREC_EXPECTED, 3, false},
+		/* Neither end is this machine: not judged, whatever the name. */
+		{NEITHER, "203.0.113.1", 6, 443, {"example.com"}, FLOWREC_VERDICT_NONE, 0, false},
+		{OUT, "198.51.100.7", 17, 9, {NULL}, FLOWREC_EXPECTED, 4, false},
+	};
+	const struct policy_context nothing = {.local = NULL};
+	struct policy *policy;
+
+	(void)state;
+	assert_int_equal(policy_parse(&policy, "x", text, strlen(text), NULL), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct cidr remote = cidr(rows[i].remote);
+		struct policy_query query = {
+			.remote = remote.addr,
+			.family = remote.family,
+			.protocol = rows[i].protocol,
+			.port = rows[i].port,
+			.has_ports = true,
+			.initiator_local = rows[i].direction == OUT,
+			.responder_local = rows[i].direction == IN,
+			.names = rows[i].names,
+		};
+		struct policy_ruling ruling;
+
+		while (query.n_names < 3 && rows[i].names[query.n_names])
+			query.n_names++;
+		policy_judge(policy, &nothing, &query, &ruling);
+		if (ruling.verdict != rows[i].verdict || ruling.rule != rows[i].rule ||
+		    ruling.name_may_help != rows[i].may_help)
+			fail_msg("row %zu: verdict %d, rule %u, may help %d", i,
+				 (int)ruling.verdict, ruling.rule, ruling.name_may_help);
+	}
+	policy_free(policy);
+}
+
 /*
  * The random part. Addresses are numbers: 0 to 31 stand for 10.0.0.N or 2001:db8::N, 32 for an
  * address of the link (224.0.0.22, ff02::16).
@@ -378,7 +465,8 @@ static void model_query(const struct policy *policy, const struct policy_context
 				     .has_ports = port != NO_PORT,
 				     .initiator_local = out,
 				     .responder_local = in};
-	uint16_t rule = 99, expected_rule = 0;
+	struct policy_ruling ruling;
+	uint16_t expected_rule = 0;
 	char text[ADDR_TEXT];
 
 	if (host == 9 && port != NO_PORT && pick(seed, 2))
@@ -396,8 +484,9 @@ static void model_query(const struct policy *policy, const struct policy_context
 			expected = model[i - 1].watch ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
 		}
 	}
-	assert_int_equal(policy_judge(policy, context, &query, &rule), expected);
-	assert_int_equal(rule, expected_rule);
+	policy_judge(policy, context, &query, &ruling);
+	assert_int_equal(ruling.verdict, expected);
+	assert_int_equal(ruling.rule, expected_rule);
 	hits[expected]++;
 }
 
@@ -438,9 +527,8 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_nothing_known),
-		cmocka_unit_test(test_quarantine),
+		cmocka_unit_test(test_rows),       cmocka_unit_test(test_nothing_known),
+		cmocka_unit_test(test_quarantine), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_random),
 	};
 
