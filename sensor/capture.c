@@ -18,10 +18,12 @@
 #include "platform/config.h"
 #include "platform/log.h"
 #include "platform/segments.h"
+#include "sensor/capture_usual.h"
 #include "sensor/decode.h"
 
 struct capture {
 	pcap_t *pcap;
+	struct capture_usual *usual; /* NULL: libpcap reads */
 	int link;
 	uint16_t iface;
 	bool live;
@@ -84,6 +86,7 @@ int capture_open_file(struct capture **ret, const char *path, const char *filter
 	struct capture *c = capture_new(strcmp(path, "-") ? path : "standard input");
 	char why[PCAP_ERRBUF_SIZE] = "";
 	FILE *file;
+	off_t start;
 	int rc;
 
 	if (!c)
@@ -97,6 +100,7 @@ int capture_open_file(struct capture **ret, const char *path, const char *filter
 	setvbuf(file, NULL, _IOFBF, CAPTURE_FILE_BUFFER);
 	/* ... and no other thread reads it: glibc then leaves out a lock taken twice a frame. */
 	__fsetlocking(file, FSETLOCKING_BYCALLER);
+	start = ftello(file); /* -1: a pipe */
 	c->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!c->pcap) {
 		if (file != stdin)
@@ -108,6 +112,8 @@ int capture_open_file(struct capture **ret, const char *path, const char *filter
 	rc = check_link(c, err);
 	if (!rc)
 		rc = set_filter(c, filter, err);
+	if (!rc && !(filter && *filter))
+		c->usual = capture_usual_new(file, start, (uint32_t)pcap_snapshot(c->pcap));
 out:
 	if (rc)
 		capture_close(c);
@@ -234,6 +240,13 @@ int capture_dispatch(struct capture *c, int max, capture_fn *fn, void *ctx, stru
 
 	if (c->ended)
 		return CAPTURE_END;
+	if (c->usual) {
+		n = capture_usual_dispatch(c->usual, max, fn, ctx);
+		if (n)
+			return n > 0 ? n : err_set(err, n, "%s: %s", c->name, strerror(-n));
+		capture_usual_free(c->usual);
+		c->usual = NULL;
+	}
 	n = pcap_dispatch(c->pcap, max, hand_over, (uint8_t *)&h);
 	if (n < 0) {
 		c->ended = true;
@@ -299,6 +312,7 @@ void capture_close(struct capture *c)
 {
 	if (!c)
 		return;
+	capture_usual_free(c->usual);
 	if (c->pcap)
 		pcap_close(c->pcap);
 	free(c);

@@ -42,7 +42,7 @@ void memory_print(const struct options *o, FILE *out)
 	part(out, &sum, "fragment-table", fragment_memory(CONFIG_FRAGMENT_SLOTS));
 #endif
 	part(out, &sum, "offload-table", offload_memory());
-	part(out, &sum, "capture-file", (size_t)CAPTURE_FILE_BUFFER + FRAME_BYTES);
+	part(out, &sum, "capture-file", 2 * (size_t)CAPTURE_FILE_BUFFER + FRAME_BYTES);
 	part(out, &sum, "text-output", (size_t)CONFIG_OUTPUT_KIB * 1024);
 	if (IS_ENABLED(CONFIG_STREAM)) {
 		part(out, &sum, "batch-writer", batch_writer_memory());

@@ -43,6 +43,9 @@ unit += policy/test_policy_name
 unit-policy/test_policy_name := policy/policy_name
 unit += sensor/test_decode
 unit-sensor/test_decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
+unit += sensor/test_capture_usual
+unit-sensor/test_capture_usual := sensor/capture sensor/capture_usual sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6 \
+	platform/segments platform/log platform/clock platform/err
 unit += sensor/test_decode_usual
 unit-sensor/test_decode_usual := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 unit += sensor/test_fragment
