@@ -81,12 +81,13 @@ sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem 
 	    $(addprefix sensor/,spool spool_ring uplink uplink_machine clockwatch session_stream)
 sensor-$(CONFIG_HOST) += sensor/session_host
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary
+sensor-$(CONFIG_NAMES) += proto/names proto/names_write
 sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 
 # With neither resolver nor host files: only where the C library is linked in.
 sensor-$(if $(STATIC),y) += platform/unresolved
 
-ledger-y := proto/endpoint_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/signature \
+ledger-y := proto/endpoint_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings endpoints)
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
@@ -314,7 +315,7 @@ bench: programs $(bench-programs)
 	$(Q)$(PY3) tests/bench/run.py $(O) $(BENCH)
 # The collector's side: what it takes a second, and what its audit costs.
 .PHONY: bench-ingest
-$(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(base-y) proto/batch_write proto/endpoint_columns proto/signature \
+$(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(base-y) proto/batch_write proto/names_write proto/endpoint_columns proto/signature \
 		$(addprefix platform/,loop socket tls tls_config crypto_sign crypto_pem crypto_cert crypto_issuer))
 	$(call say,LINK,$@)
 	$(link) $(LIBS_proto) $(LIBS_platform)

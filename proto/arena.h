@@ -17,11 +17,11 @@ struct arena {
 	bool full; /* more was asked for than there is */
 };
 
-/* What unpacking `len` bytes may take: columns grow at most eightfold, small messages by a
- * constant. */
+/* What unpacking `len` bytes may take: columns grow at most eightfold, small messages by a constant; names, of which
+ * there are few kilobytes, up to 24-fold. */
 static inline size_t arena_limit(size_t len)
 {
-	return 16 * len + 64 * 1024;
+	return 16 * len + 192 * 1024;
 }
 
 static inline void *arena_alloc(void *arena, size_t size)

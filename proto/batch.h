@@ -20,6 +20,7 @@
 #include "platform/err.h"
 #include "proto/endpoint.h"
 #include "proto/flowrec.h"
+#include "proto/names.h"
 #include "proto/wire.h"
 
 enum {
@@ -43,10 +44,17 @@ enum {
 #endif
 	BATCH_WRITE_ENDPOINTS = BATCH_WRITE_RECORDS / 8,
 	BATCH_WRITE_ENDPOINTS_BYTES = 96 + BATCH_WRITE_ENDPOINTS * 96,
+#ifdef CONFIG_NAMES
+	/* Room for the longest DNS message at least. */
+	BATCH_WRITE_NAMES_BYTES = BATCH_WRITE_RECORDS < 512 ? 4096 : BATCH_WRITE_RECORDS * 8,
+#else
+	BATCH_WRITE_NAMES_BYTES = 0,
+#endif
 	/* Head, signature and the columns' tags; the longest record, alert, account, gap, event. */
 	BATCH_WRITE_BYTES = 512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 +
 			    BATCH_ACCOUNTS_MAX * 225 + BATCH_GAPS_MAX * 104 +
-			    BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES,
+			    BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES +
+			    BATCH_WRITE_NAMES_BYTES + 8 + BATCH_NAMES_COUNTS * 10,
 	BATCH_ALLOWANCES = 5,
 };
 
@@ -162,6 +170,13 @@ bool batch_add_account(struct batch_writer *writer, const struct batch_account *
 bool batch_add_gap(struct batch_writer *writer, const struct batch_gap *gap);
 bool batch_add_event(struct batch_writer *writer, const struct batch_event *event);
 bool batch_add_endpoint(struct batch_writer *writer, const struct endpoint_digest *digest);
+/* Only with CONFIG_NAMES. The texts are copied; they must be as names.h says. Counts replace those
+ * that the batch has. */
+bool batch_add_dns(struct batch_writer *writer, const struct batch_dns *dns);
+bool batch_add_name(struct batch_writer *writer, const struct batch_name *name);
+bool batch_add_http(struct batch_writer *writer, const struct batch_http *http);
+void batch_set_names_counts(struct batch_writer *writer,
+			    const uint64_t counts[static BATCH_NAMES_COUNTS]);
 /* What is in it so far. */
 size_t batch_records(const struct batch_writer *writer);
 size_t batch_alerts(const struct batch_writer *writer);
@@ -191,12 +206,17 @@ bool batch_next(struct batch *batch, struct flowrec *ret);
 size_t batch_record_count(const struct batch *batch);
 /* Packets of all its records. */
 uint64_t batch_packet_count(const struct batch *batch);
-/* Borrowed arrays. */
+/* Borrowed arrays; their texts are the batch's. */
 const struct batch_alert *batch_alert_list(const struct batch *batch, size_t *ret_n);
 const struct batch_account *batch_account_list(const struct batch *batch, size_t *ret_n);
 const struct batch_gap *batch_gap_list(const struct batch *batch, size_t *ret_n);
 const struct batch_event *batch_event_list(const struct batch *batch, size_t *ret_n);
 const struct endpoint_digest *batch_endpoint_list(const struct batch *batch, size_t *ret_n);
+const struct batch_dns *batch_dns_list(const struct batch *batch, size_t *ret_n);
+const struct batch_name *batch_name_list(const struct batch *batch, size_t *ret_n);
+const struct batch_http *batch_http_list(const struct batch *batch, size_t *ret_n);
+/* By enum batch_names_count; *ret_n is 0 when the batch has none. */
+const uint64_t *batch_names_counts(const struct batch *batch, size_t *ret_n);
 
 /* ERR_FORMAT with the reason. */
 int batch_gap_decode(struct batch_gap *ret, const uint8_t *bytes, size_t len, struct err *err);

@@ -17,6 +17,7 @@
 #include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
 #include "proto/marks.h"
+#include "proto/names_parts.h"
 #include "proto/wire.h"
 
 enum column_id {
@@ -58,6 +59,9 @@ struct batch {
 	struct batch_event events[BATCH_EVENTS_MAX];
 	size_t n_endpoints;
 	struct endpoint_digest endpoints[BATCH_ENDPOINTS_MAX];
+	struct names_lists names;
+	const uint64_t *names_counts; /* in the arena */
+	size_t n_names_counts;
 
 	/* Records: the dictionary, the columns, and how far they are read. */
 	size_t count, at;
@@ -423,6 +427,8 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 		return "it has too many alerts or accounts";
 	if (message->n_gaps > BATCH_GAPS_MAX || message->n_events > BATCH_EVENTS_MAX)
 		return "it has too many gaps or events";
+	if (message->n_names_counts > BATCH_NAMES_COUNTS_MAX)
+		return "it has too many counts of names";
 	if (message->signature.len > CRYPTO_SIGNATURE_MAX)
 		return "its signature is too long";
 	memcpy(b->head.previous, message->previous.data, SHA256_BYTES);
@@ -441,6 +447,10 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 	if (!broken && message->endpoints)
 		broken = endpoint_columns_read(message->endpoints, b->endpoints, &b->n_endpoints);
 	b->head.endpoints_left_out = message->endpoints_left_out;
+	if (!broken && message->names.len)
+		broken = names_read(message->names.data, message->names.len, &b->arena, &b->names);
+	b->names_counts = message->names_counts;
+	b->n_names_counts = message->n_names_counts;
 	if (!broken && message->records)
 		broken = open_records(b, message->records);
 	return broken;
@@ -534,6 +544,30 @@ const struct endpoint_digest *batch_endpoint_list(const struct batch *b, size_t 
 {
 	*ret_n = b->n_endpoints;
 	return b->endpoints;
+}
+
+const struct batch_dns *batch_dns_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->names.n_dns;
+	return b->names.dns;
+}
+
+const struct batch_name *batch_name_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->names.n_names;
+	return b->names.names;
+}
+
+const struct batch_http *batch_http_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->names.n_http;
+	return b->names.http;
+}
+
+const uint64_t *batch_names_counts(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->n_names_counts;
+	return b->names_counts;
 }
 
 const struct batch_event *batch_event_list(const struct batch *b, size_t *ret_n)

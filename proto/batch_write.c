@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/config.h"
 #include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
 #include "proto/marks.h"
+#include "proto/names_parts.h"
 #include "proto/wire.h"
 
 enum {
@@ -41,7 +43,8 @@ enum {
 /* Hence a batch whose counts are kept fits, whatever its values. */
 _Static_assert(HEAD_BYTES + RECORDS * RECORD_BYTES + BATCH_ALERTS_MAX * ALERT_BYTES +
 			       BATCH_ACCOUNTS_MAX * ACCOUNT_BYTES + BATCH_GAPS_MAX * GAP_BYTES +
-			       BATCH_EVENTS_MAX * EVENT_BYTES + BATCH_WRITE_ENDPOINTS_BYTES <=
+			       BATCH_EVENTS_MAX * EVENT_BYTES + BATCH_WRITE_ENDPOINTS_BYTES + 4 +
+			       BATCH_WRITE_NAMES_BYTES + 4 + BATCH_NAMES_COUNTS * 10 <=
 		       BATCH_WRITE_BYTES,
 	       "a full batch fits BATCH_WRITE_BYTES");
 _Static_assert((int)GAP_BYTES <= (int)BATCH_GAP_BYTES, "a Gap of its own too");
@@ -79,6 +82,9 @@ struct batch_writer {
 	struct batch_gap gaps[BATCH_GAPS_MAX];
 	struct batch_event events[BATCH_EVENTS_MAX];
 	struct endpoint_columns endpoints;
+	struct names_writer names;
+	uint64_t names_counts[BATCH_NAMES_COUNTS];
+	bool has_names_counts;
 };
 
 static void reset(struct batch_writer *w)
@@ -103,6 +109,9 @@ static void reset(struct batch_writer *w)
 	r->interface = w->interface;
 	w->n_alerts = w->n_accounts = w->n_gaps = w->n_events = 0;
 	endpoint_columns_reset(&w->endpoints);
+	w->names.dns_before = w->names.name_before = w->names.http_before = 0;
+	w->names.len = 0;
+	w->has_names_counts = false;
 	w->before = (struct flowrec){0};
 	w->changes = 0;
 	memset(w->slots, 0, sizeof(w->slots));
@@ -339,6 +348,30 @@ bool batch_add_event(struct batch_writer *w, const struct batch_event *event)
 	return true;
 }
 
+#ifdef CONFIG_NAMES
+bool batch_add_dns(struct batch_writer *w, const struct batch_dns *dns)
+{
+	return names_add_dns(&w->names, dns);
+}
+
+bool batch_add_name(struct batch_writer *w, const struct batch_name *name)
+{
+	return names_add_name(&w->names, name);
+}
+
+bool batch_add_http(struct batch_writer *w, const struct batch_http *http)
+{
+	return names_add_http(&w->names, http);
+}
+
+void batch_set_names_counts(struct batch_writer *w,
+			    const uint64_t counts[static BATCH_NAMES_COUNTS])
+{
+	memcpy(w->names_counts, counts, sizeof w->names_counts);
+	w->has_names_counts = true;
+}
+#endif
+
 size_t batch_records(const struct batch_writer *w)
 {
 	return w->records.count;
@@ -357,7 +390,8 @@ size_t batch_endpoints(const struct batch_writer *w)
 bool batch_is_empty(const struct batch_writer *w)
 {
 	return w->records.count == 0 && w->n_alerts == 0 && w->n_accounts == 0 && w->n_gaps == 0 &&
-	       w->n_events == 0 && batch_endpoints(w) == 0;
+	       w->n_events == 0 && batch_endpoints(w) == 0 && w->names.len == 0 &&
+	       !w->has_names_counts;
 }
 
 bool batch_must_be_kept(const struct batch_writer *w)
@@ -445,6 +479,11 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 	batch.endpoints_left_out = head->endpoints_left_out;
 	batch.n_events = w->n_events;
 	batch.events = events;
+	batch.names = (ProtobufCBinaryData){w->names.len, w->names.bytes};
+	if (w->has_names_counts) {
+		batch.n_names_counts = BATCH_NAMES_COUNTS;
+		batch.names_counts = w->names_counts;
+	}
 	if (w->records.count) {
 		size_t n4 = w->records.addresses4.len / 4;
 

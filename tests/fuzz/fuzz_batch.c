@@ -27,6 +27,56 @@ static void assert_same(const struct flowrec *a, const struct flowrec *b)
 	assert(a->verdict == b->verdict);
 }
 
+/* Written as short as can be, they take no more room than they came in. */
+static void write_names(struct batch_writer *writer, struct batch *batch)
+{
+	const struct batch_dns *dns;
+	const struct batch_name *names;
+	const struct batch_http *http;
+	size_t n;
+
+	dns = batch_dns_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		assert(batch_add_dns(writer, &dns[i]));
+	names = batch_name_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		assert(batch_add_name(writer, &names[i]));
+	http = batch_http_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		assert(batch_add_http(writer, &http[i]));
+}
+
+/* All that a batch says of names, text by text. */
+static void assert_same_names(struct batch *a, struct batch *b)
+{
+	const struct batch_dns *dns[2];
+	const struct batch_name *names[2];
+	const struct batch_http *http[2];
+	size_t n, m;
+
+	dns[0] = batch_dns_list(a, &n);
+	dns[1] = batch_dns_list(b, &m);
+	assert(n == m);
+	for (size_t i = 0; i < n; i++) {
+		assert(dns[0][i].time_ns == dns[1][i].time_ns && dns[0][i].id == dns[1][i].id);
+		assert(strcmp(dns[0][i].name, dns[1][i].name) == 0);
+		assert(dns[0][i].n_answers == dns[1][i].n_answers);
+	}
+	names[0] = batch_name_list(a, &n);
+	names[1] = batch_name_list(b, &m);
+	assert(n == m);
+	for (size_t i = 0; i < n; i++)
+		assert(strcmp(names[0][i].name, names[1][i].name) == 0 &&
+		       strcmp(names[0][i].alpn, names[1][i].alpn) == 0 &&
+		       names[0][i].first_ns == names[1][i].first_ns);
+	http[0] = batch_http_list(a, &n);
+	http[1] = batch_http_list(b, &m);
+	assert(n == m);
+	for (size_t i = 0; i < n; i++)
+		assert(strcmp(http[0][i].path, http[1][i].path) == 0 &&
+		       http[0][i].has_token == http[1][i].has_token);
+}
+
 static void write_all(struct batch_writer *writer, struct batch *batch)
 {
 	const struct batch_alert *alerts;
@@ -53,6 +103,7 @@ static void write_all(struct batch_writer *writer, struct batch *batch)
 	events = batch_event_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		assert(batch_add_event(writer, &events[i]));
+	write_names(writer, batch);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -89,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	}
 	if (batch_next(rewritten, &b))
 		abort();
+	assert_same_names(original, rewritten);
 	batch_free(original);
 	batch_free(rewritten);
 	return 0;
