@@ -283,6 +283,14 @@ bool nic_match(const char *all, uint32_t n, const char *const wanted[static NIC_
 	return found == (1U << NIC_ALLOWANCES) - 1;
 }
 
+/* Drivers without statistics of their own say so. */
+static bool counts_nothing(const struct nic *n, const char *name)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+
+	return ask(n, name, &info) == 0 && info.n_stats == 0;
+}
+
 static int find_allowances(struct nic *n, struct nic_interface *interface)
 {
 	uint32_t len = count(n, interface->name, ETH_SS_STATS);
@@ -290,6 +298,7 @@ static int find_allowances(struct nic *n, struct nic_interface *interface)
 	struct ethtool_stats *more;
 
 	interface->n_stats = len;
+	interface->stats_known = names || counts_nothing(n, interface->name);
 	interface->has_allowances =
 		names && nic_match((const char *)names->data, len, n->names, interface->stat);
 	free(names);

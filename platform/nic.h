@@ -38,7 +38,8 @@ struct nic_interface {
 	char name[NIC_NAME];
 	uint32_t index; /* 0: no interface of one's own ("any"): all is unknown */
 	bool offload_known;
-	uint8_t offload; /* bits of enum nic_offload, as they stood at nic_find() */
+	uint8_t offload;  /* bits of enum nic_offload, as they stood at nic_find() */
+	bool stats_known; /* what the driver counts could be listed, or it counts nothing */
 	bool has_allowances;
 	uint32_t n_stats;              /* of the driver */
 	uint32_t stat[NIC_ALLOWANCES]; /* which of them */

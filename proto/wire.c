@@ -165,6 +165,7 @@ static void lend_interface(Fp__Interface *to, const struct flowrec_identity *fro
 	to->texts = (char **)(uintptr_t)from->text;
 	to->offload = link->offload;
 	to->mtu = link->mtu;
+	to->allowances = link->allowances;
 	if (link->features_known) {
 		to->features_case = FP__INTERFACE__FEATURES_OFFLOAD_FEATURES;
 		to->offload_features = link->features;
@@ -176,7 +177,7 @@ enum {
 	HELLO_INTERFACE = FLOWREC_IDENTITY_MAX + FLOWREC_ID_MAX + 3 * FLOWREC_TEXTS + 8,
 	HELLO_RULE = FLOWREC_ID_MAX + 3,
 	HELLO_LARGEST = WIRE_INTERFACES_MAX * HELLO_INTERFACE + WIRE_RULES_MAX * HELLO_RULE +
-			32 * FLOWREC_TEXTS + 2 * FLOWREC_ID_MAX + 512,
+			32 * FLOWREC_TEXTS + 2 * FLOWREC_ID_MAX + WIRE_POLICY_MAX + 512,
 };
 _Static_assert((int)HELLO_LARGEST <= (int)WIRE_HELLO_MAX, "the largest hello must fit");
 
@@ -211,6 +212,8 @@ ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hel
 	message.window_s = hello->window_s;
 	message.dates_wrong = hello->dates_wrong;
 	message.resumed = hello->resumed;
+	message.filtered = hello->filtered;
+	message.policy_text = lent_bytes(hello->policy_text, hello->policy_text_len);
 	message.certificate = lent_bytes(hello->certificate, hello->certificate_len);
 	return encode(out, cap, WIRE_HELLO_MAX, &message.base);
 }
@@ -279,6 +282,8 @@ static const char *check_hello(const Fp__Hello *m)
 		return "the digest of the capture file does not have 32 bytes";
 	if (m->certificate.len > CRYPTO_CERTIFICATE_MAX)
 		return "its certificate is too long";
+	if (m->policy_text.len > WIRE_POLICY_MAX)
+		return "the policy's text is too long";
 	if (m->window_s != 60 && m->window_s != 600)
 		return "the window is not 60 or 600 seconds";
 	if (!text_is_plain(m->boot_id, FLOWREC_ID_MAX) || !text_is_plain(m->build, FLOWREC_ID_MAX))
@@ -294,6 +299,8 @@ static const char *check_hello(const Fp__Hello *m)
 		    (m->interfaces[i]->features_case == FP__INTERFACE__FEATURES_OFFLOAD_FEATURES &&
 		     m->interfaces[i]->offload_features > UINT8_MAX))
 			return "an interface's offload has a value that does not exist";
+		if (m->interfaces[i]->allowances > WIRE_ALLOWANCES_COUNTED)
+			return "what an interface's driver counts has a value that does not exist";
 	}
 	for (size_t i = 0; i < m->n_rules; i++) {
 		if (!text_is_word(m->rules[i], FLOWREC_ID_MAX))
@@ -316,6 +323,7 @@ static void take_interface(struct flowrec_identity *to, struct wire_link *link,
 	}
 	link->offload = (uint8_t)from->offload;
 	link->mtu = from->mtu;
+	link->allowances = (uint8_t)from->allowances;
 	link->features_known = from->features_case == FP__INTERFACE__FEATURES_OFFLOAD_FEATURES;
 	if (link->features_known)
 		link->features = (uint8_t)from->offload_features;
@@ -348,6 +356,9 @@ static void take_hello(struct wire_hello *to, const Fp__Hello *from)
 	to->window_s = from->window_s;
 	to->dates_wrong = from->dates_wrong;
 	to->resumed = from->resumed;
+	to->filtered = from->filtered;
+	to->policy_text = from->policy_text.data;
+	to->policy_text_len = from->policy_text.len;
 	to->certificate = from->certificate.data;
 	to->certificate_len = from->certificate.len;
 }

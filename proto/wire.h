@@ -27,7 +27,8 @@ enum {
 	WIRE_INTERFACES_MAX = 16,
 	WIRE_RULES_MAX = 1024,
 	WIRE_TEXT_NAMES_MAX = 128,
-	WIRE_HELLO_MAX = 208 * 1024, /* bytes of an encoded Hello */
+	WIRE_POLICY_MAX = 24 * 1024, /* bytes of a policy's text that a Hello carries */
+	WIRE_HELLO_MAX = 232 * 1024, /* bytes of an encoded Hello */
 	WIRE_SMALL_MAX = 512,        /* bytes of an encoded Welcome, Ack or Refusal */
 	WIRE_SENSOR_ID_MAX =
 		64, /* bytes with NUL; letters, digits, '.', '_', '-'; not '.' or '-' first */
@@ -69,12 +70,16 @@ enum wire_offload {
 	WIRE_OFFLOAD_KERNEL,   /* by the number that the kernel keeps beside them */
 };
 
+/* Does the driver count what AWS ENA calls allowances? */
+enum wire_allowances { WIRE_ALLOWANCES_UNKNOWN, WIRE_ALLOWANCES_NONE, WIRE_ALLOWANCES_COUNTED };
+
 /* Of an interface when the run began. */
 struct wire_link {
 	uint8_t offload; /* enum wire_offload */
 	bool features_known;
-	uint8_t features; /* bits of enum nic_offload */
-	uint32_t mtu;     /* bytes of an IP packet; 0: unknown */
+	uint8_t features;   /* bits of enum nic_offload */
+	uint8_t allowances; /* enum wire_allowances */
+	uint32_t mtu;       /* bytes of an IP packet; 0: unknown */
 };
 
 /* Strings are borrowed from the caller when encoding; when decoded they belong to the hello and go
@@ -99,6 +104,9 @@ struct wire_hello {
 	uint32_t window_s;
 	bool dates_wrong;
 	bool resumed;               /* a former run's stream, out of its spool's file */
+	bool filtered;              /* a filter leaves packets out */
+	const uint8_t *policy_text; /* not checked against `policy`; no NUL */
+	size_t policy_text_len;     /* 0: too long to be told; at most WIRE_POLICY_MAX */
 	const uint8_t *certificate; /* the sensor's, DER */
 	size_t certificate_len;     /* 0: none */
 	void *storage;              /* of a decoded hello */

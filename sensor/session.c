@@ -33,17 +33,17 @@ static int open_policy(struct session *s, struct err *err)
 	int rc;
 
 	if (!path) {
-		if (IS_ENABLED(CONFIG_STREAM))
-			session_stream_policy(s, policy_quarantine_text(),
-					      strlen(policy_quarantine_text()));
 		rc = policy_quarantine(&s->policy, err);
+		if (IS_ENABLED(CONFIG_STREAM) && !rc)
+			rc = session_stream_policy(s, policy_quarantine_text(),
+						   strlen(policy_quarantine_text()));
 	} else {
 		rc = file_read_all(path, POLICY_BYTES_MAX, &text, &len, err);
 		if (rc)
 			return rc;
-		if (IS_ENABLED(CONFIG_STREAM))
-			session_stream_policy(s, text, len);
 		rc = policy_parse(&s->policy, path, text, len, err);
+		if (IS_ENABLED(CONFIG_STREAM) && !rc)
+			rc = session_stream_policy(s, text, len);
 		free(text);
 	}
 	for (size_t i = 0; !rc && policy_warning(s->policy, i); i++)
@@ -88,6 +88,9 @@ static int open_interface(struct session *s, uint16_t i, struct err *err)
 		.offload = (uint8_t)o->offload_mode,
 		.features_known = s->interfaces[i].offload_known,
 		.features = s->interfaces[i].offload,
+		.allowances = s->interfaces[i].has_allowances ? WIRE_ALLOWANCES_COUNTED
+			      : s->interfaces[i].stats_known  ? WIRE_ALLOWANCES_NONE
+							      : WIRE_ALLOWANCES_UNKNOWN,
 		.mtu = now.mtu,
 	};
 	if (ask)

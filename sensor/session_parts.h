@@ -64,6 +64,7 @@ struct session {
 	struct crypto_signer *signer;
 	struct clockwatch clocks;
 	struct wire_hello hello;
+	uint8_t *policy_text; /* that the hello carries */
 	struct spool *spool;
 	struct uplink *uplink;
 	uint64_t flushed_ms;           /* monotonic: when the last batch was closed */
@@ -84,8 +85,8 @@ int session_run_loop(struct session *session, struct err *err);
 void session_stop(struct session *session, int rc);
 void session_free_loop(struct session *session);
 
-/* Digest of the policy's text, for the Hello. */
-void session_stream_policy(struct session *session, const char *text, size_t len);
+/* The policy's text, for the Hello; copied. */
+int session_stream_policy(struct session *session, const char *text, size_t len);
 /* The Hello and the spool. */
 int session_stream_open(struct session *session, struct err *err);
 /* The uplink, without connecting; needs the loop. */

@@ -25,9 +25,18 @@ enum {
 
 /* ---- opening ---- */
 
-void session_stream_policy(struct session *s, const char *text, size_t len)
+int session_stream_policy(struct session *s, const char *text, size_t len)
 {
 	crypto_sha256(s->hello.policy, text, len);
+	if (len == 0 || len > WIRE_POLICY_MAX)
+		return 0;
+	s->policy_text = malloc(len);
+	if (!s->policy_text)
+		return -ENOMEM;
+	memcpy(s->policy_text, text, len);
+	s->hello.policy_text = s->policy_text;
+	s->hello.policy_text_len = len;
+	return 0;
 }
 
 static int digest_of_file(const char *path, uint8_t out[static SHA256_BYTES], struct err *err)
@@ -82,6 +91,7 @@ static int fill_hello(struct session *s, struct err *err)
 	h->n_rules = policy_rules(s->policy);
 	h->window_s = (uint32_t)o->window;
 	h->is_replay = o->read != NULL;
+	h->filtered = o->filter && *o->filter;
 	return h->is_replay ? digest_of_file(o->read, h->replay, err) : 0;
 }
 
@@ -342,4 +352,5 @@ void session_stream_free(struct session *s)
 	tls_config_free(s->tls);
 	spool_free(s->spool);
 	crypto_signer_free(s->signer);
+	free(s->policy_text);
 }

@@ -129,6 +129,7 @@ static void unknown_is_not_zero(void **state)
 	assert_false(counters.known);
 	assert_false(none.offload_known);
 	assert_false(nic_allowances(nic, &none, allowances));
+	assert_false(none.stats_known);
 	assert_int_equal(nic_open(&deaf, NULL, nic_allowance_names), 0);
 	assert_int_equal(nic_find(deaf, "lo", &none), 0);
 	nic_read(deaf, &none, &counters);
@@ -187,6 +188,7 @@ static void statistics_of_a_driver(void **state)
 	assert_false(nic_allowances(other, &veth, values));
 	nic_close(other);
 	assert_int_equal(nic_find(nic, "v0", &veth), 0);
+	assert_true(veth.stats_known);
 	assert_false(nic_allowances(nic, &veth, values)); /* it is no ENA */
 }
 

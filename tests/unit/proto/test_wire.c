@@ -234,6 +234,9 @@ static struct wire_hello some_hello(void)
 		.is_replay = true,
 		.window_s = 600,
 		.dates_wrong = true,
+		.filtered = true,
+		.policy_text = (const uint8_t *)"expect collector\n",
+		.policy_text_len = 17,
 	};
 
 	for (size_t i = 0; i < WIRE_STREAM_ID; i++)
@@ -251,6 +254,7 @@ static struct wire_hello some_hello(void)
 	hello.links[0] = (struct wire_link){.offload = WIRE_OFFLOAD_KERNEL,
 					    .features_known = true,
 					    .features = 0xff,
+					    .allowances = WIRE_ALLOWANCES_COUNTED,
 					    .mtu = 9001};
 	hello.links[1].offload = WIRE_OFFLOAD_AS_IS;
 	return hello;
@@ -286,6 +290,9 @@ static void test_hello(void **state)
 	assert_int_equal(got->clock_ns, hello.clock_ns);
 	assert_int_equal(got->window_s, 600);
 	assert_true(got->dates_wrong);
+	assert_true(got->filtered);
+	assert_int_equal(got->policy_text_len, 17);
+	assert_memory_equal(got->policy_text, "expect collector\n", 17);
 	assert_int_equal(got->n_rules, 3);
 	for (size_t i = 0; i < 3; i++)
 		assert_string_equal(got->rules[i], rule_names[i]);
@@ -302,6 +309,8 @@ static void test_hello(void **state)
 	assert_true(got->links[0].features_known);
 	assert_int_equal(got->links[0].features, 0xff);
 	assert_int_equal(got->links[0].mtu, 9001);
+	assert_int_equal(got->links[0].allowances, WIRE_ALLOWANCES_COUNTED);
+	assert_int_equal(got->links[1].allowances, WIRE_ALLOWANCES_UNKNOWN);
 	assert_int_equal(got->links[1].offload, WIRE_OFFLOAD_AS_IS);
 	assert_false(got->links[1].features_known);
 	assert_int_equal(got->links[1].mtu, 0);
@@ -359,12 +368,14 @@ static void test_hello_largest(void **state)
 {
 	static char text[FLOWREC_ID_MAX + 1], text_256[257], id[WIRE_SENSOR_ID_MAX];
 	static const char *rules[WIRE_RULES_MAX];
-	static uint8_t bytes[WIRE_HELLO_MAX];
+	static uint8_t bytes[WIRE_HELLO_MAX], text_of_policy[WIRE_POLICY_MAX];
 	struct wire_hello hello = some_hello(), *got = NULL;
 	struct err err = {""};
 	size_t len;
 
 	(void)state;
+	hello.policy_text = text_of_policy;
+	hello.policy_text_len = sizeof text_of_policy;
 	memset(text, 'x', FLOWREC_ID_MAX);
 	memset(text_256, 'z', 256);
 	memset(id, 'y', WIRE_SENSOR_ID_MAX - 1);
@@ -400,7 +411,11 @@ enum fault {
 	F_TEXT, /* the first, the last */
 	F_LAST_TEXT,
 	F_ALL_TEXTS,
+	F_ALLOWANCES,
+	F_POLICY,
 };
+
+static uint8_t policy[WIRE_POLICY_MAX + 1];
 
 static void apply(struct wire_hello *hello, const char **rules, enum fault fault, uint32_t number,
 		  const char *text)
@@ -418,6 +433,11 @@ static void apply(struct wire_hello *hello, const char **rules, enum fault fault
 	case F_NAME: identity->interface = text; break;
 	case F_TEXT: identity->text[0] = text; break;
 	case F_LAST_TEXT: identity->text[FLOWREC_TEXTS - 1] = text; break;
+	case F_ALLOWANCES: hello->links[1].allowances = (uint8_t)number; break;
+	case F_POLICY:
+		hello->policy_text = policy;
+		hello->policy_text_len = number;
+		break;
 	case F_ALL_TEXTS:
 		for (size_t t = 0; t < number; t++)
 			identity->text[t] = text;
@@ -447,6 +467,10 @@ static void test_hello_refused(void **state)
 		{F_WINDOW, 0, NULL, "window"},
 		{F_WINDOW, 61, NULL, "window"},
 		{F_WINDOW, 60, NULL, NULL},
+		{F_ALLOWANCES, WIRE_ALLOWANCES_NONE, NULL, NULL},
+		{F_ALLOWANCES, WIRE_ALLOWANCES_COUNTED + 1, NULL, "interface's driver"},
+		{F_POLICY, WIRE_POLICY_MAX, NULL, NULL},
+		{F_POLICY, WIRE_POLICY_MAX + 1, NULL, "policy's text"},
 		{F_BOOT, 0, "a\nb", "boot id"},
 		{F_BOOT, 0, X128, "boot id"},
 		{F_BUILD, 0, "0.1 \x1b[31m", "build"},
@@ -488,7 +512,7 @@ static void test_hello_refused(void **state)
 		{F_NAME, 0, "\xf8\x88\x80\x80\x80", "texts of an interface"},
 		{F_NAME, 0, "\xff", "texts of an interface"},
 	};
-	uint8_t bytes[HELLO_BYTES];
+	static uint8_t bytes[WIRE_HELLO_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
