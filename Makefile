@@ -87,8 +87,11 @@ sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 # With neither resolver nor host files: only where the C library is linked in.
 sensor-$(if $(STATIC),y) += platform/unresolved
 
+# What follows from the ledger: the engine, then a file a detector.
+findings-y := table watch finding finding_print peer findings detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
+	      detect_volume detect_scan detect_watch
 ledger-y := proto/endpoint_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
-	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay findings endpoints)
+	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,audit audit_manifest audit_sensor) \

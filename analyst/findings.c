@@ -12,14 +12,20 @@
 #include "analyst/losses.h"
 #include "analyst/query.h"
 #include "evidence/findings.h"
-#include "platform/clock.h"
+#include "evidence/watch.h"
 
 struct options {
 	struct query query;
 	struct losses_list losses; /* not a setting: its home is as large as this */
+	struct setting_list watch;
 };
 
 static const struct setting table[] = {
+	{.name = "watch",
+	 .kind = SETTING_LIST,
+	 .offset = offsetof(struct options, watch),
+	 .arg = "FILE",
+	 .help = "Addresses, networks and names to report, one a line. Repeatable."},
 	QUERY_SETTINGS(struct options, query),
 };
 
@@ -32,25 +38,24 @@ struct gathering {
 	bool is_full; /* a sensor's table of endpoints was */
 };
 
-static struct findings_source source_of(const struct ledger_entry *entry,
-					const struct wire_hello *hello, uint16_t iface)
+static const char *interface_of(const struct wire_hello *hello, uint16_t iface)
 {
-	struct findings_source source = {.sensor = entry->sensor, .interface = ""};
+	const char *name = NULL;
 
-	if (hello)
-		source.is_replay = hello->is_replay;
-	if (hello && iface < hello->n_interfaces && hello->interfaces[iface].interface)
-		source.interface = hello->interfaces[iface].interface;
-	return source;
+	if (hello && iface < hello->n_interfaces)
+		name = hello->interfaces[iface].interface;
+	return name ? name : "";
 }
 
 static int gather_batch(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
 			struct batch *batch)
 {
 	struct gathering *g = ctx;
-	const struct batch_alert *alerts;
+	const struct findings_from from = {.sensor = entry->sensor,
+					   .stream = entry->stream,
+					   .hello = hello,
+					   .sequence = entry->sequence};
 	const struct batch_account *accounts;
-	struct findings_source source;
 	struct flowrec rec;
 	int rc = 0;
 	size_t n;
@@ -59,68 +64,86 @@ static int gather_batch(void *ctx, const struct ledger_entry *entry, const struc
 	while (rc == 0 && batch_next(batch, &rec)) {
 		if (!query_wants(g->query, rec.start, rec.end))
 			continue;
-		source = source_of(entry, hello, rec.iface);
-		losses_list_record(g->losses, entry->sensor, entry->stream, source.interface, &rec);
-		if (rec.verdict < FLOWREC_UNEXPECTED_EGRESS)
-			continue;
-		rc = findings_add_record(g->findings, &source, &rec);
+		losses_list_record(g->losses, entry->sensor, entry->stream,
+				   interface_of(hello, rec.iface), &rec);
+		rc = findings_add_record(g->findings, &from, &rec);
 	}
-	alerts = batch_alert_list(batch, &n);
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		uint64_t time = alerts[i].time_ns / NS_PER_S;
-
-		if (!query_wants(g->query, time, time))
-			continue;
-		source = source_of(entry, hello, alerts[i].iface);
-		rc = findings_add_alert(g->findings, &source, &alerts[i]);
-	}
+	if (rc == 0)
+		rc = findings_add_rest(g->findings, &from, batch, g->query->from_s, g->query->to_s);
 	accounts = batch_account_list(batch, &n);
 	for (size_t i = 0; i < n; i++) {
-		if (!query_wants(g->query, accounts[i].window, accounts[i].window))
-			continue;
-		source = source_of(entry, hello, accounts[i].iface);
-		losses_list_account(g->losses, entry->sensor, entry->stream, source.interface,
-				    &accounts[i]);
+		if (query_wants(g->query, accounts[i].window, accounts[i].window))
+			losses_list_account(g->losses, entry->sensor, entry->stream,
+					    interface_of(hello, accounts[i].iface), &accounts[i]);
 	}
 	return rc;
 }
 
-static void print_all(struct findings *findings, bool json)
+static int print_all(struct findings *findings, bool json)
 {
-	const struct finding *all;
+	const struct finding *const *all;
+	struct findings_stats stats;
 	size_t n;
+	int rc = findings_sort(findings, &all, &n);
 
-	all = findings_sort(findings, &n);
+	if (rc < 0)
+		return rc;
 	if (!json && n == 0)
 		(void)fputs("no unexpected traffic in the ledger\n", stdout);
 	if (!json && n > 0)
-		findings_print_header(stdout);
+		finding_print_header(stdout);
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {
+		struct finding_origin origin;
+
+		findings_origin(findings, all[i], &origin);
 		if (json)
-			findings_print_json(findings, &all[i], stdout);
+			finding_print_json(all[i], &origin, stdout);
 		else
-			findings_print(findings, &all[i], stdout);
+			finding_print(all[i], &origin, stdout);
 	}
-	if (findings_left_out(findings) > 0)
+	findings_stats(findings, &stats);
+	if (stats.peers_left_out > 0 || stats.findings_left_out > 0)
 		fprintf(stderr,
-			"flowproof findings: %" PRIu64
-			" records and alerts of further endpoints are left "
-			"out: there are more than %d\n",
-			findings_left_out(findings), FINDINGS_MAX);
+			"flowproof findings: more than %d endpoints or findings: %" PRIu64
+			" records, alerts and digests, %" PRIu64
+			" findings are left out; --from and "
+			"--to make parts of it\n",
+			FINDINGS_MAX, stats.peers_left_out, stats.findings_left_out);
+	if (stats.state_left_out > 0)
+		fprintf(stderr,
+			"flowproof findings: the detectors had no room for %" PRIu64
+			" things to count: scans and tunnels may be missing\n",
+			stats.state_left_out);
+	return 0;
+}
+
+static int read_watch(struct watch_list **ret, const struct options *o, struct err *err)
+{
+	int rc = watch_new(ret);
+
+	if (rc < 0)
+		return err_set(err, rc, "no memory for the watch list");
+	for (size_t i = 0; rc == 0 && i < o->watch.n; i++)
+		rc = watch_add_file(*ret, o->watch.v[i], err);
+	return rc;
 }
 
 static int run(struct options *o, struct err *err)
 {
 	static const struct replay_ops ops = {.batch = gather_batch};
 	struct gathering g = {.query = &o->query, .losses = &o->losses};
-	int rc;
+	struct watch_list *watch = NULL;
+	struct findings_config config = {.max = FINDINGS_MAX};
+	int rc = read_watch(&watch, o, err);
 
-	if (findings_new(&g.findings) < 0)
-		return err_set(err, -ENOMEM, "no memory for findings");
-	o->query.by_time = true;
-	rc = query_run(&o->query, &ops, &g, err);
+	config.watch = watch;
 	if (rc == 0)
-		print_all(g.findings, o->query.json);
+		rc = findings_new(&g.findings, &config, err);
+	o->query.by_time = true;
+	if (rc == 0)
+		rc = query_run(&o->query, &ops, &g, err);
+	if (rc == 0)
+		rc = print_all(g.findings, o->query.json);
 	if (rc == 0 && g.is_full)
 		fputs("flowproof findings: a sensor met more endpoints than it can keep: that "
 		      "nothing else "
@@ -129,6 +152,7 @@ static int run(struct options *o, struct err *err)
 	if (rc == 0)
 		losses_list_print(&o->losses, stderr);
 	findings_free(g.findings);
+	watch_free(watch);
 	return rc;
 }
 

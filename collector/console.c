@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "evidence/findings.h"
+#include "evidence/finding.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/log.h"
@@ -219,7 +219,7 @@ static void say_alert(struct console *console, const struct wire_hello *hello,
 			      .port = inbound ? alert->local_port : alert->remote_port,
 			      .family = alert->family};
 	char source[ADDR_TEXT], target[ADDR_ENDPOINT_TEXT], when[CLOCK_TEXT], more[64] = "";
-	char protocol[FINDINGS_PROTOCOL_TEXT];
+	char protocol[FINDING_PROTOCOL_TEXT];
 
 	if (alert->verdict != FLOWREC_UNEXPECTED_EGRESS && !inbound)
 		return;
@@ -234,7 +234,7 @@ static void say_alert(struct console *console, const struct wire_hello *hello,
 	     time_of(when, alert->time_ns / NS_PER_S, hello->is_replay, true),
 	     inbound ? "INBOUND" : "EGRESS", hello->sensor,
 	     hello->interfaces[alert->iface].interface, addr_text(source, alert->family, from),
-	     target, findings_protocol_text(protocol, alert->protocol), more);
+	     target, finding_protocol_text(protocol, alert->protocol), more);
 }
 
 static void say_account(struct console *console, const struct wire_hello *hello, struct told *told,

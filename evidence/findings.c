@@ -1,320 +1,485 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Findings from records and alerts.
- *
- * An open-addressing table of indices into an array of findings. Its hash has a key of this run:
- * whoever chose the addresses cannot choose where they fall.
+ * The engine: who sent what is told apart here, peers are added up, and those that changed are shown to the
+ * detectors when somebody asks.
  */
 #include "evidence/findings.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/detect.h"
+#include "evidence/table.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/hash.h"
-#include "platform/json.h"
 
 enum {
-	PROTOCOL_ICMP = 1,
-	PROTOCOL_TCP = 6,
-	PROTOCOL_UDP = 17,
-	PROTOCOL_ICMPV6 = 58,
-	PROTOCOL_SCTP = 132
+	EARLY_S = 60, /* a connection without SYN that is seen so soon began before the watch */
+	SYN = 2,
+	TCP = 6,
+	DETECTORS_MAX = 24,
+	NAME_MAX_BYTES = 1024,
+};
+
+struct owner {
+	char sensor[WIRE_SENSOR_ID_MAX];
+	uint64_t is_replay;
 };
 
 struct source {
-	char *sensor, *interface;
-	uint32_t owner; /* the first source of the same sensor and mode */
-	bool is_replay;
+	char interface[FLOWREC_ID_MAX + 1];
+	uint64_t owner;
+};
+
+struct stream {
+	uint8_t id[WIRE_STREAM_ID];
+	uint64_t begin_s; /* of its first record */
+};
+
+/* Indices waiting for something; each at most once. */
+struct queue {
+	uint32_t *at;
+	size_t n, cap, done;
 };
 
 struct findings {
 	uint64_t key[2];
-	struct finding *items;
-	size_t n, cap;
-	uint32_t *slots; /* index + 1; 0: empty */
-	size_t n_slots;  /* a power of two, at least twice `cap` */
-	struct source *sources;
-	size_t n_sources, cap_sources;
-	size_t source; /* used last */
-	uint64_t left_out;
+	struct table *owners, *sources, *streams, *peers, *findings;
+	struct queue dirty, news;
+	const struct finding **sorted;
+	void *states[DETECTORS_MAX];
+	bool has_new; /* something was added since the detectors settled */
+	int rc;       /* sticky: no memory while judging */
 };
 
-int findings_new(struct findings **ret)
+/* ---- life ---- */
+
+int findings_new(struct findings **ret, const struct findings_config *config, struct err *err)
 {
-	struct findings *findings = calloc(1, sizeof *findings);
-
-	if (!findings)
-		return -ENOMEM;
-	crypto_random(findings->key, sizeof findings->key);
-	*ret = findings;
-	return 0;
-}
-
-void findings_free(struct findings *findings)
-{
-	if (!findings)
-		return;
-	for (size_t i = 0; i < findings->n_sources; i++) {
-		free(findings->sources[i].sensor);
-		free(findings->sources[i].interface);
-	}
-	free(findings->sources);
-	free(findings->slots);
-	free(findings->items);
-	free(findings);
-}
-
-/* ---- table ---- */
-
-static size_t hash(const struct findings *findings, const struct finding *f)
-{
-	uint64_t words[3] = {0, 0, 0};
-
-	memcpy(words, f->remote.b, sizeof f->remote.b);
-	words[2] = (uint64_t)f->owner << 32 | (uint64_t)f->port << 16 | (uint64_t)f->protocol << 8 |
-		   (uint64_t)f->family << 4 | f->verdict;
-	return (size_t)hash_sip13(findings->key, words, 3);
-}
-
-static bool is_same(const struct finding *a, const struct finding *b)
-{
-	return a->owner == b->owner && a->port == b->port && a->protocol == b->protocol &&
-	       a->family == b->family && a->verdict == b->verdict &&
-	       memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
-}
-
-/* The slot that holds the finding, or the empty one where it would go. */
-static uint32_t *slot_of(const struct findings *findings, const struct finding *key)
-{
-	size_t mask = findings->n_slots - 1;
-	size_t at = hash(findings, key) & mask;
-
-	while (findings->slots[at] && !is_same(&findings->items[findings->slots[at] - 1], key))
-		at = (at + 1) & mask;
-	return &findings->slots[at];
-}
-
-static void fill_slots(struct findings *findings)
-{
-	memset(findings->slots, 0, findings->n_slots * sizeof *findings->slots);
-	for (size_t i = 0; i < findings->n; i++)
-		*slot_of(findings, &findings->items[i]) = (uint32_t)i + 1;
-}
-
-static int grow(struct findings *findings)
-{
-	size_t cap = findings->cap ? 2 * findings->cap : 256;
-	struct finding *items = reallocarray(findings->items, cap, sizeof *items);
-	uint32_t *slots;
-
-	if (!items)
-		return -ENOMEM;
-	findings->items = items;
-	slots = reallocarray(findings->slots, 2 * cap, sizeof *slots);
-	if (!slots)
-		return -ENOMEM;
-	findings->slots = slots;
-	findings->n_slots = 2 * cap;
-	findings->cap = cap;
-	fill_slots(findings);
-	return 0;
-}
-
-/* The finding with the key's key, made if it is new. *ret is NULL when there is no room. */
-static int find(struct findings *findings, const struct finding *key, struct finding **ret)
-{
-	uint32_t *slot;
+	struct findings *f = calloc(1, sizeof *f);
 	int rc;
 
-	if (findings->n == findings->cap && findings->n < FINDINGS_MAX) {
-		rc = grow(findings);
-		if (rc < 0)
-			return rc;
+	if (!f)
+		return err_set(err, -ENOMEM, "no memory for findings");
+	crypto_random(f->key, sizeof f->key);
+	rc = table_new(&f->owners, sizeof(struct owner), sizeof(struct owner),
+		       FINDINGS_SOURCES_MAX);
+	if (rc == 0)
+		rc = table_new(&f->sources, sizeof(struct source), sizeof(struct source),
+			       FINDINGS_SOURCES_MAX);
+	if (rc == 0)
+		rc = table_new(&f->streams, sizeof(struct stream), WIRE_STREAM_ID,
+			       FINDINGS_SOURCES_MAX);
+	if (rc == 0)
+		rc = table_new(&f->peers, sizeof(struct peer), sizeof(struct peer_key),
+			       config->max);
+	if (rc == 0)
+		rc = table_new(&f->findings, sizeof(struct finding), sizeof(struct finding_key),
+			       config->max);
+	if (rc < 0)
+		(void)err_set(err, rc, "no memory for findings");
+	for (size_t i = 0; rc == 0 && detectors[i]; i++)
+		if (detectors[i]->open)
+			rc = detectors[i]->open(&f->states[i], config, err);
+	if (rc < 0) {
+		findings_free(f);
+		return rc;
 	}
-	slot = slot_of(findings, key);
-	if (!*slot) {
-		if (findings->n >= FINDINGS_MAX) {
-			*ret = NULL;
-			return 0;
-		}
-		findings->items[findings->n] = *key;
-		*slot = (uint32_t)++findings->n;
-	}
-	*ret = &findings->items[*slot - 1];
+	*ret = f;
 	return 0;
 }
 
-/* ---- sources ---- */
-
-static bool is_source(const struct source *known, const struct findings_source *source)
+void findings_free(struct findings *f)
 {
-	return known->is_replay == source->is_replay &&
-	       strcmp(known->sensor, source->sensor) == 0 &&
-	       strcmp(known->interface, source->interface) == 0;
+	if (!f)
+		return;
+	for (size_t i = 0; detectors[i]; i++)
+		if (detectors[i]->close && f->states[i])
+			detectors[i]->close(f->states[i]);
+	for (size_t i = 0; f->findings && i < table_count(f->findings); i++)
+		free((void *)(uintptr_t)((struct finding *)table_at(f->findings, i))->name);
+	table_free(f->owners);
+	table_free(f->sources);
+	table_free(f->streams);
+	table_free(f->peers);
+	table_free(f->findings);
+	free(f->dirty.at);
+	free(f->news.at);
+	free(f->sorted);
+	free(f);
 }
 
-static int add_source(struct findings *findings, const struct findings_source *source)
+size_t findings_memory(const struct findings_config *config)
 {
-	struct source fresh = {.is_replay = source->is_replay,
-			       .owner = (uint32_t)findings->n_sources};
+	size_t sum = sizeof(struct findings) +
+		     table_memory(sizeof(struct owner), FINDINGS_SOURCES_MAX) +
+		     table_memory(sizeof(struct source), FINDINGS_SOURCES_MAX) +
+		     table_memory(sizeof(struct stream), FINDINGS_SOURCES_MAX) +
+		     table_memory(sizeof(struct peer), config->max) +
+		     table_memory(sizeof(struct finding), config->max) +
+		     config->max * (2 * sizeof(uint32_t) + sizeof(struct finding *));
 
-	if (findings->n_sources == findings->cap_sources) {
-		size_t cap = findings->cap_sources ? 2 * findings->cap_sources : 16;
-		struct source *more = reallocarray(findings->sources, cap, sizeof *more);
+	for (size_t i = 0; detectors[i]; i++)
+		sum += detectors[i]->memory;
+	return sum;
+}
+
+static int push(struct queue *q, size_t index)
+{
+	if (q->done == q->n)
+		q->n = q->done = 0;
+	if (q->n == q->cap) {
+		size_t cap = q->cap ? 2 * q->cap : 64;
+		uint32_t *more = reallocarray(q->at, cap, sizeof *more);
 
 		if (!more)
 			return -ENOMEM;
-		findings->sources = more;
-		findings->cap_sources = cap;
+		q->at = more;
+		q->cap = cap;
 	}
-	for (size_t i = 0; i < findings->n_sources; i++) {
-		const struct source *other = &findings->sources[i];
-
-		if (other->is_replay == source->is_replay &&
-		    strcmp(other->sensor, source->sensor) == 0) {
-			fresh.owner = other->owner;
-			break;
-		}
-	}
-	fresh.sensor = strdup(source->sensor);
-	fresh.interface = strdup(source->interface);
-	if (!fresh.sensor || !fresh.interface) {
-		free(fresh.sensor);
-		free(fresh.interface);
-		return -ENOMEM;
-	}
-	findings->source = findings->n_sources;
-	findings->sources[findings->n_sources++] = fresh;
+	q->at[q->n++] = (uint32_t)index;
 	return 0;
 }
 
-/* Makes findings->source the index of this source. */
-static int take_source(struct findings *findings, const struct findings_source *source)
+/* ---- who sent it ---- */
+
+static void set_text(char *out, size_t size, const char *text)
 {
-	if (findings->n_sources > 0 && is_source(&findings->sources[findings->source], source))
-		return 0;
-	for (size_t i = 0; i < findings->n_sources; i++) {
-		if (is_source(&findings->sources[i], source)) {
-			findings->source = i;
-			return 0;
-		}
-	}
-	return add_source(findings, source);
+	memset(out, 0, size);
+	memcpy(out, text, strnlen(text, size - 1));
+}
+
+/* Fills all but `source`. Beyond FINDINGS_SOURCES_MAX the last one stands for what follows. */
+static int take_from(struct findings *f, const struct findings_from *from, struct detect_from *ret)
+{
+	struct owner owner = {.is_replay = from->hello && from->hello->is_replay};
+	struct stream stream = {.begin_s = UINT64_MAX};
+	void *at;
+	int rc;
+
+	set_text(owner.sensor, sizeof owner.sensor, from->sensor);
+	rc = table_take(f->owners, &owner, &at);
+	if (rc < 0)
+		return rc;
+	ret->owner = at ? (uint32_t)table_index(f->owners, at) : FINDINGS_SOURCES_MAX - 1;
+	memcpy(stream.id, from->stream, sizeof stream.id);
+	rc = table_take(f->streams, &stream, &at);
+	if (rc < 0)
+		return rc;
+	ret->stream = at ? (uint32_t)table_index(f->streams, at) : FINDINGS_SOURCES_MAX - 1;
+	ret->sequence = from->sequence;
+	return 0;
+}
+
+static int take_source(struct findings *f, const struct findings_from *from, uint16_t iface,
+		       struct detect_from *ret)
+{
+	const struct wire_hello *hello = from->hello;
+	struct source source = {.owner = ret->owner};
+	void *at;
+	int rc;
+
+	if (hello && iface < hello->n_interfaces && hello->interfaces[iface].interface)
+		set_text(source.interface, sizeof source.interface,
+			 hello->interfaces[iface].interface);
+	rc = table_take(f->sources, &source, &at);
+	if (rc == 0)
+		ret->source = at ? (uint32_t)table_index(f->sources, at) : FINDINGS_SOURCES_MAX - 1;
+	return rc;
+}
+
+void findings_origin(const struct findings *f, const struct finding *finding,
+		     struct finding_origin *ret)
+{
+	const struct source *source = table_at(f->sources, finding->source);
+	const struct owner *owner = table_at(f->owners, finding->key.owner);
+
+	*ret = (struct finding_origin){.sensor = owner->sensor,
+				       .interface = source->interface,
+				       .is_replay = owner->is_replay};
+	for (size_t i = 0; i < finding->evidence.n; i++)
+		memcpy(ret->streams[i],
+		       ((struct stream *)table_at(f->streams, finding->evidence.spans[i].stream))
+			       ->id,
+		       WIRE_STREAM_ID);
 }
 
 /* ---- adding ---- */
 
-static bool is_finding(uint8_t verdict)
+/* The peer with this key; *ret is NULL when there is no room. */
+static int take_peer(struct findings *f, const struct peer_key *key, const struct detect_from *from,
+		     struct peer **ret)
 {
-	return verdict == FLOWREC_UNEXPECTED_EGRESS || verdict == FLOWREC_UNEXPECTED_INBOUND;
-}
-
-static bool has_ports(uint8_t protocol)
-{
-	return protocol != PROTOCOL_ICMP && protocol != PROTOCOL_ICMPV6;
-}
-
-/* Completes the key and finds the finding; counts what finds no room. */
-static int find_from(struct findings *findings, const struct findings_source *source,
-		     struct finding *key, struct finding **ret)
-{
-	int rc = take_source(findings, source);
-
-	if (rc < 0)
-		return rc;
-	key->source = (uint32_t)findings->source;
-	key->owner = findings->sources[findings->source].owner;
-	if (!has_ports(key->protocol))
-		key->port = 0;
-	rc = find(findings, key, ret);
-	if (rc == 0 && !*ret)
-		findings->left_out++;
-	return rc;
-}
-
-static void widen(struct finding *finding, uint64_t first, uint64_t last)
-{
-	if (first < finding->first)
-		finding->first = first;
-	if (last > finding->last)
-		finding->last = last;
-}
-
-int findings_add_record(struct findings *findings, const struct findings_source *source,
-			const struct flowrec *rec)
-{
-	bool egress = rec->verdict == FLOWREC_UNEXPECTED_EGRESS;
-	struct finding key = {.first = rec->start, .last = rec->end, .family = rec->family};
-	struct finding *finding;
-	bool out; /* this machine sent what the record counts */
+	struct peer fresh = {.key = *key, .first = UINT64_MAX, .source = from->source};
+	bool was_dirty;
+	void *at;
 	int rc;
 
-	if (rec->status != FLOWREC_OK || !is_finding(rec->verdict))
-		return 0;
-	if (rec->initiator == FLOWREC_INITIATOR_UNKNOWN)
-		out = rec->direction == FLOWREC_EGRESS;
-	else
-		out = egress == (rec->initiator == FLOWREC_INITIATOR_SRC);
-	key.verdict = rec->verdict;
-	key.protocol = rec->protocol;
-	key.remote = out ? rec->dst : rec->src;
-	/* The responder is the remote of egress, and this machine of inbound. */
-	key.port = out == egress ? rec->dstport : rec->srcport;
-	rc = find_from(findings, source, &key, &finding);
-	if (rc < 0 || !finding)
+	fresh.key.owner = from->owner;
+	rc = table_take(f->peers, &fresh, &at);
+	*ret = at;
+	if (rc < 0 || !at)
 		return rc;
-	widen(finding, rec->start, rec->end);
-	finding->flows++;
-	if (out) {
-		finding->packets_out += rec->packets;
-		finding->bytes_out += rec->bytes;
-	} else {
-		finding->packets_in += rec->packets;
-		finding->bytes_in += rec->bytes;
-	}
+	was_dirty = (*ret)->is_dirty;
+	evidence_add(&(*ret)->evidence, from->stream, from->sequence);
+	f->has_new = true;
+	if (was_dirty)
+		return 0;
+	(*ret)->is_dirty = true;
+	return push(&f->dirty, table_index(f->peers, at));
+}
+
+static bool is_rule(const struct findings_from *from, uint16_t rule, const char *name)
+{
+	return from->hello && rule && rule <= from->hello->n_rules &&
+	       strcmp(from->hello->rules[rule - 1], name) == 0;
+}
+
+/* A connection whose first packets were seen by nobody. */
+static bool is_under_way(struct findings *f, const struct detect_from *from,
+			 const struct flowrec *rec)
+{
+	struct stream *stream = table_at(f->streams, from->stream);
+
+	if (rec->start < stream->begin_s)
+		stream->begin_s = rec->start;
+	return rec->protocol == TCP && rec->outcome >= FLOWREC_ANSWERED &&
+	       !(rec->tcp_flags & SYN) && rec->initiator != FLOWREC_INITIATOR_DST &&
+	       rec->start < stream->begin_s + EARLY_S;
+}
+
+static int add_record(struct findings *f, const struct findings_from *batch,
+		      struct detect_from *from, const struct flowrec *rec)
+{
+	struct peer_key key;
+	struct peer *peer;
+	bool out;
+	int rc;
+
+	if (rec->status != FLOWREC_OK)
+		return 0;
+	rc = take_source(f, batch, rec->iface, from);
+	if (rc < 0)
+		return rc;
+	peer_key_of_record(&key, rec, &out);
+	rc = take_peer(f, &key, from, &peer);
+	if (rc < 0 || !peer)
+		return rc;
+	peer_add_record(peer, rec, out);
+	peer->is_own = peer->is_own || is_rule(batch, rec->rule, "collector");
+	peer->under_way = peer->under_way || is_under_way(f, from, rec);
 	return 0;
 }
 
-int findings_add_alert(struct findings *findings, const struct findings_source *source,
-		       const struct batch_alert *alert)
+int findings_add_record(struct findings *f, const struct findings_from *batch,
+			const struct flowrec *rec)
 {
-	uint64_t time = alert->time_ns / NS_PER_S;
-	struct finding key = {.remote = alert->remote,
-			      .first = time,
-			      .last = time,
-			      .port = alert->verdict == FLOWREC_UNEXPECTED_EGRESS
-					      ? alert->remote_port
-					      : alert->local_port,
-			      .family = alert->family,
-			      .protocol = alert->protocol,
-			      .verdict = alert->verdict};
-	struct finding *finding;
-	int rc;
+	struct detect_from from;
+	int rc = take_from(f, batch, &from);
 
-	if (!is_finding(alert->verdict))
-		return 0;
-	rc = find_from(findings, source, &key, &finding);
-	if (rc == 0 && finding)
-		widen(finding, time, time);
+	return rc == 0 ? add_record(f, batch, &from, rec) : rc;
+}
+
+static int add_alert(struct findings *f, const struct findings_from *batch,
+		     struct detect_from *from, const struct batch_alert *alert)
+{
+	struct peer_key key;
+	struct peer *peer;
+	int rc = take_source(f, batch, alert->iface, from);
+
+	if (rc < 0)
+		return rc;
+	peer_key_of_alert(&key, alert);
+	rc = take_peer(f, &key, from, &peer);
+	if (rc == 0 && peer)
+		peer_add_alert(peer, alert);
 	return rc;
 }
 
-uint64_t findings_left_out(const struct findings *findings)
+static int add_digest(struct findings *f, const struct findings_from *batch,
+		      struct detect_from *from, const struct endpoint_digest *digest)
 {
-	return findings->left_out;
+	struct peer_key key;
+	struct peer *peer;
+	int rc = take_source(f, batch, 0, from);
+
+	if (rc < 0)
+		return rc;
+	peer_key_of_digest(&key, digest);
+	rc = take_peer(f, &key, from, &peer);
+	if (rc < 0 || !peer)
+		return rc;
+	peer_add_digest(peer, digest);
+	peer->is_own = peer->is_own || is_rule(batch, digest->rule, "collector");
+	return 0;
 }
 
-bool finding_is_answered(const struct finding *finding)
+int findings_add_rest(struct findings *f, const struct findings_from *batch_from,
+		      const struct batch *batch, uint64_t from_s, uint64_t to_s)
 {
-	return finding->verdict == FLOWREC_UNEXPECTED_EGRESS ? finding->packets_in > 0
-							     : finding->packets_out > 0;
+	const struct batch_alert *alerts;
+	const struct endpoint_digest *digests;
+	struct detect_from from;
+	int rc = take_from(f, batch_from, &from);
+	size_t n;
+
+	alerts = batch_alert_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		uint64_t sec = alerts[i].time_ns / NS_PER_S;
+
+		if (sec >= from_s && sec <= to_s)
+			rc = add_alert(f, batch_from, &from, &alerts[i]);
+	}
+	/* A digest cannot be cut: one that reaches out of the span tells of other times too. */
+	digests = batch_endpoint_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (digests[i].first >= from_s && digests[i].last <= to_s)
+			rc = add_digest(f, batch_from, &from, &digests[i]);
+	return rc;
 }
 
-/* ---- printing ---- */
+int findings_add_batch(struct findings *f, const struct findings_from *batch_from,
+		       struct batch *batch)
+{
+	struct detect_from from;
+	struct flowrec rec;
+	int rc = take_from(f, batch_from, &from);
+
+	while (rc == 0 && batch_next(batch, &rec))
+		rc = add_record(f, batch_from, &from, &rec);
+	return rc == 0 ? findings_add_rest(f, batch_from, batch, 0, UINT64_MAX) : rc;
+}
+
+/* ---- judging ---- */
+
+static void settle(struct findings *f)
+{
+	if (!f->has_new)
+		return;
+	for (; f->dirty.done < f->dirty.n; f->dirty.done++) {
+		struct peer *peer = table_at(f->peers, f->dirty.at[f->dirty.done]);
+
+		peer->is_dirty = false;
+		for (size_t i = 0; detectors[i]; i++)
+			if (detectors[i]->peer)
+				detectors[i]->peer(f, f->states[i], peer);
+	}
+	for (size_t i = 0; detectors[i]; i++)
+		if (detectors[i]->settle)
+			detectors[i]->settle(f, f->states[i]);
+	f->has_new = false;
+}
+
+static uint64_t name_id(const struct findings *f, const char *name)
+{
+	uint64_t words[NAME_MAX_BYTES / 8] = {0};
+	size_t len = name ? strnlen(name, NAME_MAX_BYTES) : 0;
+
+	if (len == 0)
+		return 0;
+	memcpy(words, name, len);
+	return hash_sip13(f->key, words, (len + 7) / 8) | 1;
+}
+
+void detect_raise(struct findings *f, const struct finding *given)
+{
+	struct finding fresh = *given, *stands;
+	size_t before = table_count(f->findings);
+	void *at;
+
+	if (f->rc < 0)
+		return;
+	fresh.key.name_id = name_id(f, given->name);
+	fresh.is_news = false;
+	f->rc = table_take(f->findings, &fresh, &at);
+	if (f->rc < 0 || !at)
+		return;
+	stands = at;
+	if (table_count(f->findings) > before) {
+		if (given->name) {
+			stands->name = strdup(given->name);
+			if (!stands->name)
+				f->rc = -ENOMEM;
+		}
+		stands->is_news = true;
+	} else {
+		fresh.name = stands->name;
+		if (stands->severity > fresh.severity)
+			fresh.severity = stands->severity;
+		if (stands->reached > fresh.reached)
+			fresh.reached = stands->reached;
+		fresh.told = stands->told;
+		fresh.is_news = stands->is_news;
+		*stands = fresh;
+		if (stands->is_news || stands->told >= (stands->severity << 4 | stands->reached))
+			return;
+		stands->is_news = true;
+	}
+	if (f->rc == 0)
+		f->rc = push(&f->news, table_index(f->findings, at));
+}
+
+struct finding detect_of_peer(const struct peer *peer, enum finding_kind kind,
+			      enum finding_severity severity)
+{
+	struct finding ret = {
+		.key = {.remote = peer->key.remote,
+			.owner = peer->key.owner,
+			.port = peer->key.port,
+			.family = peer->key.family,
+			.protocol = peer->key.protocol,
+			.kind = (uint8_t)kind,
+			.direction = peer->key.direction},
+		.remote = peer->key.remote,
+		.first = peer->first,
+		.last = peer->last,
+		.traffic = peer_traffic(peer),
+		.evidence = peer->evidence,
+		.source = peer->source,
+		.severity = (uint8_t)severity,
+		.outcome = peer->outcome,
+		.verdict = peer->verdict,
+		.under_way = peer->under_way,
+	};
+	uint64_t sent = peer_payload(peer, ret.traffic.packets_out, ret.traffic.bytes_out);
+	bool is_icmp = peer->key.protocol == 1 || peer->key.protocol == 58;
+	/* A reply that brings back what came takes nothing out. */
+	uint64_t echo =
+		is_icmp ? peer_payload(peer, ret.traffic.packets_in, ret.traffic.bytes_in) : 0;
+
+	if (peer->key.direction == FLOWREC_INGRESS)
+		ret.reached = peer->outcome < FLOWREC_ANSWERED ? FINDING_ATTEMPTED
+			      : sent > echo                    ? FINDING_DATA_OUT
+							       : FINDING_ANSWERED;
+	else
+		ret.reached = peer->outcome == FLOWREC_DATA_OUT   ? FINDING_DATA_OUT
+			      : peer->outcome == FLOWREC_ANSWERED ? FINDING_ANSWERED
+								  : FINDING_ATTEMPTED;
+	return ret;
+}
+
+enum finding_severity detect_tempered(const struct peer *peer, enum finding_severity severity)
+{
+	if (peer->verdict == FLOWREC_EXPECTED)
+		return FINDING_INFO;
+	if (peer->verdict == FLOWREC_WATCHED && severity > FINDING_LOW)
+		return FINDING_LOW;
+	return severity;
+}
+
+size_t detect_peer_count(const struct findings *f)
+{
+	return table_count(f->peers);
+}
+
+const struct peer *detect_peer_at(const struct findings *f, size_t index)
+{
+	return table_at(f->peers, index);
+}
+
+/* ---- asking ---- */
 
 static int compare_numbers(uint64_t a, uint64_t b)
 {
@@ -323,113 +488,69 @@ static int compare_numbers(uint64_t a, uint64_t b)
 
 static int compare(const void *one, const void *two)
 {
-	const struct finding *a = one, *b = two;
-	int order = compare_numbers(a->verdict, b->verdict); /* egress is the lower one */
+	const struct finding *a = *(const struct finding *const *)one;
+	const struct finding *b = *(const struct finding *const *)two;
+	int order = compare_numbers(b->severity, a->severity);
 
+	if (order == 0)
+		order = compare_numbers(a->key.kind, b->key.kind);
 	if (order == 0)
 		order = compare_numbers(a->first, b->first);
 	if (order == 0)
-		order = compare_numbers(a->owner, b->owner);
+		order = compare_numbers(a->key.owner, b->key.owner);
 	if (order == 0)
-		order = compare_numbers(a->family, b->family);
+		order = compare_numbers(a->key.family, b->key.family);
 	if (order == 0)
 		order = memcmp(&a->remote, &b->remote, sizeof a->remote);
 	if (order == 0)
-		order = compare_numbers(a->port, b->port);
-	return order ? order : compare_numbers(a->protocol, b->protocol);
+		order = compare_numbers(a->key.port, b->key.port);
+	if (order == 0)
+		order = compare_numbers(a->key.protocol, b->key.protocol);
+	return order || !a->name || !b->name ? order : strcmp(a->name, b->name);
 }
 
-_Static_assert((int)FLOWREC_UNEXPECTED_EGRESS < (int)FLOWREC_UNEXPECTED_INBOUND,
-	       "compare() relies on it");
-
-const struct finding *findings_sort(struct findings *findings, size_t *ret_n)
+int findings_sort(struct findings *f, const struct finding *const **ret, size_t *ret_n)
 {
-	if (findings->n > 0) {
-		qsort(findings->items, findings->n, sizeof *findings->items, compare);
-		fill_slots(findings);
-	}
-	*ret_n = findings->n;
-	return findings->items;
+	size_t n;
+
+	settle(f);
+	if (f->rc < 0)
+		return f->rc;
+	n = table_count(f->findings);
+	free(f->sorted);
+	f->sorted = calloc(n + 1, sizeof *f->sorted);
+	if (!f->sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		f->sorted[i] = table_at(f->findings, i);
+	qsort(f->sorted, n, sizeof *f->sorted, compare);
+	*ret = f->sorted;
+	*ret_n = n;
+	return 0;
 }
 
-const char *findings_protocol_text(char out[static FINDINGS_PROTOCOL_TEXT], uint8_t protocol)
+const struct finding *findings_next_news(struct findings *f)
 {
-	static const struct {
-		uint8_t number;
-		const char *name;
-	} known[] = {{PROTOCOL_ICMP, "icmp"},
-		     {PROTOCOL_TCP, "tcp"},
-		     {PROTOCOL_UDP, "udp"},
-		     {PROTOCOL_ICMPV6, "icmpv6"},
-		     {PROTOCOL_SCTP, "sctp"}};
+	struct finding *finding;
 
-	(void)snprintf(out, FINDINGS_PROTOCOL_TEXT, "%u", (unsigned)protocol);
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-		if (known[i].number == protocol)
-			(void)snprintf(out, FINDINGS_PROTOCOL_TEXT, "%s", known[i].name);
-	}
-	return out;
+	settle(f);
+	if (f->rc < 0 || f->news.done == f->news.n)
+		return NULL;
+	finding = table_at(f->findings, f->news.at[f->news.done++]);
+	finding->is_news = false;
+	finding->told = (uint8_t)(finding->severity << 4 | finding->reached);
+	return finding;
 }
 
-static const char *severity(const struct finding *f)
+void findings_stats(const struct findings *f, struct findings_stats *ret)
 {
-	return f->verdict == FLOWREC_UNEXPECTED_EGRESS ? "high" : "low";
-}
-
-static const char *reached(const struct finding *f)
-{
-	return finding_is_answered(f) ? "answered" : "attempted";
-}
-
-#define COLUMNS "%-20s  %-20s  %-8s  %-18s  %-24s  %-24s  %5s  %-7s  %-9s  %8s  %21s  %21s\n"
-
-void findings_print_header(FILE *out)
-{
-	(void)fprintf(out, COLUMNS, "first", "last", "severity", "kind", "sensor", "remote", "port",
-		      "proto", "reached", "flows", "out packets/bytes", "in packets/bytes");
-}
-
-void findings_print(const struct findings *findings, const struct finding *f, FILE *out)
-{
-	const struct source *source = &findings->sources[f->source];
-	char first[CLOCK_TEXT], last[CLOCK_TEXT], remote[ADDR_TEXT];
-	char protocol[FINDINGS_PROTOCOL_TEXT];
-	char sensor[256], port[8], flows[24], sent[48], received[48];
-
-	(void)snprintf(sensor, sizeof sensor, "%s%s%s%s", source->sensor,
-		       *source->interface ? "/" : "", source->interface,
-		       source->is_replay ? " (replay)" : "");
-	(void)snprintf(port, sizeof port, "%u", (unsigned)f->port);
-	(void)snprintf(flows, sizeof flows, "%" PRIu64, f->flows);
-	(void)snprintf(sent, sizeof sent, "%" PRIu64 "/%" PRIu64, f->packets_out, f->bytes_out);
-	(void)snprintf(received, sizeof received, "%" PRIu64 "/%" PRIu64, f->packets_in,
-		       f->bytes_in);
-	(void)fprintf(out, COLUMNS, clock_text(first, f->first), clock_text(last, f->last),
-		      severity(f), flowrec_verdict_text((enum flowrec_verdict)f->verdict), sensor,
-		      addr_text(remote, f->family, &f->remote), port,
-		      findings_protocol_text(protocol, f->protocol), reached(f), flows, sent,
-		      received);
-}
-
-void findings_print_json(const struct findings *findings, const struct finding *f, FILE *out)
-{
-	const struct source *source = &findings->sources[f->source];
-	char remote[ADDR_TEXT];
-
-	(void)fprintf(out,
-		      "{\"kind\":\"%s\",\"severity\":\"%s\",\"remote\":\"%s\",\"port\":%u,"
-		      "\"protocol\":%u,"
-		      "\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"sensor\":",
-		      flowrec_verdict_text((enum flowrec_verdict)f->verdict), severity(f),
-		      addr_text(remote, f->family, &f->remote), (unsigned)f->port,
-		      (unsigned)f->protocol, f->first, f->last);
-	json_print_string(out, source->sensor);
-	(void)fputs(",\"interface\":", out);
-	json_print_string(out, source->interface);
-	(void)fprintf(out,
-		      ",\"mode\":\"%s\",\"reached\":\"%s\",\"flows\":%" PRIu64
-		      ",\"packets_out\":%" PRIu64 ",\"bytes_out\":%" PRIu64
-		      ",\"packets_in\":%" PRIu64 ",\"bytes_in\":%" PRIu64 "}\n",
-		      source->is_replay ? "replay" : "live", reached(f), f->flows, f->packets_out,
-		      f->bytes_out, f->packets_in, f->bytes_in);
+	*ret = (struct findings_stats){
+		.findings = table_count(f->findings),
+		.peers = table_count(f->peers),
+		.findings_left_out = table_left_out(f->findings),
+		.peers_left_out = table_left_out(f->peers),
+	};
+	for (size_t i = 0; detectors[i]; i++)
+		if (detectors[i]->left_out && f->states[i])
+			ret->state_left_out += detectors[i]->left_out(f->states[i]);
 }

@@ -1,69 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Findings: what the records and alerts of the ledger say of traffic that nothing expects.
+ * The findings' engine: one replay of the ledger goes in, or the batches of a live collector as they are
+ * appended; findings come out. The same for both, whatever the order of the batches.
  *
- * One finding per kind, sensor, remote address, responder's port and protocol. A replayed capture
- * file and live capture are never one finding.
+ * What goes in is added up in peers (peer.h); detectors (detect.h) judge them, and keep state of their own.
+ * Memory grows with what comes, up to findings_memory(); what finds no room is counted.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "platform/addr.h"
+#include "evidence/finding.h"
+#include "platform/err.h"
 #include "proto/batch.h"
-#include "proto/flowrec.h"
 
-enum { FINDINGS_MAX = 1000000 };
-
-/* Where a record or alert comes from. Strings are borrowed during the call. */
-struct findings_source {
-	const char *sensor;
-	const char *interface; /* "" if it is not known */
-	bool is_replay;
+enum {
+	FINDINGS_MAX = 1000000,       /* of an analyst; and as many peers */
+	FINDINGS_MAX_LIVE = 65536,    /* of a collector */
+	FINDINGS_SOURCES_MAX = 65536, /* sensors' interfaces, and as many streams */
 };
 
-struct finding {
-	struct addr remote;
-	uint64_t first, last; /* Unix seconds */
-	uint64_t flows;       /* records; 0: only alerted so far */
-	/* as this machine saw them */
-	uint64_t packets_out, bytes_out, packets_in, bytes_in;
-	uint32_t source;
-	uint32_t owner;
-	uint16_t port; /* the responder's; 0 of ICMP */
-	uint8_t family, protocol;
-	uint8_t verdict; /* FLOWREC_UNEXPECTED_EGRESS or FLOWREC_UNEXPECTED_INBOUND */
+struct watch_list;
+
+struct findings_config {
+	size_t max;                     /* findings, and peers */
+	const struct watch_list *watch; /* borrowed; NULL: none */
+};
+
+/* Where a batch comes from. Borrowed during the call. */
+struct findings_from {
+	const char *sensor;
+	const uint8_t *stream;          /* WIRE_STREAM_ID bytes */
+	const struct wire_hello *hello; /* NULL: lost */
+	uint64_t sequence;
 };
 
 struct findings;
 
-int findings_new(struct findings **ret);
+/* -ENOMEM with a sentence. Give them to findings_free(). */
+int findings_new(struct findings **ret, const struct findings_config *config, struct err *err);
 void findings_free(struct findings *findings);
+/* Bytes at most, but for names. */
+size_t findings_memory(const struct findings_config *config);
 
-/* Takes what matters of it; other verdicts are passed over. 0 or -ENOMEM. */
-int findings_add_record(struct findings *findings, const struct findings_source *source,
+/* The batch, its records read by this call, or one by one by the caller. 0 or -ENOMEM. */
+int findings_add_batch(struct findings *findings, const struct findings_from *from,
+		       struct batch *batch);
+int findings_add_record(struct findings *findings, const struct findings_from *from,
 			const struct flowrec *rec);
-int findings_add_alert(struct findings *findings, const struct findings_source *source,
-		       const struct batch_alert *alert);
+/* All of it but the records, as far as it reaches into the span (Unix seconds, both included). */
+int findings_add_rest(struct findings *findings, const struct findings_from *from,
+		      const struct batch *batch, uint64_t from_s, uint64_t to_s);
 
-/* Records and alerts that found no room because FINDINGS_MAX endpoints were there already. */
-uint64_t findings_left_out(const struct findings *findings);
+/* All findings: the gravest first, then by kind and first sight. Borrowed until the next call. -ENOMEM. */
+int findings_sort(struct findings *findings, const struct finding *const **ret, size_t *ret_n);
 
-/* The findings, unexpected egress first, then by first sight. Borrowed until the next call with
- * these findings. */
-const struct finding *findings_sort(struct findings *findings, size_t *ret_n);
+/* The next finding that is new, or grew worse or got further since it was told; NULL: none now. To be called
+ * until then, after batches were added. Borrowed until the next call. */
+const struct finding *findings_next_news(struct findings *findings);
 
-/* True if the responder sent anything. */
-bool finding_is_answered(const struct finding *finding);
+void findings_origin(const struct findings *findings, const struct finding *finding,
+		     struct finding_origin *ret);
 
-/* One line each. The header belongs to the text lines. */
-void findings_print_header(FILE *out);
-void findings_print(const struct findings *findings, const struct finding *finding, FILE *out);
-void findings_print_json(const struct findings *findings, const struct finding *finding, FILE *out);
-
-/* "tcp", "udp", "icmp", "icmpv6", "sctp", or the number. */
-enum { FINDINGS_PROTOCOL_TEXT = 8 };
-const char *findings_protocol_text(char out[static FINDINGS_PROTOCOL_TEXT], uint8_t protocol);
+/* What found no room. */
+struct findings_stats {
+	size_t findings, peers;
+	uint64_t findings_left_out; /* times a further one was raised */
+	uint64_t peers_left_out;    /* records, alerts and digests of further peers */
+	uint64_t state_left_out;    /* of detectors */
+};
+void findings_stats(const struct findings *findings, struct findings_stats *ret);

@@ -95,8 +95,9 @@ unit += evidence/test_ledger_faults
 unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_sign,$(unit-evidence/test_audit)) \
 	tests/unit/evidence/fake_disk tests/unit/evidence/fake_sign
 unit += evidence/test_findings
-unit-evidence/test_findings := evidence/findings proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock \
-	platform/err
+unit-evidence/test_findings := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns \
+	proto/names proto/names_read proto/names_write proto/flowproof.pb-c proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock platform/file \
+	platform/text platform/err
 unit += evidence/test_endpoints
 unit-evidence/test_endpoints := evidence/endpoints
 unit += platform/test_loop

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Traffic that no rule of the policy expects.
+ *
+ * What goes to a group of machines stays on the link: it is told, and is no reason to get up. Of what a peer
+ * began it matters what this machine sent back.
+ */
+#include "evidence/detect.h"
+
+static enum finding_severity of_egress(const struct peer *peer)
+{
+	if (addr_is_group(peer->key.family, &peer->key.remote))
+		return FINDING_LOW;
+	return addr_is_link(peer->key.family, &peer->key.remote) ? FINDING_MEDIUM : FINDING_HIGH;
+}
+
+static enum finding_severity of_inbound(const struct finding *finding)
+{
+	switch ((enum finding_reached)finding->reached) {
+	case FINDING_DATA_OUT: return FINDING_HIGH;
+	case FINDING_ANSWERED: return FINDING_MEDIUM;
+	case FINDING_ATTEMPTED: break;
+	}
+	return FINDING_LOW;
+}
+
+static void judge(struct findings *findings, void *state, const struct peer *peer)
+{
+	struct finding finding;
+
+	(void)state;
+	if (peer->verdict == FLOWREC_UNEXPECTED_EGRESS) {
+		finding = detect_of_peer(peer, FINDING_UNEXPECTED_EGRESS, of_egress(peer));
+	} else if (peer->verdict == FLOWREC_UNEXPECTED_INBOUND) {
+		finding = detect_of_peer(peer, FINDING_UNEXPECTED_INBOUND, FINDING_LOW);
+		finding.severity = (uint8_t)of_inbound(&finding);
+	} else {
+		return;
+	}
+	detect_raise(findings, &finding);
+}
+
+const struct detector detect_unexpected = {.name = "unexpected", .peer = judge};

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A finding: one conclusion about one remote end, its grounds in the ledger, and its forms.
+ *
+ * One finding per kind, sensor, remote address, responder's port, protocol and name. A replayed capture
+ * file and live capture are never one finding.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "platform/addr.h"
+#include "proto/flowrec.h"
+#include "proto/wire.h"
+
+/* The order is that of the text among findings of one severity: what a detector concludes, then the many lines
+ * that it may follow from. */
+enum finding_kind {
+	FINDING_WATCH_LIST,
+	FINDING_METADATA_CREDENTIALS,
+	FINDING_DNS_TUNNEL,
+	FINDING_ICMP_TUNNEL,
+	FINDING_BEACON,
+	FINDING_VOLUME,
+	FINDING_DRIP,
+	FINDING_SWEEP,
+	FINDING_SCAN,
+	FINDING_LOG_WIPED,
+	FINDING_UNEXPECTED_EGRESS,
+	FINDING_DNS_OTHER_RESOLVER,
+	FINDING_DOH,
+	FINDING_DOT,
+	FINDING_SPAM,
+	FINDING_ODD_PROTOCOL,
+	FINDING_UNEXPECTED_INBOUND,
+	FINDING_KINDS
+};
+
+enum finding_severity {
+	FINDING_INFO, /* worth a line, no reason to get up */
+	FINDING_LOW,
+	FINDING_MEDIUM,
+	FINDING_HIGH,
+	FINDING_SEVERITIES
+};
+
+/* How far it got. Of what this machine began: seen from it; of what a peer began: what this machine sent back. */
+enum finding_reached {
+	FINDING_ATTEMPTED, /* nothing came back, or a refusal */
+	FINDING_ANSWERED,
+	FINDING_DATA_OUT, /* this machine sent payload to a peer that had answered, or in answer */
+};
+
+/* Batches that the finding follows from: of each stream the least and greatest sequence. */
+enum { FINDING_STREAMS = 2 };
+struct finding_evidence {
+	struct {
+		uint64_t first, last;
+		uint32_t stream; /* findings_stream() */
+	} spans[FINDING_STREAMS];
+	uint8_t n;
+	bool more; /* streams */
+};
+
+struct finding_traffic {
+	/* as this machine saw them */
+	uint64_t packets_out, bytes_out, packets_in, bytes_in;
+	uint64_t records; /* 0: only alerted, or told by a digest, so far */
+};
+
+struct finding_key {
+	struct addr remote;
+	uint64_t name_id; /* 0: no name */
+	uint32_t owner;   /* number of the sensor and mode */
+	uint16_t port;    /* the responder's; 0: several, or none */
+	uint8_t family, protocol;
+	uint8_t kind;      /* enum finding_kind */
+	uint8_t direction; /* enum flowrec_direction: egress if this machine began */
+	uint8_t zero[6];
+};
+
+struct finding {
+	struct finding_key key;
+	struct addr remote;   /* key.remote; where that is 0 one that stands for all */
+	const char *name;     /* a domain, a provider, what stands on the list; NULL: none */
+	uint64_t first, last; /* Unix seconds */
+	struct finding_traffic traffic;
+	struct finding_evidence evidence;
+	uint64_t count;     /* what the kind counts: addresses, ports, minutes, labels, bursts */
+	uint64_t values[3]; /* of the kind: see finding_say() */
+	uint32_t source;    /* index of the sensor and interface */
+	uint8_t severity;   /* enum finding_severity */
+	uint8_t outcome;    /* enum flowrec_outcome */
+	uint8_t verdict;    /* enum flowrec_verdict: the gravest */
+	uint8_t reached;    /* enum finding_reached */
+	bool under_way;     /* it was going on when the watch began */
+	bool is_news;       /* not told since it came, or since it grew worse */
+	uint8_t told;       /* severity and reached when it was told */
+};
+
+/* What is the same for all findings of a kind. */
+struct finding_kind_info {
+	const char *name;   /* "unexpected_egress" */
+	const char *title;  /* for a person */
+	const char *asff;   /* ASFF: Types[] */
+	const char *attack; /* ATT&CK technique; NULL: none fits */
+};
+extern const struct finding_kind_info finding_kinds[FINDING_KINDS];
+
+const char *finding_severity_text(enum finding_severity severity);
+const char *finding_reached_text(enum finding_reached reached);
+
+/* "tcp", "udp", "icmp", "icmpv6", "gre", ..., or the number. */
+enum { FINDING_PROTOCOL_TEXT = 8 };
+const char *finding_protocol_text(char out[static FINDING_PROTOCOL_TEXT], uint8_t protocol);
+
+/* One sentence, without a full stop. */
+enum { FINDING_SENTENCE = 512 };
+const char *finding_say(char out[static FINDING_SENTENCE], const struct finding *finding);
+
+/* ---- forms, one line each ---- */
+
+/* Where it comes from. Strings are borrowed. */
+struct finding_origin {
+	const char *sensor, *interface; /* interface: "" if it is not known */
+	bool is_replay;
+	uint8_t streams[FINDING_STREAMS][WIRE_STREAM_ID]; /* of the evidence */
+};
+
+void finding_print_header(FILE *out);
+void finding_print(const struct finding *finding, const struct finding_origin *origin, FILE *out);
+void finding_print_json(const struct finding *finding, const struct finding_origin *origin,
+			FILE *out);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A finding as a line of text, and as JSON.
+ */
+#include <inttypes.h>
+
+#include "evidence/finding.h"
+#include "platform/clock.h"
+#include "platform/json.h"
+
+#define COLUMNS "%-8s  %-20s  %-20s  %-28s  %-9s  %-20s  %s\n"
+
+void finding_print_header(FILE *out)
+{
+	(void)fprintf(out, COLUMNS, "severity", "kind", "first", "remote port/protocol", "reached",
+		      "sensor", "what");
+}
+
+void finding_print(const struct finding *f, const struct finding_origin *origin, FILE *out)
+{
+	char first[CLOCK_TEXT], address[ADDR_TEXT], protocol[FINDING_PROTOCOL_TEXT];
+	char sensor[256], remote[96], port[8] = "", what[FINDING_SENTENCE];
+
+	(void)snprintf(sensor, sizeof sensor, "%s%s%s%s", origin->sensor,
+		       *origin->interface ? "/" : "", origin->interface,
+		       origin->is_replay ? " (replay)" : "");
+	if (f->key.port)
+		(void)snprintf(port, sizeof port, "%u/", (unsigned)f->key.port);
+	(void)snprintf(remote, sizeof remote, "%s%s %s%s",
+		       addr_text(address, f->key.family, &f->remote),
+		       f->key.kind == FINDING_SWEEP ? " ..." : "", port,
+		       finding_protocol_text(protocol, f->key.protocol));
+	(void)fprintf(out, COLUMNS, finding_severity_text((enum finding_severity)f->severity),
+		      finding_kinds[f->key.kind].name, clock_text(first, f->first), remote,
+		      finding_reached_text((enum finding_reached)f->reached), sensor,
+		      finding_say(what, f));
+}
+
+static void print_evidence(const struct finding *f, const struct finding_origin *origin, FILE *out)
+{
+	(void)fputs(",\"evidence\":[", out);
+	for (size_t i = 0; i < f->evidence.n; i++) {
+		(void)fputs(i ? ",{\"stream\":\"" : "{\"stream\":\"", out);
+		for (size_t k = 0; k < WIRE_STREAM_ID; k++)
+			(void)fprintf(out, "%02x", origin->streams[i][k]);
+		(void)fprintf(out, "\",\"batches\":[%" PRIu64 ",%" PRIu64 "]}",
+			      f->evidence.spans[i].first, f->evidence.spans[i].last);
+	}
+	(void)fprintf(out, "],\"more_streams\":%s", f->evidence.more ? "true" : "false");
+}
+
+void finding_print_json(const struct finding *f, const struct finding_origin *origin, FILE *out)
+{
+	const struct finding_traffic *t = &f->traffic;
+	char remote[ADDR_TEXT], what[FINDING_SENTENCE];
+
+	(void)fprintf(out,
+		      "{\"kind\":\"%s\",\"severity\":\"%s\",\"remote\":\"%s\",\"port\":%u,"
+		      "\"protocol\":%u,"
+		      "\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"sensor\":",
+		      finding_kinds[f->key.kind].name,
+		      finding_severity_text((enum finding_severity)f->severity),
+		      addr_text(remote, f->key.family, &f->remote), (unsigned)f->key.port,
+		      (unsigned)f->key.protocol, f->first, f->last);
+	json_print_string(out, origin->sensor);
+	(void)fputs(",\"interface\":", out);
+	json_print_string(out, origin->interface);
+	(void)fprintf(out,
+		      ",\"mode\":\"%s\",\"direction\":\"%s\",\"reached\":\"%s\",\"outcome\":\"%s\","
+		      "\"flows\":%" PRIu64 ",\"packets_out\":%" PRIu64 ",\"bytes_out\":%" PRIu64
+		      ",\"packets_in\":%" PRIu64 ",\"bytes_in\":%" PRIu64,
+		      origin->is_replay ? "replay" : "live",
+		      flowrec_direction_text((enum flowrec_direction)f->key.direction),
+		      finding_reached_text((enum finding_reached)f->reached),
+		      flowrec_outcome_text((enum flowrec_outcome)f->outcome), t->records,
+		      t->packets_out, t->bytes_out, t->packets_in, t->bytes_in);
+	(void)fputs(",\"name\":", out);
+	if (f->name)
+		json_print_string(out, f->name);
+	else
+		(void)fputs("null", out);
+	(void)fprintf(out, ",\"count\":%" PRIu64 ",\"under_way\":%s,\"what\":", f->count,
+		      f->under_way ? "true" : "false");
+	json_print_string(out, finding_say(what, f));
+	print_evidence(f, origin, out);
+	(void)fputs("}\n", out);
+}
