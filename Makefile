@@ -61,7 +61,9 @@ savedefconfig:
 # Which program needs which folder follows the layers: platform < proto < policy < sensor;
 # policy < evidence < collector, analyst (scripts/check-layers holds the includes to it).
 # NAME-y: always, or when its option is on (the Kconfig files say which that are).
-policy-y := $(addprefix policy/,policy_lex policy_parse policy_place policy_name policy_warn policy_match policy_quarantine)
+policy-y := $(addprefix policy/,policy_lex policy_parse policy_place policy_set policy_name policy_warn policy_match policy_quarantine)
+policy-$(CONFIG_POLICY_BOUNDARY) += policy/policy_boundary
+policy-$(CONFIG_POLICY_AWS) += policy/policy_aws platform/json_read
 base-y := $(addprefix platform/,err text addr log clock file json settings crypto version) \
 	  $(addprefix proto/,fields flowrec flowrec_text wire chain flowproof.pb-c) \
 	  $(policy-y)
@@ -369,7 +371,7 @@ install: programs
 	$(Q)install -m 755 $(filter-out $(O)/flowproof,$(programs-y:%=$(O)/%)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)$(if $(CONFIG_ANALYST),install -m 755 $(O)/flowproof $(DESTDIR)$(PREFIX)/bin)
 	$(Q)for s in 1 5 8; do install -m 644 docs/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s || exit 1; done
-	$(Q)install -m 644 configs/*.conf configs/*.policy $(DESTDIR)$(PREFIX)/share/doc/flowproof
+	$(Q)install -m 644 configs/*.conf configs/policy/*.policy $(DESTDIR)$(PREFIX)/share/doc/flowproof
 
 clean:
 	$(Q)rm -rf $(O)

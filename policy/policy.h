@@ -18,10 +18,14 @@
 #include "proto/flowrec.h"
 
 enum {
-	POLICY_RULES_MAX = 1024,   /* rules of a policy */
-	POLICY_LIST_MAX = 64,      /* places, or port ranges, of a rule */
-	POLICY_LINE_MAX = 4096,    /* bytes of a line without its end */
-	POLICY_NAME_TEXT = 64,     /* bytes of a rule's name with its NUL */
+	POLICY_RULES_MAX = 1024,     /* rules of a policy */
+	POLICY_LIST_MAX = 64,        /* places, or port ranges, of a rule */
+	POLICY_LINE_MAX = 4096,      /* bytes of a line without its end */
+	POLICY_NAME_TEXT = 64,       /* bytes of a rule's name with its NUL */
+	POLICY_SET_TEXT = 48,        /* bytes of a list's or service's name with its NUL */
+	POLICY_SETS_MAX = 256,       /* lists and services of a policy */
+	POLICY_PREFIXES_MAX = 65536, /* prefixes in all of them */
+	POLICY_DATE_TEXT = 32,
 	POLICY_PATTERN_TEXT = 256, /* bytes of a `name` place's pattern with its NUL */
 };
 
@@ -32,11 +36,11 @@ struct policy;
 int policy_read(struct policy **ret, const char *path, struct err *err);
 
 /* As policy_read, from `len` bytes of text (borrowed for the call). `name` stands for the path in
- * errors. */
+ * errors. Such a policy may not name files of its own. */
 int policy_parse(struct policy **ret, const char *name, const char *text, size_t len,
 		 struct err *err);
 
-/* The built-in policy that holds when none is named; the text of configs/quarantine.policy. */
+/* The built-in policy that holds when none is named; the text of configs/policy/quarantine.policy. */
 int policy_quarantine(struct policy **ret, struct err *err);
 const char *policy_quarantine_text(void);
 
@@ -54,6 +58,30 @@ const char *policy_rule_name(const struct policy *policy, uint16_t id);
  * on; NULL after the last. Borrowed from the policy. */
 const char *policy_warning(const struct policy *policy, size_t i);
 
+/* SHA-256 of the policy's text. If it names files: of the digests of the text and of each of them, in order. SHA256_BYTES
+ * bytes, borrowed from the policy. */
+const uint8_t *policy_digest(const struct policy *policy);
+
+/* createDate of the ip-ranges.json that it names, "2026-08-22-21-17-05" (UTC); "" if it names none. Borrowed. */
+const char *policy_ranges_date(const struct policy *policy);
+
+/* Bytes that the policy takes. */
+size_t policy_memory(const struct policy *policy);
+
+/* How grave it is when a flow breaks the policy. The values travel on the wire. */
+enum policy_severity {
+	POLICY_SEVERITY_NONE, /* of rules that are not `breach` */
+	POLICY_SEVERITY_INFO,
+	POLICY_SEVERITY_LOW,
+	POLICY_SEVERITY_MEDIUM,
+	POLICY_SEVERITY_HIGH,
+	POLICY_SEVERITY_CRITICAL,
+	POLICY_SEVERITIES
+};
+enum policy_severity policy_rule_severity(const struct policy *policy, uint16_t id);
+/* "info", ...; "-" for POLICY_SEVERITY_NONE. */
+const char *policy_severity_text(enum policy_severity severity);
+
 /* What the sensor knows about its place. All lists are borrowed for the call and may be empty. */
 struct policy_context {
 	const struct cidr *local; /* this machine's own addresses */
@@ -70,10 +98,13 @@ struct policy_context {
 
 /* One flow. Port and protocol in host order. */
 struct policy_query {
-	struct addr remote;   /* the end that is not this machine; the responder if both are */
-	uint8_t family;       /* of `remote`: 4 or 6 */
-	uint8_t protocol;     /* IANA protocol number */
-	uint16_t port;        /* the responder's */
+	struct addr remote; /* the end that is not this machine; the responder if both are */
+	uint8_t family;     /* of `remote`: 4 or 6 */
+	uint8_t protocol;   /* IANA protocol number */
+	uint16_t port;      /* the responder's */
+	uint16_t initiator_port;
+	bool has_icmp; /* type and code of the first packet are known; if not, they are not compared */
+	uint8_t icmp_type, icmp_code;
 	bool has_ports;       /* false for protocols without ports and for fragments: ports are not
 				 compared then */
 	bool initiator_local; /* this machine began it */
@@ -100,6 +131,26 @@ struct policy_ruling {
  */
 void policy_judge(const struct policy *policy, const struct policy_context *context,
 		  const struct policy_query *query, struct policy_ruling *ret);
+
+/* ---- boundaries ---- */
+
+/* Direction 0 is from the initiator, 1 back to it. */
+struct policy_crossing {
+	uint8_t action[2]; /* enum flowrec_action */
+	uint16_t rule[2];  /* the boundary's rule that decided, 0 if no boundary was asked */
+};
+
+/* True if the policy has rules of security groups or of a network ACL. */
+bool policy_has_boundary(const struct policy *policy);
+
+/*
+ * What AWS does with the packets of a flow at this machine's interface (Amazon VPC User Guide, "Security groups",
+ * "Network ACLs"; Amazon EC2 User Guide, "Security group connection tracking"). Groups are stateful: what they let through when it begins may
+ * be answered. ACLs are not, and stand at the subnet's edge. Flows that do not cross the interface (both ends local, or
+ * neither), and link-local services, which neither filters, are accepted.
+ */
+void policy_cross(const struct policy *policy, const struct policy_context *context,
+		  const struct policy_query *query, struct policy_crossing *ret);
 
 /* ---- names ---- */
 

@@ -64,6 +64,25 @@ int parser_next(struct parser *s)
 	return 0;
 }
 
+int parser_line(struct parser *s, const char *p, size_t len)
+{
+	if (len > 0 && p[len - 1] == '\r')
+		len--;
+	s->p = p;
+	s->end = p + len;
+	if (len > POLICY_LINE_MAX)
+		return parser_fail(s, "the line is longer than %d bytes; make two of it",
+				   (int)POLICY_LINE_MAX);
+	for (; p < s->end; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return parser_fail(s, "the line contains a control character (byte 0x%02x)",
+					   c);
+	}
+	return parser_next(s);
+}
+
 bool token_is(const struct token *token, const char *word)
 {
 	return token->kind == TOKEN_WORD && token->len == strlen(word) &&

@@ -48,8 +48,26 @@ static bool any_name_fits(const char *pattern, const struct policy_query *q)
 	return false;
 }
 
-static bool place_matches(const struct policy *policy, const struct policy_place *place,
-			  const struct policy_context *context, const struct policy_query *q)
+bool policy_set_has(const struct policy *policy, const struct policy_set *set, uint8_t family,
+		    const struct addr *addr)
+{
+	size_t low = set->at, high = set->at + set->n; /* the last that does not begin beyond it */
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct cidr *c = &policy->prefixes[mid];
+
+		if (c->family < family ||
+		    (c->family == family && memcmp(c->addr.b, addr->b, sizeof addr->b) <= 0))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low > set->at && cidr_has(&policy->prefixes[low - 1], family, addr);
+}
+
+bool policy_place_has(const struct policy *policy, const struct policy_place *place,
+		      const struct policy_context *context, const struct policy_query *q)
 {
 	switch (place->kind) {
 	case POLICY_PLACE_CIDR: return cidr_has(&place->cidr, q->family, &q->remote);
@@ -62,31 +80,34 @@ static bool place_matches(const struct policy *policy, const struct policy_place
 	case POLICY_PLACE_RESOLVER: return in_list(context->resolvers, context->n_resolvers, q);
 	case POLICY_PLACE_LINK: return is_link(q);
 	case POLICY_PLACE_NAME: return any_name_fits(&policy->texts[place->at], q);
+	case POLICY_PLACE_SET:
+		return policy_set_has(policy, &policy->sets[place->at], q->family, &q->remote);
 	}
 	return false;
 }
 
-static bool ports_match(const struct policy *policy, const struct policy_rule *rule,
-			const struct policy_query *q)
+/* A number that is not known is not compared. */
+static bool in_ranges(const struct policy *policy, const struct policy_rule *rule,
+		      const struct policy_query *q, uint16_t port)
 {
-	if (rule->n_ports == 0 || !q->has_ports)
+	uint16_t number = rule->is_types ? (uint16_t)(q->icmp_type << 8 | q->icmp_code) : port;
+
+	if (rule->n_ports == 0 || !(rule->is_types ? q->has_icmp : q->has_ports))
 		return true;
 	for (size_t i = 0; i < rule->n_ports; i++) {
-		const struct policy_ports *ports = &policy->ports[rule->ports + i];
+		const struct policy_ports *range = &policy->ports[rule->ports + i];
 
-		if (ports->low <= q->port && q->port <= ports->high)
+		if (range->low <= number && number <= range->high)
 			return true;
 	}
 	return false;
 }
 
-/* By all but its places. */
-static bool rule_concerns(const struct policy *policy, const struct policy_rule *rule,
-			  const struct policy_query *q)
+bool policy_rule_concerns(const struct policy *policy, const struct policy_rule *rule, bool out,
+			  const struct policy_query *q, uint16_t port)
 {
-	return rule->out == q->initiator_local &&
-	       (rule->protocols[q->protocol / 8] & 1U << q->protocol % 8) &&
-	       ports_match(policy, rule, q);
+	return rule->out == out && (rule->protocols[q->protocol / 8] & 1U << q->protocol % 8) &&
+	       in_ranges(policy, rule, q, port);
 }
 
 /* *ret_named: one of its places is a name. */
@@ -98,7 +119,7 @@ static bool rule_has_place(const struct policy *policy, const struct policy_rule
 	for (size_t i = 0; i < rule->n_places; i++) {
 		const struct policy_place *place = &policy->places[rule->places + i];
 
-		if (place_matches(policy, place, context, q))
+		if (policy_place_has(policy, place, context, q))
 			return true;
 		*ret_named |= place->kind == POLICY_PLACE_NAME;
 	}
@@ -116,14 +137,18 @@ void policy_judge(const struct policy *policy, const struct policy_context *cont
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
 
-		if (!rule_concerns(policy, rule, query))
+		if (rule->kind > POLICY_BREACH ||
+		    !policy_rule_concerns(policy, rule, query->initiator_local, query, query->port))
 			continue;
 		if (rule_has_place(policy, rule, context, query, &named)) {
 			ret->rule = (uint16_t)(i + 1);
-			ret->verdict = rule->watch ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
+			if (rule->kind == POLICY_BREACH)
+				break;
+			ret->verdict =
+				rule->kind == POLICY_WATCH ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
 			return;
 		}
-		may_help |= named;
+		may_help |= named && rule->kind != POLICY_BREACH;
 	}
 	ret->verdict =
 		query->initiator_local ? FLOWREC_UNEXPECTED_EGRESS : FLOWREC_UNEXPECTED_INBOUND;

@@ -28,7 +28,18 @@ struct parser {
 	unsigned int line;
 	const char *p, *end; /* of the line, behind the token */
 	struct token token;
+	bool may_name_files;      /* the policy is a file itself: theirs are relative to it */
+	struct set_entry *staged; /* the sets' prefixes as they were read */
+	size_t n_staged, cap_staged;
+	char *ranges;              /* path of ip-ranges.json; NULL: none was named */
+	struct crypto_sha256 *sum; /* of the digests, if files are named; else NULL */
 	struct err *err;
+};
+
+/* A prefix, and the set that it belongs to. */
+struct set_entry {
+	size_t set;
+	struct cidr prefix;
 };
 
 /* Says `FILE:LINE: ...` and returns ERR_USAGE. */
@@ -37,6 +48,9 @@ int parser_no_memory(const struct parser *s);
 /* Keeps `FILE:LINE: ...` among the policy's warnings. 0 or an error. */
 int parser_warn(struct parser *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Begins a line of `len` bytes, a carriage return at its end not counted, and moves to its first token. Fails on lines that are
+ * too long and on control characters. */
+int parser_line(struct parser *s, const char *p, size_t len);
 /* Moves to the next token. Fails only on an open quote. */
 int parser_next(struct parser *s);
 bool token_is(const struct token *token, const char *word);
@@ -53,6 +67,25 @@ void *parser_room(void *array, size_t n, size_t *cap, size_t size);
 /* to|from PLACE[, PLACE...] (policy_place.c). */
 int parser_places(struct parser *s, struct policy_rule *rule);
 int parser_add_place(struct parser *s, struct policy_rule *rule, const struct policy_place *place);
+
+/* One prefix at the token, without host bits. */
+int parser_cidr(const struct parser *s, struct cidr *ret);
+
+/* Sets (policy_set.c). `list NAME ITEM[, ITEM...]` and `aws-ranges FILE`, from behind the first word on. */
+int parser_list(struct parser *s);
+int parser_ranges(struct parser *s);
+/* The places `list NAME` and `aws SERVICE [REGION]`, from behind their first word on; ends at their last word's
+ * successor. */
+int parser_set_place(struct parser *s, bool is_aws, struct policy_place *ret);
+int parser_stage(struct parser *s, size_t set, const struct cidr *prefix);
+/* Reads the ranges, sorts everything. */
+int parser_finish_sets(struct parser *s);
+
+/* Fills the sets of services from a file in the form of ip-ranges.json (policy_aws.c). */
+int parser_read_ranges(struct parser *s, const char *path);
+
+/* Gives the content of a file that the policy names, and counts it into the policy's digest. */
+int parser_read_file(struct parser *s, const char *path, size_t max, char **ret, size_t *ret_len);
 
 /* Remarks on what the finished rules say (policy_warn.c). 0 or an error. */
 int parser_remarks(struct parser *s);

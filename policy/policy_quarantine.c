@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The built-in policy. Its text is that of configs/quarantine.policy, byte for byte: a unit test
+ * The built-in policy. Its text is that of configs/policy/quarantine.policy, byte for byte: a unit test
  * compares them. It is parsed like any other, so that there is one meaning of the language.
  */
 #include "policy/policy.h"

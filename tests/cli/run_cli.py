@@ -215,14 +215,14 @@ def examples(keys):
     for path in found:
         p = "flowproof-collector" if "collector" in os.path.basename(path) else "flowproof-sensor"
         cert, key = keys.pair("collector" if p == "flowproof-collector" else "i-cli")
-        own = [] if p == "flowproof-collector" else ["-p", os.path.join(ROOT, "configs", "quarantine.policy")]
+        own = [] if p == "flowproof-collector" else ["-p", os.path.join(ROOT, "configs", "policy", "quarantine.policy")]
         result = run(p, "-c", path, "--ca", keys.ca, "--cert", cert, "--key", key, *own, "--check").expect(0)
         check(" = " in result.out, f"{path}: --check printed nothing")
 
 
 def example_policies(d):
     found = sorted(glob.glob(os.path.join(ROOT, "configs", "*.policy")))
-    check(found, "no configs/*.policy")
+    check(found, "no configs/policy/*.policy")
     capture = write(os.path.join(d, "e.pcap"), make.pcap(make.udp_both()))
     for path in found:
         result = run("flowproof-sensor", "-r", capture, "-o", "-", "-p", path).expect(0)

@@ -40,6 +40,9 @@ static void test_good_lines(void **state)
 		"expect out tcp 80 , 443 to collector",
 		"expect out udp to canary",
 		"expect out sctp any to 192.0.2.1",
+		"watch out icmp 8, 3/4,10-12 to any",
+		"breach out tcp 25 to any severity critical as \"spam\"",
+		"breach in udp from 192.0.2.1",
 		"expect in tcp 0-65535 from any",
 		"expect out tcp 443 to name *.example.com, 192.0.2.1,name example.net as \"web\"",
 		"expect in udp from 192.0.2.0/24 as \"\xe5\x90\x8d\xe5\x89\x8d\"",
@@ -62,9 +65,10 @@ static void test_bad_lines(void **state)
 	static const struct {
 		const char *line, *error;
 	} rows[] = {
-		{"allow out tcp to any", "a rule begins with expect or watch, not 'allow'"},
+		{"allow out tcp to any", "a line begins with expect, watch, breach, boundary, list "
+					 "or aws-ranges, not 'allow'"},
 		{"Expect out tcp to any", "not 'Expect'"},
-		{"\"expect\" out tcp to any", "a rule begins with expect or watch"},
+		{"\"expect\" out tcp to any", "a line begins with expect, watch"},
 		{"expect",
 		 "after 'expect' comes out or in, or collector alone, not the end of the line"},
 		{"expect both tcp to any", "not 'both'"},
@@ -89,12 +93,55 @@ static void test_bad_lines(void **state)
 		{"expect out tcp -5 to any", "'-5' is not a port"},
 		{"expect out tcp 5- to any", "'5-' is not a port"},
 		{"expect out tcp 1-2-3 to any", "'1-2-3' is not a port"},
-		{"expect out tcp 100-99 to any", "runs backwards; write 99-100"},
+		{"expect out tcp 100-99 to any", "the range '100-99' runs backwards; write 99-100"},
 		{"expect out tcp any,5 to any", "'to' is missing before ','"},
-		{"expect out icmp 8 to any", "ports go with tcp, udp and sctp only; remove '8'"},
-		{"expect out tcp+icmp 80 to any", "ports go with tcp, udp and sctp only"},
+		{"expect out tcp+icmp 80 to any",
+		 "ports go with tcp, udp and sctp only, types with icmp and icmpv6; remove '80'"},
 		{"expect out any 80 to any", "ports go with tcp, udp and sctp only"},
 		{"expect out 47 80 to any", "ports go with tcp, udp and sctp only"},
+		{"expect out icmp 256 to any", "'256' is not an ICMP type"},
+		{"expect out icmp 3/256 to any", "'3/256' is not an ICMP type"},
+		{"expect out icmp 3/ to any", "'3/' is not an ICMP type"},
+		{"expect out icmp 3/1-2 to any", "'3/1-2' is not an ICMP type"},
+		{"expect out icmp 9-8 to any", "the range '9-8' runs backwards; write 8-9"},
+		{"breach", "after 'breach' comes out or in, not the end of the line"},
+		{"breach collector", "after 'breach' comes out or in, not 'collector'"},
+		{"breach out tcp to any severity", "the end of the line is not a severity"},
+		{"breach out tcp to any severity 5",
+		 "'5' is not a severity; allowed are info, low"},
+		{"breach out tcp to any as \"x\" severity low", "complete before 'severity'"},
+		{"expect out tcp to any severity low", "severity goes with breach"},
+		{"expect out tcp to list", "the list's name is missing before the end of the line"},
+		{"expect out tcp to list a/b", "the list's name is missing before 'a/b'"},
+		{"expect out tcp to list office",
+		 "there is no list 'office' above; write list office PREFIX"},
+		{"expect out tcp to aws S3", "write aws-ranges \"ip-ranges.json\" in a line above"},
+		{"expect out tcp to aws", "the service is missing before the end of the line"},
+		{"list", "the list's name is missing before the end"},
+		{"list x", "the end of the line is not an address or prefix"},
+		{"list x any", "'any' is not an address or prefix"},
+		{"list x 10.0.0.0/8,", "the end of the line is not an address"},
+		{"list x 10.0.0.0/8 10.0.0.0/8", "the line is complete before '10.0.0.0/8'"},
+		{"list x file", "a path in double quotes is missing before the end"},
+		{"list x file \"/etc/passwd\"",
+		 "a policy that is no file itself may not name files"},
+		{"aws-ranges \"/etc/passwd\"",
+		 "a policy that is no file itself may not name files"},
+		{"aws-ranges ip-ranges.json",
+		 "a path in double quotes is missing before 'ip-ranges.json'"},
+		{"boundary", "after 'boundary' comes group or acl, not the end"},
+		{"boundary sg", "after 'boundary' comes group or acl, not 'sg'"},
+		{"boundary group both",
+		 "after 'boundary group' comes out or in, or nothing, not 'both'"},
+		{"boundary group in tcp 22 from name a.example", "a boundary knows no 'name'"},
+		{"boundary group in tcp 22 from collector", "a boundary knows no 'collector'"},
+		{"boundary acl in tcp from any", "'tcp' is not the number of an ACL's rule"},
+		{"boundary acl in 0 allow tcp from any", "'0' is not the number of an ACL's rule"},
+		{"boundary acl in 32767 allow tcp from any", "'32767' is not the number"},
+		{"boundary acl in 5 permit tcp from any",
+		 "after the number comes allow or deny, not 'permit'"},
+		{"boundary acl in 5 allow from any", "a protocol is missing before 'from'"},
+		{"boundary group in tcp from any severity low", "severity goes with breach"},
 		{"expect out tcp from any", "'from' goes with 'in'; write to here"},
 		{"expect in tcp to any", "'to' goes with 'out'; write from here"},
 		{"expect in tcp from collector", "the collector never calls this machine"},
@@ -282,6 +329,49 @@ static void test_warnings(void **state)
 		{"watch out tcp 1-65535 to any\nwatch out tcp to any", NULL}, /* port 0 is left */
 		{"watch out tcp 1-10,12-20 to any\nwatch out tcp 5-15 to any", NULL},
 		{"watch out tcp 1-10 to any\nwatch out tcp 5,11 to any", NULL},
+		/* by several together */
+		{"watch out tcp 1-10 to any\nwatch out tcp 11-20 to 10.0.0.0/8\nwatch out tcp 5-15 "
+		 "to "
+		 "10.1.0.0/16",
+		 ":3: this rule never matches: the lines above"},
+		{"watch out tcp to any\nwatch out udp to any\nwatch out tcp+udp 53 to link",
+		 ":3: this rule never matches: the lines above"},
+		{"watch out any to 10.0.0.0/8\nwatch out any to link\nwatch out any to link, "
+		 "10.2.0.0/16",
+		 ":3: this rule never matches: the lines above"},
+		{"watch out tcp to any\nwatch out udp to any\nwatch out tcp+udp+icmp to link",
+		 NULL},
+		{"watch out tcp 1-10 to any\nwatch out tcp 12-20 to 10.0.0.0/8\nwatch out tcp 5-15 "
+		 "to "
+		 "10.1.0.0/16",
+		 NULL},
+		{"watch out icmp 8 to any\nwatch out icmp 8/0 to link",
+		 ":2: this rule never matches"},
+		{"watch out icmp 8/0 to any\nwatch out icmp 8 to link", NULL},
+		{"breach out tcp 25 to any\nexpect out tcp 25 to 10.0.0.1",
+		 ":2: this rule never matches"},
+		/* sets */
+		{"list x 0.0.0.0/7\nexpect out tcp to list x",
+		 ":2: 'expect out' to 0.0.0.0/7 (x) hides"},
+		{"list x 10.0.0.0/8\nexpect out tcp to list x", NULL},
+		{"list x 10.0.0.0/8\nwatch out tcp to list x\nwatch out tcp to 10.9.0.0/16",
+		 ":3: this rule never matches: line 2"},
+		{"list x 10.0.0.0/8, 192.0.2.0/24\nwatch out tcp to 10.0.0.0/8\nwatch out tcp to "
+		 "list x",
+		 NULL},
+		{"list x 10.0.0.0/9, 10.128.0.0/9\nwatch out tcp to 10.0.0.0/8\nwatch out tcp to "
+		 "list x",
+		 ":3: this rule never matches: line 2"},
+		{"list x 10.0.0.0/8\nlist y 10.0.0.0/8\nwatch out tcp to list x\nwatch out tcp to "
+		 "list y",
+		 NULL},
+		/* boundaries: a group's rules are a union, an ACL's a list of their own */
+		{"boundary group in tcp from any\nboundary group in tcp 22 from any", NULL},
+		{"boundary acl in 1 deny tcp from any\nboundary acl in 2 allow tcp 22 from any",
+		 ":2: this rule never matches: line 1"},
+		{"boundary acl in 1 deny tcp from any\nboundary acl out 2 allow tcp 22 to any",
+		 NULL},
+		{"watch in tcp from any\nboundary acl in 2 allow tcp 22 from any", NULL},
 		{"watch out tcp 5 to any\nwatch out tcp 4 to any", NULL},
 		{"watch out tcp to any\nwatch in tcp from any", NULL},
 		{"watch out tcp to any\nwatch out tcp+udp to any", NULL},
@@ -311,15 +401,191 @@ static void test_warnings(void **state)
 	}
 }
 
+static void test_severities(void **state)
+{
+	static const char text[] = "breach out tcp to any\nbreach in tcp from any\n"
+				   "breach out udp to any severity info\nwatch out sctp to any\n";
+	struct policy *policy;
+
+	(void)state;
+	assert_int_equal(parse(&policy, text, NULL), 0);
+	assert_int_equal(policy_rule_severity(policy, 0), POLICY_SEVERITY_NONE);
+	assert_int_equal(policy_rule_severity(policy, 1), POLICY_SEVERITY_HIGH);
+	assert_int_equal(policy_rule_severity(policy, 2), POLICY_SEVERITY_MEDIUM);
+	assert_int_equal(policy_rule_severity(policy, 3), POLICY_SEVERITY_INFO);
+	assert_int_equal(policy_rule_severity(policy, 4), POLICY_SEVERITY_NONE);
+	assert_int_equal(policy_rule_severity(policy, 5), POLICY_SEVERITY_NONE);
+	policy_free(policy);
+}
+
+/* The rules of a boundary that stand for the rest have an id and a name. */
+static void test_boundary_rest(void **state)
+{
+	struct policy *policy;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(&policy,
+			       "boundary group in tcp from any as \"a\"\nboundary acl as \"b\"\n",
+			       &err),
+			 0);
+	assert_int_equal(policy_rules(policy), 3);
+	assert_string_equal(policy_rule_name(policy, 1), "a");
+	assert_string_equal(policy_rule_name(policy, 2), "b");
+	assert_string_equal(policy_rule_name(policy, 3), "group-default");
+	assert_true(policy_has_boundary(policy));
+	policy_free(policy);
+	assert_int_equal(parse(&policy, "boundary acl\nboundary acl\n", &err), ERR_USAGE);
+	assert_non_null(strstr(err.text, ":2: line 1 says already"));
+	assert_int_equal(
+		parse(&policy,
+		      "boundary acl in 5 deny tcp from any\nboundary acl out 4 deny tcp to any\n"
+		      "boundary acl in 5 allow tcp from any\n",
+		      &err),
+		ERR_USAGE);
+	assert_non_null(strstr(err.text, ":3: rule 5 stands behind rule 5"));
+	assert_int_equal(parse(&policy, "expect collector", &err), 0);
+	assert_false(policy_has_boundary(policy));
+	policy_free(policy);
+}
+
+static void put(const char *folder, const char *name, const char *text)
+{
+	char path[300];
+	FILE *file;
+
+	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	(void)fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static const char ranges[] =
+	"{\"syncToken\": \"1\", \"createDate\": \"2026-08-22-21-17-05\", \"prefixes\": [\n"
+	"{\"ip_prefix\": \"192.0.2.0/24\", \"region\": \"us-east-1\", \"service\": \"S3\", \"x\": "
+	"null},\n"
+	"{\"ip_prefix\": \"198.51.100.0/25\", \"region\": \"eu-west-1\", \"service\": \"S3\"},\n"
+	"{\"ip_prefix\": \"203.0.113.0/24\", \"region\": \"us-east-1\", \"service\": \"EC2\"}],\n"
+	"\"ipv6_prefixes\": [\n"
+	"{\"ipv6_prefix\": \"2001:db8::/32\", \"region\": \"us-east-1\", \"service\": \"S3\"}]}\n";
+
+/* What a policy names is found beside it, belongs to its digest, and is reported by its own name and line. */
+static void test_files(void **state)
+{
+	static const struct {
+		const char *policy, *list, *ranges, *error; /* error NULL: it is read */
+	} rows[] = {
+		{"list x file \"list\", 10.0.0.0/8\nwatch out tcp to list x",
+		 "192.0.2.1 # one\r\n\n# none\n2001:db8::/32", ranges, NULL},
+		{"list x file \"list\"\nwatch out tcp to list x", "192.0.2.1\n192.0.2.1/24", ranges,
+		 "/list:2: 192.0.2.1/24: did you mean 192.0.2.0/24?"},
+		{"list x file \"list\"", "192.0.2.1 192.0.2.2", ranges,
+		 "/list:1: '192.0.2.2' follows the prefix"},
+		{"list x file \"list\"", "a\x01", ranges,
+		 "/list:1: the line contains a control character"},
+		{"\nlist x file \"none\"", "", ranges, "/site.policy:2: cannot read "},
+		{"aws-ranges \"ranges\"\nwatch out tcp to aws S3 us-east-1, aws EC2", "", ranges,
+		 NULL},
+		{"aws-ranges \"ranges\"\naws-ranges \"ranges\"", "", ranges,
+		 "/site.policy:2: aws-ranges stands twice"},
+		{"aws-ranges \"ranges\"\nwatch out tcp to aws S4", "", ranges,
+		 "/site.policy:2: there is no service S4 in the ranges of 2026-08-22-21-17-05"},
+		{"aws-ranges \"ranges\"", "", "{\n",
+		 "/ranges:2: not JSON: a member's name is missing"},
+		{"aws-ranges \"ranges\"", "", "{}", "/ranges:1: the whole: createDate is missing"},
+		{"aws-ranges \"ranges\"", "", "{\"createDate\": \"x\"}",
+		 "/ranges:1: the whole: prefixes or ipv6_prefixes is missing"},
+		{"aws-ranges \"ranges\"\nwatch out tcp to aws S3", "",
+		 "{\"createDate\": \"x\", \"prefixes\": [{\"ip_prefix\": \"1\", \"region\": \"r\", "
+		 "\"service\": \"S3\"}]}",
+		 "/ranges:1: prefixes[0]: not a prefix"},
+	};
+	char folder[] = "/tmp/flowproof-policy-XXXXXX", path[300];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof path, "%s/site.policy", folder);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct policy *policy;
+		struct err err = {""};
+		int rc;
+
+		put(folder, "site.policy", rows[i].policy);
+		put(folder, "list", rows[i].list);
+		put(folder, "ranges", rows[i].ranges);
+		rc = policy_read(&policy, path, &err);
+		if (rc != (rows[i].error ? ERR_USAGE : 0) ||
+		    (rows[i].error && (strncmp(err.text, folder, strlen(folder)) != 0 ||
+				       !strstr(err.text, rows[i].error))))
+			fail_msg("row %zu: %d, '%s'", i, rc, err.text);
+		if (rc == 0)
+			policy_free(policy);
+	}
+	for (const char *const *name = (const char *const[]){"list", "ranges", "site.policy", NULL};
+	     *name; name++) {
+		(void)snprintf(path, sizeof path, "%s/%s", folder, *name);
+		assert_int_equal(remove(path), 0);
+	}
+	assert_int_equal(remove(folder), 0);
+}
+
+static void digest_of(const char *folder, const char *text, const char *list,
+		      uint8_t out[static 32], size_t *ret_rules)
+{
+	char path[300];
+	struct policy *policy;
+
+	(void)snprintf(path, sizeof path, "%s/site.policy", folder);
+	put(folder, "site.policy", text);
+	put(folder, "list", list);
+	assert_int_equal(policy_read(&policy, path, NULL), 0);
+	memcpy(out, policy_digest(policy), 32);
+	*ret_rules = policy_rules(policy);
+	policy_free(policy);
+	assert_int_equal(remove(path), 0);
+	(void)snprintf(path, sizeof path, "%s/list", folder);
+	assert_int_equal(remove(path), 0);
+}
+
+/* Of the text alone as sha256sum(1) gives it; with files, another one when a byte of them changes. */
+static void test_digest(void **state)
+{
+	char folder[] = "/tmp/flowproof-policy-XXXXXX";
+	uint8_t a[32], b[32], c[32];
+	size_t rules;
+	/* printf 'expect collector\n' | sha256sum */
+	static const uint8_t expected[] = {0xa2, 0x6a, 0x0e, 0xbb, 0x80, 0xa2, 0x75, 0x06,
+					   0x7d, 0x9a, 0x1c, 0xab, 0xfc, 0x7c, 0xf4, 0x55,
+					   0xcf, 0x4b, 0x1c, 0x2c, 0x3d, 0x12, 0x4d, 0x19,
+					   0xcf, 0xc1, 0xca, 0xf3, 0xc5, 0x00, 0xc2, 0x90};
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	digest_of(folder, "expect collector\n", "", a, &rules);
+	assert_memory_equal(a, expected, 32);
+	digest_of(folder, "list x file \"list\"\n", "192.0.2.1", a, &rules);
+	assert_int_equal(rules, 0);
+	digest_of(folder, "list x file \"list\"\n", "192.0.2.2", b, &rules);
+	digest_of(folder, "list x file \"list\"\n", "192.0.2.1", c, &rules);
+	assert_memory_equal(a, c, 32);
+	assert_memory_not_equal(a, b, 32);
+	assert_int_equal(remove(folder), 0);
+}
+
 static void test_shipped_files(void **state)
 {
+	static const char *const ready[] = {"configs/policy/example.policy",
+					    "configs/policy/ec2-baseline.policy",
+					    "configs/policy/appliance.policy"};
 	struct policy *policy;
 	struct err err;
 	char *text;
 	size_t len;
 
 	(void)state;
-	assert_int_equal(file_read_all("configs/quarantine.policy", 1 << 20, &text, &len, &err), 0);
+	assert_int_equal(
+		file_read_all("configs/policy/quarantine.policy", 1 << 20, &text, &len, &err), 0);
 	assert_string_equal(policy_quarantine_text(), text);
 	free(text);
 	assert_int_equal(policy_quarantine(&policy, &err), 0);
@@ -330,11 +596,15 @@ static void test_shipped_files(void **state)
 			strchr(policy_rule_name(policy, i), ':')); /* each has a name of its own */
 	policy_free(policy);
 
-	assert_int_equal(policy_read(&policy, "configs/example.policy", &err), 0);
-	assert_null(policy_warning(policy, 0));
-	policy_free(policy);
-	assert_int_equal(policy_read(&policy, "configs/none.policy", &err), ERR_USAGE);
-	assert_string_equal(err.text, "cannot read configs/none.policy: No such file or directory");
+	for (size_t i = 0; i < sizeof ready / sizeof ready[0]; i++) {
+		if (policy_read(&policy, ready[i], &err) != 0)
+			fail_msg("%s", err.text);
+		assert_null(policy_warning(policy, 0));
+		policy_free(policy);
+	}
+	assert_int_equal(policy_read(&policy, "configs/policy/none.policy", &err), ERR_USAGE);
+	assert_string_equal(err.text,
+			    "cannot read configs/policy/none.policy: No such file or directory");
 }
 
 int main(void)
@@ -343,6 +613,8 @@ int main(void)
 		cmocka_unit_test(test_good_lines),    cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_no_text),       cmocka_unit_test(test_names),
 		cmocka_unit_test(test_limits),        cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_severities),    cmocka_unit_test(test_boundary_rest),
+		cmocka_unit_test(test_files),         cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_shipped_files),
 	};
 
