@@ -98,7 +98,7 @@ collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evide
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
-	     $(addprefix analyst/,main query records events summary endpoints findings audit seal pki)
+	     $(addprefix analyst/,main query records events summary endpoints findings audit seal pki policy) policy/policy_print
 # What an interface has on, in words.
 collector-y += platform/nic_text
 analyst-y += platform/nic_text analyst/losses

@@ -8,6 +8,7 @@
 #include "analyst/audit.h"
 #include "analyst/findings.h"
 #include "analyst/pki.h"
+#include "analyst/policy.h"
 #include "analyst/records.h"
 #include "analyst/seal.h"
 #include "platform/version.h"
@@ -22,6 +23,7 @@ static const struct {
 	{"findings", "list the traffic that nothing expects", findings_main},
 	{"audit", "hold everything in the store against what was signed", audit_main},
 	{"seal", "print the head of the chain of manifests, to be kept elsewhere", seal_main},
+	{"policy", "show and check policies, and make boundaries of AWS's JSON", policy_main},
 	{"pki", "make the certificates of collector and sensors", pki_main},
 };
 

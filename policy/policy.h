@@ -62,6 +62,9 @@ const char *policy_warning(const struct policy *policy, size_t i);
  * bytes, borrowed from the policy. */
 const uint8_t *policy_digest(const struct policy *policy);
 
+/* The text that it was read from, *ret_len bytes, without what lies in files that it names. Borrowed. */
+const uint8_t *policy_text(const struct policy *policy, size_t *ret_len);
+
 /* createDate of the ip-ranges.json that it names, "2026-08-22-21-17-05" (UTC); "" if it names none. Borrowed. */
 const char *policy_ranges_date(const struct policy *policy);
 

@@ -520,9 +520,14 @@ static int parse(struct policy **ret, const char *name, const char *text, size_t
 	s.policy = calloc(1, sizeof *s.policy);
 	if (!s.policy)
 		return parser_no_memory(&s);
-	crypto_sha256(s.policy->digest, text, len);
-	rc = parse_all(&s, text, len);
-	if (s.sum)
+	if (PARSER_DIGESTS)
+		crypto_sha256(s.policy->digest, text, len);
+	s.policy->text = malloc(len + 1);
+	s.policy->text_len = len;
+	if (s.policy->text)
+		memcpy(s.policy->text, text, len);
+	rc = s.policy->text ? parse_all(&s, text, len) : parser_no_memory(&s);
+	if (PARSER_DIGESTS && s.sum)
 		crypto_sha256_end(s.sum, s.policy->digest);
 	free(s.staged);
 	free(s.ranges);
@@ -565,6 +570,7 @@ void policy_free(struct policy *policy)
 	free(policy->ports);
 	free(policy->texts);
 	free(policy->sets);
+	free(policy->text);
 	free(policy->prefixes);
 	free(policy);
 }
@@ -589,6 +595,12 @@ const uint8_t *policy_digest(const struct policy *policy)
 	return policy->digest;
 }
 
+const uint8_t *policy_text(const struct policy *policy, size_t *ret_len)
+{
+	*ret_len = policy->text_len;
+	return (const uint8_t *)policy->text;
+}
+
 const char *policy_ranges_date(const struct policy *policy)
 {
 	return policy->ranges_date;
@@ -600,7 +612,8 @@ size_t policy_memory(const struct policy *policy)
 	       policy->cap_places * sizeof policy->places[0] +
 	       policy->cap_ports * sizeof policy->ports[0] +
 	       policy->cap_sets * sizeof policy->sets[0] +
-	       policy->cap_prefixes * sizeof policy->prefixes[0] + policy->cap_texts;
+	       policy->cap_prefixes * sizeof policy->prefixes[0] + policy->cap_texts +
+	       policy->text_len;
 }
 
 enum policy_severity policy_rule_severity(const struct policy *policy, uint16_t id)

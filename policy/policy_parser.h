@@ -5,7 +5,11 @@
  */
 #pragma once
 
+#include "platform/config.h"
 #include "policy/policy_rules.h"
+
+/* Nobody asks for the digest in a sensor that only writes text: it has no SHA-256. */
+#define PARSER_DIGESTS (IS_ENABLED(CONFIG_STREAM) || IS_ENABLED(CONFIG_ANALYST))
 
 enum {
 	PARSER_FILE_BYTES = 4 << 20, /* of a policy file */

@@ -76,6 +76,8 @@ struct policy {
 	size_t n_rules, n_places, n_ports, n_texts, n_sets, n_prefixes, n_warnings;
 	size_t cap_rules, cap_places, cap_ports, cap_texts, cap_sets, cap_prefixes, cap_warnings;
 	size_t groups, acls; /* rules of each boundary; 0: there is no such boundary */
+	char *text;          /* all of it */
+	size_t text_len;
 	char ranges_date[POLICY_DATE_TEXT];
 	uint8_t digest[SHA256_BYTES];
 };

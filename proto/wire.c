@@ -175,9 +175,9 @@ static void lend_interface(Fp__Interface *to, const struct flowrec_identity *fro
 /* Each string costs its bytes, a tag and a length; a text's name has at most 29 bytes. */
 enum {
 	HELLO_INTERFACE = FLOWREC_IDENTITY_MAX + FLOWREC_ID_MAX + 3 * FLOWREC_TEXTS + 8,
-	HELLO_RULE = FLOWREC_ID_MAX + 3,
+	HELLO_RULE = FLOWREC_ID_MAX + 4, /* its severity too */
 	HELLO_LARGEST = WIRE_INTERFACES_MAX * HELLO_INTERFACE + WIRE_RULES_MAX * HELLO_RULE +
-			32 * FLOWREC_TEXTS + 2 * FLOWREC_ID_MAX + WIRE_POLICY_MAX + 512,
+			32 * FLOWREC_TEXTS + 3 * FLOWREC_ID_MAX + WIRE_POLICY_MAX + 512,
 };
 _Static_assert((int)HELLO_LARGEST <= (int)WIRE_HELLO_MAX, "the largest hello must fit");
 
@@ -207,6 +207,8 @@ ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hel
 	message.text_names = (char **)(uintptr_t)flowrec_text_names;
 	message.n_rules = hello->n_rules;
 	message.rules = (char **)(uintptr_t)hello->rules;
+	message.severities = lent_bytes(hello->severities, hello->severities ? hello->n_rules : 0);
+	message.aws_ranges = lent(hello->aws_ranges ? hello->aws_ranges : "");
 	message.clock_ns = hello->clock_ns;
 	message.replay = lent_bytes(hello->replay, hello->is_replay ? SHA256_BYTES : 0);
 	message.window_s = hello->window_s;
@@ -302,6 +304,14 @@ static const char *check_hello(const Fp__Hello *m)
 		if (m->interfaces[i]->allowances > WIRE_ALLOWANCES_COUNTED)
 			return "what an interface's driver counts has a value that does not exist";
 	}
+	if (m->severities.len != 0 && m->severities.len != m->n_rules)
+		return "it does not have a severity for each rule";
+	for (size_t i = 0; i < m->severities.len; i++) {
+		if (m->severities.data[i] > WIRE_SEVERITY_MAX)
+			return "a rule's severity has a value that does not exist";
+	}
+	if (!text_is_word(m->aws_ranges, FLOWREC_ID_MAX))
+		return "the date of AWS's ranges is not a plain word";
 	for (size_t i = 0; i < m->n_rules; i++) {
 		if (!text_is_word(m->rules[i], FLOWREC_ID_MAX))
 			return "a rule's name is not a plain word of at most 127 bytes";
@@ -341,6 +351,8 @@ static void take_hello(struct wire_hello *to, const Fp__Hello *from)
 	to->n_interfaces = from->n_interfaces;
 	to->n_rules = from->n_rules;
 	to->rules = (const char *const *)from->rules;
+	to->severities = from->severities.len ? from->severities.data : NULL;
+	to->aws_ranges = from->aws_ranges;
 	for (size_t i = 0; i < from->n_interfaces; i++)
 		take_interface(&to->interfaces[i], &to->links[i], from->interfaces[i], from);
 	/* All of them: a batch may name an interface that the hello did not. */

@@ -26,6 +26,7 @@ enum {
 	WIRE_STREAM_ID = 16,
 	WIRE_INTERFACES_MAX = 16,
 	WIRE_RULES_MAX = 1024,
+	WIRE_SEVERITY_MAX = 5, /* the gravest of enum policy_severity */
 	WIRE_TEXT_NAMES_MAX = 128,
 	WIRE_POLICY_MAX = 24 * 1024, /* bytes of a policy's text that a Hello carries */
 	WIRE_HELLO_MAX = 232 * 1024, /* bytes of an encoded Hello */
@@ -98,6 +99,9 @@ struct wire_hello {
 	struct wire_link links[WIRE_INTERFACES_MAX];
 	size_t n_rules;
 	const char *const *rules;
+	const uint8_t
+		*severities;    /* of the rules, n_rules bytes: enum policy_severity. NULL: none */
+	const char *aws_ranges; /* createDate of the ranges that the policy names; "": none */
 	uint64_t clock_ns;
 	bool is_replay;
 	uint8_t replay[SHA256_BYTES];

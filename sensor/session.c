@@ -12,7 +12,6 @@
 
 #include "platform/clock.h"
 #include "platform/config.h"
-#include "platform/file.h"
 #include "platform/log.h"
 #include "platform/rtnl.h"
 #include "sensor/confine.h"
@@ -20,7 +19,6 @@
 
 enum {
 	OUT_BUFFER = CONFIG_OUTPUT_KIB * 1024,
-	POLICY_BYTES_MAX = 8 * 1024 * 1024,
 };
 
 /* ---- opening ---- */
@@ -28,29 +26,17 @@ enum {
 static int open_policy(struct session *s, struct err *err)
 {
 	const char *path = s->options->policy;
-	char *text;
-	size_t len;
-	int rc;
+	int rc = path ? policy_read(&s->policy, path, err) : policy_quarantine(&s->policy, err);
 
-	if (!path) {
-		rc = policy_quarantine(&s->policy, err);
-		if (IS_ENABLED(CONFIG_STREAM) && !rc)
-			rc = session_stream_policy(s, policy_quarantine_text(),
-						   strlen(policy_quarantine_text()));
-	} else {
-		rc = file_read_all(path, POLICY_BYTES_MAX, &text, &len, err);
-		if (rc)
-			return rc;
-		rc = policy_parse(&s->policy, path, text, len, err);
-		if (IS_ENABLED(CONFIG_STREAM) && !rc)
-			rc = session_stream_policy(s, text, len);
-		free(text);
-	}
-	for (size_t i = 0; !rc && policy_warning(s->policy, i); i++)
+	if (rc)
+		return rc;
+	for (size_t i = 0; policy_warning(s->policy, i); i++)
 		log_warn("policy", "%s", policy_warning(s->policy, i));
-	for (size_t i = 0; !rc && i < policy_rules(s->policy); i++)
+	if (*policy_ranges_date(s->policy))
+		log_info("policy", "ranges of AWS's services of %s", policy_ranges_date(s->policy));
+	for (size_t i = 0; i < policy_rules(s->policy); i++)
 		s->rules[i] = policy_rule_name(s->policy, (uint16_t)(i + 1));
-	return rc;
+	return 0;
 }
 
 static void fill_texts(struct session *s)

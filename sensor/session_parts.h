@@ -41,6 +41,7 @@ struct session {
 	struct policy *policy;
 	struct flowrec_identity texts[WIRE_INTERFACES_MAX];
 	const char *rules[WIRE_RULES_MAX];
+	uint8_t severities[WIRE_RULES_MAX];
 	struct capture *captures[WIRE_INTERFACES_MAX];
 	struct wire_link links[WIRE_INTERFACES_MAX];
 	uint16_t n_captures;
@@ -64,7 +65,6 @@ struct session {
 	struct crypto_signer *signer;
 	struct clockwatch clocks;
 	struct wire_hello hello;
-	uint8_t *policy_text; /* that the hello carries */
 	struct spool *spool;
 	struct uplink *uplink;
 	uint64_t flushed_ms;           /* monotonic: when the last batch was closed */
@@ -85,8 +85,6 @@ int session_run_loop(struct session *session, struct err *err);
 void session_stop(struct session *session, int rc);
 void session_free_loop(struct session *session);
 
-/* The policy's text, for the Hello; copied. */
-int session_stream_policy(struct session *session, const char *text, size_t len);
 /* The Hello and the spool. */
 int session_stream_open(struct session *session, struct err *err);
 /* The uplink, without connecting; needs the loop. */

@@ -25,20 +25,6 @@ enum {
 
 /* ---- opening ---- */
 
-int session_stream_policy(struct session *s, const char *text, size_t len)
-{
-	crypto_sha256(s->hello.policy, text, len);
-	if (len == 0 || len > WIRE_POLICY_MAX)
-		return 0;
-	s->policy_text = malloc(len);
-	if (!s->policy_text)
-		return -ENOMEM;
-	memcpy(s->policy_text, text, len);
-	s->hello.policy_text = s->policy_text;
-	s->hello.policy_text_len = len;
-	return 0;
-}
-
 static int digest_of_file(const char *path, uint8_t out[static SHA256_BYTES], struct err *err)
 {
 	struct crypto_sha256 *sum;
@@ -89,6 +75,14 @@ static int fill_hello(struct session *s, struct err *err)
 	memcpy(h->links, s->links, sizeof h->links);
 	h->rules = s->rules;
 	h->n_rules = policy_rules(s->policy);
+	for (size_t i = 0; i < h->n_rules; i++)
+		s->severities[i] = (uint8_t)policy_rule_severity(s->policy, (uint16_t)(i + 1));
+	h->severities = s->severities;
+	h->aws_ranges = policy_ranges_date(s->policy);
+	memcpy(h->policy, policy_digest(s->policy), SHA256_BYTES);
+	h->policy_text = policy_text(s->policy, &h->policy_text_len);
+	if (h->policy_text_len > WIRE_POLICY_MAX)
+		h->policy_text_len = 0;
 	h->window_s = (uint32_t)o->window;
 	h->is_replay = o->read != NULL;
 	h->filtered = o->filter && *o->filter;
@@ -352,5 +346,4 @@ void session_stream_free(struct session *s)
 	tls_config_free(s->tls);
 	spool_free(s->spool);
 	crypto_signer_free(s->signer);
-	free(s->policy_text);
 }

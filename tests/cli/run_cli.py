@@ -221,7 +221,7 @@ def examples(keys):
 
 
 def example_policies(d):
-    found = sorted(glob.glob(os.path.join(ROOT, "configs", "*.policy")))
+    found = sorted(glob.glob(os.path.join(ROOT, "configs", "policy", "*.policy")))
     check(found, "no configs/policy/*.policy")
     capture = write(os.path.join(d, "e.pcap"), make.pcap(make.udp_both()))
     for path in found:

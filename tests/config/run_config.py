@@ -20,6 +20,8 @@ from run_golden import same_sums  # noqa: E402
 
 # Option: functions of ours that go with it, libraries' functions that are not called any more, options of the command line.
 OPTIONS = {
+    "POLICY_AWS": (("parser_read_ranges", "json_parse"), (), ()),
+    "POLICY_BOUNDARY": (("policy_cross",), (), ()),
     "IPV6": (("decode_ipv6",), (), ()),
     "LINK_EXTRA": (("decode_extra", "decode_mpls", "decode_pppoe"), (), ()),
     "MIRROR": (("mirror_add", "mirror_enter"), (), ("--mirror", "--mirror-vni")),

@@ -218,6 +218,8 @@ static void test_largest(void **state)
 
 static const char *const rule_names[] = {"collector", "dns", "\xe6\x99\x82\xe5\x88\xbb"};
 
+static const uint8_t rule_severities[] = {0, 5, 1};
+
 enum { HELLO_BYTES = 8192 }; /* room for any hello here */
 
 static struct wire_hello some_hello(void)
@@ -230,6 +232,8 @@ static struct wire_hello some_hello(void)
 		.n_interfaces = 2,
 		.n_rules = 3,
 		.rules = rule_names,
+		.severities = rule_severities,
+		.aws_ranges = "2026-08-22-21-17-05",
 		.clock_ns = 1700000000123456789,
 		.is_replay = true,
 		.window_s = 600,
@@ -296,6 +300,8 @@ static void test_hello(void **state)
 	assert_int_equal(got->n_rules, 3);
 	for (size_t i = 0; i < 3; i++)
 		assert_string_equal(got->rules[i], rule_names[i]);
+	assert_memory_equal(got->severities, rule_severities, 3);
+	assert_string_equal(got->aws_ranges, "2026-08-22-21-17-05");
 
 	assert_int_equal(got->n_interfaces, 2);
 	for (size_t t = 0; t < FLOWREC_TEXTS; t++)
@@ -368,12 +374,15 @@ static void test_hello_largest(void **state)
 {
 	static char text[FLOWREC_ID_MAX + 1], text_256[257], id[WIRE_SENSOR_ID_MAX];
 	static const char *rules[WIRE_RULES_MAX];
-	static uint8_t bytes[WIRE_HELLO_MAX], text_of_policy[WIRE_POLICY_MAX];
+	static uint8_t bytes[WIRE_HELLO_MAX], text_of_policy[WIRE_POLICY_MAX],
+		severities[WIRE_RULES_MAX];
 	struct wire_hello hello = some_hello(), *got = NULL;
 	struct err err = {""};
 	size_t len;
 
 	(void)state;
+	hello.severities = severities;
+	hello.aws_ranges = text;
 	hello.policy_text = text_of_policy;
 	hello.policy_text_len = sizeof text_of_policy;
 	memset(text, 'x', FLOWREC_ID_MAX);
@@ -413,6 +422,8 @@ enum fault {
 	F_ALL_TEXTS,
 	F_ALLOWANCES,
 	F_POLICY,
+	F_SEVERITY,
+	F_RANGES,
 };
 
 static uint8_t policy[WIRE_POLICY_MAX + 1];
@@ -438,6 +449,8 @@ static void apply(struct wire_hello *hello, const char **rules, enum fault fault
 		hello->policy_text = policy;
 		hello->policy_text_len = number;
 		break;
+	case F_SEVERITY: hello->severities = (const uint8_t *)text; break;
+	case F_RANGES: hello->aws_ranges = text; break;
 	case F_ALL_TEXTS:
 		for (size_t t = 0; t < number; t++)
 			identity->text[t] = text;
@@ -471,6 +484,10 @@ static void test_hello_refused(void **state)
 		{F_ALLOWANCES, WIRE_ALLOWANCES_COUNTED + 1, NULL, "interface's driver"},
 		{F_POLICY, WIRE_POLICY_MAX, NULL, NULL},
 		{F_POLICY, WIRE_POLICY_MAX + 1, NULL, "policy's text"},
+		{F_SEVERITY, 0, "\5\0\1", NULL},
+		{F_SEVERITY, 0, "\0\0\6", "rule's severity"},
+		{F_RANGES, 0, "", NULL},
+		{F_RANGES, 0, "a b", "AWS's ranges"},
 		{F_BOOT, 0, "a\nb", "boot id"},
 		{F_BOOT, 0, X128, "boot id"},
 		{F_BUILD, 0, "0.1 \x1b[31m", "build"},
