@@ -233,9 +233,18 @@ $(O)/tests/fuzz/recut: $(O)/tests/fuzz/fuzz_savefile.o $(O)/tests/fuzz/recut.o $
 	$(call say,LINK,$@)
 	$(link) $(LIBS)
 
+# Schedules of faults: the programs' own code between spool and ledger, over a simulated machine (tests/faults/sim.h).
+fault-tests := $(O)/tests/faults/schedules
+$(O)/tests/faults/schedules: $(addprefix $(O)/,$(addsuffix .o,$(sort tests/faults/schedules tests/faults/check tests/faults/sim tests/faults/sim_tls \
+		sensor/uplink sensor/uplink_machine sensor/clockwatch collector/ingest platform/addr \
+		$(filter-out platform/clock platform/crypto platform/file platform/crypto_%,$(spool-objects)) \
+		$(filter-out platform/clock platform/crypto platform/crypto_% tests/unit/evidence/keys tests/unit/evidence/sensors,$(unit-evidence/test_ledger_faults)))))
+	$(call say,LINK,$@)
+	$(link) $(LIBS_proto) $(LIBS_platform)
+
 .PHONY: tests unit-tests
 unit-tests: $(unit-tests)
-tests: programs $(unit-tests) $(fuzz-tests)
+tests: programs $(unit-tests) $(fuzz-tests) $(fault-tests)
 
 # ---- size --------------------------------------------------------------------------------------------
 .PHONY: size

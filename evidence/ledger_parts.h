@@ -32,6 +32,7 @@ struct ledger_sensor {
 	char id[WIRE_SENSOR_ID_MAX];
 	struct ledger_file
 		file;      /* failed: ledger_sensor_open() was not called yet, or must be again */
+	bool is_used;      /* ledger_sensor_open() was called */
 	bool is_closed;    /* the present segment; the next append begins another */
 	uint64_t begun_ns; /* when its first entry was received */
 	uint64_t hello_at; /* its last hello; 0: none */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "evidence/ledger_parts.h"
 #include "platform/file.h"
@@ -42,6 +43,36 @@ static int scan_failed(struct segment *scan, const char *path, int rc, struct er
 		return 0;
 	errno = -rc;
 	return err_errno(err, "cannot read %s", path);
+}
+
+/* What a collector that was killed left in the page cache may not be on disk yet; and if a sync had
+ * failed before, the kernel holds for written what is not, and would call the next one good. So what is
+ * not known to be durable is written once more. */
+static int write_again(struct ledger *ledger, const char *folder, uint32_t number, uint64_t from,
+		       uint64_t to, struct err *err)
+{
+	char path[LEDGER_PATH_MAX];
+	uint64_t unused;
+	int fd, rc = ledger_path(ledger, folder, number, path, err);
+
+	if (rc == 0)
+		rc = file_open_alone(path, &fd, &unused, err);
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && from < to) {
+		size_t n = to - from < SEGMENT_ENTRY_MAX ? (size_t)(to - from) : SEGMENT_ENTRY_MAX;
+
+		rc = file_read_at(fd, ledger->entry, n, from);
+		if (rc == 0)
+			rc = file_write_at(fd, ledger->entry, n, from);
+		from += n;
+	}
+	if (rc == 0)
+		rc = file_sync(fd);
+	(void)close(fd);
+	return rc == 0 ? 0
+		       : err_set(err, rc < 0 ? rc : -EIO, "cannot make %s durable: %s", path,
+				 rc < 0 ? strerror(-rc) : "it is shorter than it was");
 }
 
 /* ---- manifests ---- */
@@ -89,7 +120,8 @@ static int learn_manifest(struct ledger *ledger, const struct segment_entry *ent
 
 struct log_scan {
 	uint64_t good, size;
-	bool is_whole; /* it has told of all sensors */
+	uint64_t durable; /* as an entry says */
+	bool is_whole;    /* it has told of all sensors */
 	bool has_any;
 };
 
@@ -120,6 +152,8 @@ static int scan_manifests(struct ledger *ledger, uint32_t number, struct log_sca
 			ret->good = fault.from;
 			break;
 		}
+		if (entry.durable > ret->durable)
+			ret->durable = entry.durable;
 		rc = learn_manifest(ledger, &entry, &ret->is_whole, &why);
 		if (rc == -ENOMEM)
 			break;
@@ -183,6 +217,9 @@ int ledger_resume_manifests(struct ledger *ledger, struct err *err)
 			tell_cut(ledger, MANIFEST_FOLDER, file->number, scan.good,
 				 scan.size - scan.good);
 		}
+		if (rc == 0 && scan.has_any)
+			rc = write_again(ledger, MANIFEST_FOLDER, file->number, scan.durable,
+					 scan.good, err);
 	}
 	free(numbers);
 	if (rc < 0)
@@ -202,10 +239,11 @@ int ledger_resume_manifests(struct ledger *ledger, struct err *err)
 /* ---- sensors ---- */
 
 struct scan_result {
-	uint64_t good;   /* bytes that stay */
-	uint64_t size;   /* of the file */
-	bool is_damaged; /* not to be written to any more */
-	bool is_empty;   /* no hello, no batch */
+	uint64_t good;    /* bytes that stay */
+	uint64_t durable; /* of them, as an entry says */
+	uint64_t size;    /* of the file */
+	bool is_damaged;  /* not to be written to any more */
+	bool is_empty;    /* no hello, no batch */
 };
 
 /* The entry's bytes are not covered by a manifest. */
@@ -308,6 +346,8 @@ static int scan_segment(struct ledger_sensor *sensor, uint32_t number, uint64_t 
 			if (entry.type == SEGMENT_HELLO || entry.type == SEGMENT_BATCH ||
 			    entry.type == SEGMENT_GAP)
 				ret->is_empty = false;
+			if (entry.durable > ret->durable)
+				ret->durable = entry.durable;
 			rc = take_entry(sensor, &entry, tail);
 			if (rc < 0)
 				break;
@@ -417,8 +457,16 @@ int ledger_resume_sensor(struct ledger_sensor *sensor, struct err *err)
 	tail = number == sensor->sealed_number ? sensor->sealed : 0;
 	rc = scan_segment(sensor, number, tail, &last, err);
 	if (rc == 0 && last.is_empty && tail == 0 && !last.is_damaged) {
-		/* Begun, and nothing in it: from the one before it again. */
+		/* Begun, and nothing in it: from the one before it again. The collector may end before
+		 * anything comes, and sign that all is told. */
 		sensor->n_streams = 0;
+		if (last.size > 0)
+			rc = ledger_file_open(ledger, &sensor->file, number, 0, err);
+		if (rc == 0 && last.size > 0 && (rc = file_sync(sensor->file.fd)) < 0)
+			(void)err_set(err, rc, "cannot cut the ledger of %s: %s", sensor->id,
+				      strerror(-rc));
+		if (rc < 0)
+			return rc;
 		if (number > 1)
 			rc = scan_segment(sensor, number - 1,
 					  number - 1 == sensor->sealed_number ? sensor->sealed : 0,
@@ -436,9 +484,11 @@ int ledger_resume_sensor(struct ledger_sensor *sensor, struct err *err)
 	rc = ledger_file_open(ledger, &sensor->file, number, last.good, err);
 	if (rc < 0)
 		return rc;
+	rc = write_again(ledger, sensor->id, number, last.durable, last.good, err);
+	if (rc < 0)
+		return rc;
 	sensor->file.failed = false;
 	sensor->is_closed = number == sensor->sealed_number && sensor->sealed_closed;
-	/* What a collector that was killed left in the page cache may not be on disk yet. */
 	return ledger_sync_sensor(sensor, err);
 }
 

@@ -397,15 +397,18 @@ int ledger_end(struct ledger *ledger, uint64_t now_ns, struct err *err)
 {
 	struct ledger_sensor *sensor;
 	struct err why;
+	int rc;
 
 	if (ledger_commit(ledger, &why) < 0)
 		log_err(tag, "%s", why.text);
-	/* Of those that failed, what was durable. */
+	/* Of those that failed, what was durable. No end in good order with a rest that nobody looked at. */
 	for (size_t i = 0; i < ledger->n_sensors; i++) {
 		sensor = ledger->sensors[i];
-		if (sensor->file.failed && sensor->file.fd >= 0 &&
-		    ledger_sensor_open(ledger, sensor->id, &sensor, &why) < 0)
-			log_err(tag, "%s", why.text);
+		if (!sensor->file.failed || !sensor->is_used)
+			continue;
+		rc = ledger_sensor_open(ledger, sensor->id, &sensor, err);
+		if (rc < 0)
+			return rc;
 	}
 	return ledger_manifest(ledger, MANIFEST_END, now_ns, err);
 }

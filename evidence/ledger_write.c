@@ -303,6 +303,7 @@ int ledger_sensor_open(struct ledger *ledger, const char *id, struct ledger_sens
 	if (!sensor)
 		return err_set(err, -ENOMEM, "no memory for another sensor");
 	file = &sensor->file;
+	sensor->is_used = true;
 	if (file->failed) {
 		if (file->fd >= 0 && (rc = file_cut(file->fd, file->durable)) < 0)
 			return err_set(err, rc, "cannot cut the ledger of %s back: %s", id,

@@ -15,6 +15,7 @@ enum disk_fault {
 	DISK_POWER, /* it ends, and of what was not synced only a part is there, some of it zeros */
 	DISK_FULL,  /* writes fail with ENOSPC after .keep bytes, from here on for .steps steps */
 	DISK_ERROR, /* writes, syncs and cuts fail with EIO, from here on for .steps steps */
+	DISK_SHORT, /* writes take only a part and say so, from here on for .steps steps */
 };
 
 enum { DISK_KILLED = 77 };
@@ -25,9 +26,17 @@ struct fake_disk {
 	unsigned steps;
 	size_t keep;
 	unsigned seed;
+	unsigned owner; /* whose power it is: files belong to whoever wrote to them first */
+	/* What ends the process instead of _exit(DISK_KILLED); must not return. */
+	void (*killed)(void);
 	/* counted */
 	unsigned step, writes, syncs;
 	size_t last_write; /* bytes of the latest write */
 };
 
 extern struct fake_disk fake_disk;
+
+/* The power is lost now: of what .owner did not sync only a part is there. */
+void fake_disk_lose_power(void);
+/* The files were removed. */
+void fake_disk_new(void);

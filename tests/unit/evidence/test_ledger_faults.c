@@ -113,6 +113,7 @@ static void remove_store(void)
 {
 	(void)nftw("store", remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	assert_int_equal(access("store", F_OK), -1);
+	fake_disk_new();
 	memset(acknowledged, 0, SENSORS * sizeof *acknowledged);
 }
 
