@@ -335,6 +335,11 @@ $(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(ba
 	$(link) $(LIBS_proto) $(LIBS_platform)
 bench-ingest: programs $(O)/tests/bench/ingest_load
 	$(Q)$(PY3) tests/bench/ingest.py $(O)
+# Faults for longer than the tests have time for.
+.PHONY: soak
+COUNT ?= 100000
+soak: programs $(fault-tests)
+	$(Q)FLOWPROOF_SCHEDULES=$(COUNT) FLOWPROOF_SECONDS=$(SECONDS) $(PY3) tests/faults/run_schedules.py $(O)
 bench-deps:
 	@sh scripts/deps.sh build bench
 
@@ -408,6 +413,7 @@ help:
 #> make bench           CPU and memory of the sensor beside a bare libpcap loop and the flow meters that are installed; then
 #>                      live in namespaces (root). BENCH=files or BENCH=live for one part. make bench-deps installs them
 #> make bench-ingest    records a second that the collector makes durable, and what an audit costs
+#> make soak            schedules of faults for SECONDS=60, or COUNT of them; FLOWPROOF_SEED=N for the same ones again
 #> make fuzz            fuzz whatever reads bytes from outside with clang's libFuzzer, SECONDS=60 each; fuzz-run-NAME: one of them
 #> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig
 #> make format          apply clang-format

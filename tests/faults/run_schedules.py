@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 from harness import Tap, build_dir, check, equal  # noqa: E402
 
 SEED = int(os.environ.get("FLOWPROOF_SEED") or random.randrange(1 << 30))
-COUNT = int(os.environ.get("FLOWPROOF_SCHEDULES") or 300)
+COUNT = int(os.environ.get("FLOWPROOF_SCHEDULES") or 240)
 SECONDS = int(os.environ.get("FLOWPROOF_SECONDS") or 0)
 JOBS = 2
 
@@ -51,6 +51,8 @@ def main():
         check(SECONDS or sums["schedules"] >= COUNT, f"{sums['schedules']} schedules")
         equal(sums["sent"], sums["in-ledger"] + sums["declared-lost"] + sums["behind-an-unclean-end"], "packets sent")
     print("# " + " ".join(f"{name}={value}" for name, value in sums.items()))
+    if sums.get("schedules", 0) < 100:
+        tap.done()  # soak, for a short time
     with tap.case("each kind of fault happened, and spools were too small"):
         equal([name for name, value in sums.items() if value == 0 and name != "failed"], [], "what never happened")
     tap.done()

@@ -169,7 +169,7 @@ static void close_below(const char *name)
 		abort();
 	len = strlen(cwd);
 	for (struct dirent *e; (e = readdir(dir));) {
-		int fd = atoi(e->d_name);
+		int fd = (int)strtol(e->d_name, NULL, 10);
 		ssize_t n;
 
 		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
