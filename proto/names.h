@@ -42,6 +42,7 @@ struct batch_dns_answer {
 /* One message, as it was seen. */
 struct batch_dns {
 	uint64_t time_ns;                       /* Unix nanoseconds of its packet */
+	uint64_t waited_ns;                     /* a matched response: since its query */
 	struct addr client, server;             /* client: who asks, also in a response */
 	const char *name;                       /* of the first question; borrowed */
 	const struct batch_dns_answer *answers; /* the first of them; borrowed */
@@ -109,7 +110,7 @@ enum batch_names_count {
 	BATCH_NAMES_DNS_UNASKED,   /* responses to no query that was seen: they teach nothing */
 	BATCH_NAMES_DNS_MALFORMED, /* on a DNS port, but no DNS message */
 	BATCH_NAMES_DNS_CUT,       /* messages of which the capture kept a part */
-	BATCH_NAMES_DNS_LEFT_OUT,  /* messages not told, because too many came in a second */
+	BATCH_NAMES_LEFT_OUT,      /* entries not told, because too many came in a second */
 	BATCH_NAMES_DNS_FORGOTTEN, /* queries that waited for their response when room was needed */
 	BATCH_NAMES_MDNS,
 	BATCH_NAMES_LLMNR,
@@ -118,12 +119,13 @@ enum batch_names_count {
 	BATCH_NAMES_TLS_UNREAD,   /* begun, but not read: cut, out of order, too long, malformed */
 	BATCH_NAMES_HTTP,         /* requests whose head was read */
 	BATCH_NAMES_HTTP_UNREAD,
-	BATCH_NAMES_METADATA, /* of them to instance metadata */
-	BATCH_NAMES_QUIC,     /* flows that began with a QUIC Initial */
-	BATCH_NAMES_KNOWN,    /* pairs of address and name in the table */
-	BATCH_NAMES_GAVE_WAY, /* pairs that gave way to newer ones */
-	BATCH_NAMES_ARP,      /* frames: Flow Logs never records them */
-	BATCH_NAMES_ND,       /* IPv6 neighbour discovery, router advertisements, MLD: packets */
+	BATCH_NAMES_METADATA,     /* of them to instance metadata */
+	BATCH_NAMES_STREAMS_LOST, /* begun, and given up for want of room or after silence */
+	BATCH_NAMES_QUIC,         /* flows that began with a QUIC Initial */
+	BATCH_NAMES_KNOWN,        /* pairs of address and name in the table */
+	BATCH_NAMES_GAVE_WAY,     /* pairs that gave way to newer ones */
+	BATCH_NAMES_ARP,          /* frames: Flow Logs never records them */
+	BATCH_NAMES_ND, /* IPv6 neighbour discovery, router advertisements, MLD: packets */
 	BATCH_NAMES_COUNTS
 };
 

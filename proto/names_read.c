@@ -84,6 +84,7 @@ static const char *read_dns(const Fp__Dns *m, uint64_t before, struct arena *are
 		return "a DNS message's name is too long or not printable";
 	*ret = (struct batch_dns){
 		.time_ns = before + (uint64_t)m->time,
+		.waited_ns = m->waited,
 		.name = m->name,
 		.n_answers = m->n_answers,
 		.answers_said = (uint16_t)m->answers_said,

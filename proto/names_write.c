@@ -16,7 +16,7 @@ enum {
 
 	/* The most that each takes, with its tag and length. */
 	ANSWER_BYTES = 3 + 2 * 4 + 6 + 4 + 18 + 3 + BATCH_NAME_MAX + 2,
-	DNS_BYTES = 3 + 11 + 3 + 2 + 34 + 2 * 4 + 4 + 3 + BATCH_NAME_MAX + 2 * 4 + 3 + 2 * 4 +
+	DNS_BYTES = 3 + 11 + 3 + 2 + 34 + 2 * 4 + 4 + 3 + BATCH_NAME_MAX + 2 * 4 + 3 + 2 * 4 + 11 +
 		    BATCH_DNS_ANSWERS_MAX * ANSWER_BYTES,
 	NAME_BYTES = 3 + 11 + 2 + 2 + 18 + 4 + 3 + 3 + BATCH_NAME_MAX + 2 + BATCH_ALPN_MAX,
 	HTTP_BYTES = 3 + 11 + 2 + 2 + 34 + 2 * 4 + 2 + BATCH_METHOD_MAX + 3 + BATCH_NAME_MAX,
@@ -109,6 +109,7 @@ bool names_add_dns(struct names_writer *w, const struct batch_dns *d)
 	m.rcode = d->rcode;
 	m.size = d->size;
 	m.answers_said = d->answers_said;
+	m.waited = d->waited_ns;
 	m.n_answers = d->n_answers;
 	m.answers = list;
 	for (size_t i = 0; i < d->n_answers; i++) {

@@ -50,9 +50,10 @@ struct decoded {
 	uint32_t packets; /* 1; of a frame that stands for several, offload correction says more */
 	uint16_t srcport,
 		dstport; /* 0 where the protocol has none, in later fragments, and when cut off */
-	uint16_t header; /* bytes of IP, extension, TCP or UDP headers; 0: not all was there */
-	uint16_t mss;    /* that a SYN announces; 0: none */
-	uint8_t family;  /* 4, 6 */
+	uint16_t transport; /* bytes of IP and extension headers */
+	uint16_t header;    /* bytes of IP, extension, TCP or UDP headers; 0: not all was there */
+	uint16_t mss;       /* that a SYN announces; 0: none */
+	uint8_t family;     /* 4, 6 */
 	uint8_t protocol;
 	uint8_t tcp_flags;  /* as Flow Logs count them: FIN 1, SYN 2, RST 4, SYN-ACK 18 */
 	bool has_ports;     /* the ports were read */

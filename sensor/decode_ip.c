@@ -85,6 +85,7 @@ void decode_transport(struct rd *rd, uint64_t length, struct decoded *out)
 	size_t header;
 
 	out->has_payload = length > 0;
+	out->transport = out->header;
 	switch (out->protocol) {
 	case IP_TCP:
 	case IP_UDP:

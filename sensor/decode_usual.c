@@ -66,6 +66,7 @@ static bool ipv4(const uint8_t h[static IP4 + TRANSPORT], uint32_t wire, struct 
 				.protocol = h[9],
 				.bytes = total,
 				.packets = 1,
+				.transport = IP4,
 				.header = IP4,
 				.ip_at = ETHERNET};
 	out->bad_checksum = !is_sum_right(h);
@@ -84,6 +85,7 @@ static bool ipv6(const uint8_t h[static IP6 + TRANSPORT], uint32_t wire, struct 
 				.protocol = h[6],
 				.bytes = payload + IP6,
 				.packets = 1,
+				.transport = IP6,
 				.header = IP6,
 				.ip_at = ETHERNET};
 	memcpy(out->src.b, h + 8, 16);

@@ -13,6 +13,7 @@
 #include "sensor/endpoint.h"
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
+#include "sensor/names.h"
 #include "sensor/offload.h"
 #include "sensor/spool.h"
 #include "sensor/uplink.h"
@@ -41,6 +42,8 @@ void memory_print(const struct options *o, FILE *out)
 #ifdef CONFIG_FRAGMENTS
 	part(out, &sum, "fragment-table", fragment_memory(CONFIG_FRAGMENT_SLOTS));
 #endif
+	if (IS_ENABLED(CONFIG_NAMES))
+		part(out, &sum, "names", names_memory());
 	part(out, &sum, "offload-table", offload_memory());
 	part(out, &sum, "capture-file", 2 * (size_t)CAPTURE_FILE_BUFFER + FRAME_BYTES);
 	part(out, &sum, "text-output", (size_t)CONFIG_OUTPUT_KIB * 1024);

@@ -89,6 +89,10 @@ static const struct setting table[] = {
 	{"az-id", 0, SETTING_TEXT, AT(az_id), "ID", NULL, 0, 0, "Short for --field az-id=ID."},
 	{"endpoints", 0, SETTING_TEXT, AT(endpoints), "FILE|-", NULL, 0, 0,
 	 "At the end, write the remote endpoints here, each with how far its flows got."},
+#ifdef CONFIG_NAMES
+	{"dns-log", 0, SETTING_TEXT, AT(dns_log), "FILE|-", NULL, 0, 0,
+	 "Write each DNS query and its answers here, as a Route 53 Resolver query log has them."},
+#endif
 	{"endpoint-slots", 0, SETTING_NUMBER, AT(endpoint_slots), "N", TEXT(CONFIG_ENDPOINT_SLOTS),
 	 16, 1048576, "Remote endpoints remembered, 100 bytes each."},
 	{"flow-slots", 0, SETTING_NUMBER, AT(flow_slots), "N", TEXT(CONFIG_FLOW_SLOTS), 16, 4194304,

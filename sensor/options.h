@@ -37,8 +37,8 @@ struct options {
 	/* as given */
 	char *canary;
 	uint64_t canary_s;
-	char *read, *output, *endpoints, *fields, *policy, *filter, *fragments, *id, *ca, *cert,
-		*key, *config, *spool;
+	char *read, *output, *endpoints, *dns_log, *fields, *policy, *filter, *fragments, *id, *ca,
+		*cert, *key, *config, *spool;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
 		mirror_vnis;
 	char *offload;

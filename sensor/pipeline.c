@@ -22,6 +22,8 @@
 #include "sensor/fragment.h"
 #include "sensor/judge.h"
 #include "sensor/mirror.h"
+#include "sensor/names.h"
+#include "sensor/names_out.h"
 #include "sensor/offload.h"
 #include "sensor/record.h"
 #include "sensor/window.h"
@@ -50,6 +52,9 @@ struct pipeline {
 	uint32_t mtu[WIRE_INTERFACES_MAX]; /* 0: unknown */
 	const struct mirror *mirror;       /* NULL: not in mirror mode */
 	struct fragment_table *fragments;  /* NULL: later fragments keep ports 0 */
+	struct names *names;
+	struct names_gate gate; /* its */
+	struct names_out names_out;
 	struct window window;
 	struct account account;
 	struct {
@@ -238,6 +243,8 @@ static void on_window_closed(void *ctx, uint32_t before)
 	p->sweeping = true;
 	(void)sweep_on(p);
 	send_accounts(p, window);
+	if (IS_ENABLED(CONFIG_NAMES))
+		names_out_tick(&p->names_out, p->names, (uint64_t)before * p->window_s, p->ended);
 }
 
 /* ---- policy ---- */
@@ -363,6 +370,8 @@ static void on_packet(void *ctx, const struct packet *packet)
 		return;
 	if (IS_ENABLED(CONFIG_FRAGMENTS) && p->fragments && decoded.fragment)
 		fragment_attribute(p->fragments, packet->iface, packet->sec, &decoded);
+	if (IS_ENABLED(CONFIG_NAMES) && names_may_speak(&p->gate, packet, &decoded))
+		names_take(p->names, packet, &decoded);
 	correct_offload(p, packet, &decoded);
 	if (packet->sec != p->second.sec) {
 		p->second.sec = packet->sec;
@@ -591,6 +600,8 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 	}
 	if (IS_ENABLED(CONFIG_MIRROR) && p->mirror)
 		print_mirror(p, out);
+	if (IS_ENABLED(CONFIG_NAMES))
+		names_out_print(&p->names_out, p->names, out);
 	account_print(&p->account, &sum, out);
 }
 
@@ -608,6 +619,11 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	if (!p)
 		return err_errno(err, "pipeline");
 	p->config = *config;
+	p->names_out = (struct names_out){.spool = IS_ENABLED(CONFIG_STREAM) ? config->spool : NULL,
+					  .log = config->dns_log,
+					  .texts = config->texts,
+					  .account = &p->account,
+					  .now_ns = &p->now_ns};
 	p->account.n = config->n_interfaces;
 	p->mirror = o->mirror ? &o->mirrored : NULL;
 	p->live = o->read == NULL;
@@ -639,6 +655,14 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 		return err_set(err, -ENOMEM, "no memory for the table of fragments");
 	}
 #endif
+	if (IS_ENABLED(CONFIG_NAMES) &&
+	    names_new(&p->names, &p->gate,
+		      &(struct names_config){.identity = config->identity,
+					     .key = key,
+					     .sink = names_out_sink(&p->names_out)}) != 0) {
+		pipeline_free(p);
+		return err_set(err, -ENOMEM, "no memory for the tables of names");
+	}
 	/* Unlisted VNIs are nobody's interface: their silence is not told. */
 	window_init(&p->window, p->window_s, (uint16_t)(config->n_interfaces - (p->mirror ? 1 : 0)),
 		    p->live, config->now_s, &window_sink);
@@ -664,5 +688,7 @@ void pipeline_free(struct pipeline *p)
 	endpoint_table_free(p->endpoints);
 	if (IS_ENABLED(CONFIG_FRAGMENTS))
 		fragment_table_free(p->fragments);
+	if (IS_ENABLED(CONFIG_NAMES))
+		names_free(p->names);
 	free(p);
 }

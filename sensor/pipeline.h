@@ -35,6 +35,7 @@ struct pipeline_config {
 	struct spool *spool;   /* NULL: no collector */
 	FILE *out;             /* Flow Logs text; NULL: none */
 	FILE *endpoints;       /* endpoints as text; NULL: none */
+	FILE *dns_log;         /* Resolver query log; NULL: none */
 	uint64_t now_s;        /* wall clock at the start */
 };
 

@@ -119,6 +119,8 @@ static int open_output(struct session *s, struct err *err)
 	const struct options *o = s->options;
 	int rc = o->endpoints ? open_text(&s->endpoints, o->endpoints, err) : 0;
 
+	if (!rc && IS_ENABLED(CONFIG_NAMES) && o->dns_log)
+		rc = open_text(&s->dns_log, o->dns_log, err);
 	if (rc || (!o->output && o->collectors.n))
 		return rc;
 	rc = open_text(&s->out, o->output ? o->output : "-", err);
@@ -166,6 +168,8 @@ static void close_session(struct session *s)
 		fclose(s->out);
 	if (s->endpoints && s->endpoints != stdout)
 		fclose(s->endpoints);
+	if (s->dns_log && s->dns_log != stdout)
+		fclose(s->dns_log);
 	free(s);
 }
 
@@ -225,6 +229,7 @@ int session_run(const struct options *o, struct err *err)
 					  .spool = s->spool,
 					  .out = s->out,
 					  .endpoints = s->endpoints,
+					  .dns_log = s->dns_log,
 					  .now_s = clock_wall_ns() / NS_PER_S,
 				  },
 				  err);

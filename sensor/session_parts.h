@@ -49,7 +49,7 @@ struct session {
 	struct rtnl *rtnl;     /* live: questions to the kernel; NULL: it takes none */
 	struct nic *nic;
 	struct nic_interface interfaces[WIRE_INTERFACES_MAX];
-	FILE *out, *endpoints;
+	FILE *out, *endpoints, *dns_log;
 	struct pipeline *pipeline;
 
 	/* with a loop: live, or with a collector */

@@ -210,6 +210,37 @@ void spool_endpoint(struct spool *s, const struct endpoint_digest *digest, uint6
 	}
 }
 
+#ifdef CONFIG_NAMES
+void spool_dns(struct spool *s, const struct batch_dns *dns, uint64_t now_ns)
+{
+	if (!batch_add_dns(s->writer, dns)) {
+		close_batch(s, now_ns, SPOOL_PLAIN);
+		(void)batch_add_dns(s->writer, dns);
+	}
+}
+
+void spool_name(struct spool *s, const struct batch_name *name, uint64_t now_ns)
+{
+	if (!batch_add_name(s->writer, name)) {
+		close_batch(s, now_ns, SPOOL_PLAIN);
+		(void)batch_add_name(s->writer, name);
+	}
+}
+
+void spool_http(struct spool *s, const struct batch_http *http, uint64_t now_ns)
+{
+	if (!batch_add_http(s->writer, http)) {
+		close_batch(s, now_ns, SPOOL_PLAIN);
+		(void)batch_add_http(s->writer, http);
+	}
+}
+
+void spool_names_counts(struct spool *s, const uint64_t counts[static BATCH_NAMES_COUNTS])
+{
+	batch_set_names_counts(s->writer, counts);
+}
+#endif
+
 void spool_endpoints_left_out(struct spool *s, uint64_t flows)
 {
 	s->endpoints_left_out = flows;

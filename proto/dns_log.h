@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A DNS transaction as a line of Amazon's Route 53 Resolver query log (JSON; Amazon Route 53 Developer Guide, "Values
+ * that appear in VPC Resolver query logs"): what a host asked, also of resolvers that Amazon's log does not know.
+ *
+ * Other than there, rcode is "-" when nobody answered, names are in lower case, and the data of a record that has no text
+ * of its own is told by its length (\# 4). Repeats are there: Amazon's log leaves out what its cache answered.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "proto/flowrec.h"
+#include "proto/names.h"
+
+/* One line, its newline included. `dns`: a matched response, or a query without one. */
+void dns_log_print(FILE *out, const struct batch_dns *dns, const struct flowrec_identity *identity);
+
+/* "A", "TYPE65"; "IN"; "NXDOMAIN"; into `out` where it is a number. Returns the text. */
+enum { DNS_LOG_WORD = 16 };
+const char *dns_type_text(char out[static DNS_LOG_WORD], uint16_t type);
+const char *dns_class_text(char out[static DNS_LOG_WORD], uint16_t class);
+const char *dns_rcode_text(char out[static DNS_LOG_WORD], uint16_t rcode);
