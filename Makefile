@@ -91,8 +91,8 @@ sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 sensor-$(if $(STATIC),y) += platform/unresolved
 
 # What follows from the ledger: the engine, then a file a detector.
-findings-y := table watch finding finding_print peer findings detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
-	      detect_volume detect_scan detect_watch
+findings-y := table domain known_names watch finding finding_print peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
+	      detect_volume detect_scan detect_watch detect_dns detect_metadata
 ledger-y := proto/endpoint_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \

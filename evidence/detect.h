@@ -8,13 +8,13 @@
 #pragma once
 
 #include "evidence/findings.h"
+#include "evidence/known_names.h"
 #include "evidence/peer.h"
 
 /* Where something in a batch comes from: numbers that a finding keeps. */
 struct detect_from {
 	uint32_t owner, source, stream;
 	uint64_t sequence;
-	uint64_t now_s; /* of the batch, by the sensor's clock */
 };
 
 struct detector {
@@ -25,6 +25,13 @@ struct detector {
 	void (*close)(void *state);
 	/* Judges a peer that changed. */
 	void (*peer)(struct findings *findings, void *state, const struct peer *peer);
+	/* Gather; an item's texts are borrowed for the call. */
+	void (*dns)(struct findings *findings, void *state, const struct detect_from *from,
+		    const struct batch_dns *dns);
+	void (*name_seen)(struct findings *findings, void *state, const struct detect_from *from,
+			  const struct batch_name *name);
+	void (*http)(struct findings *findings, void *state, const struct detect_from *from,
+		     const struct batch_http *http);
 	/* Judges all that it gathered. */
 	void (*settle)(struct findings *findings, void *state);
 	/* What found no room in its state. */
@@ -34,11 +41,24 @@ struct detector {
 /* Ended by NULL. */
 extern const struct detector *const detectors[];
 extern const struct detector detect_unexpected, detect_port, detect_doh, detect_icmp,
-	detect_protocol, detect_volume, detect_drip, detect_scan, detect_watch;
+	detect_protocol, detect_volume, detect_drip, detect_scan, detect_watch, detect_dns,
+	detect_metadata;
 
 /* The finding stands, with what `finding` says of it; one with the same key is replaced, its severity and
  * reached only rise. `name` of it is copied. */
 void detect_raise(struct findings *findings, const struct finding *finding);
+/* As detect_raise(), but what a finding with the same key says already is added up with this one. */
+void detect_add(struct findings *findings, const struct finding *finding);
+
+/* There was no memory: the next call from outside says so. */
+void detect_fail(struct findings *findings);
+
+/* Names of an address, as known_names_of(). */
+size_t detect_names(const struct findings *findings, uint32_t owner, uint8_t family,
+		    const struct addr *addr, const char *ret[static KNOWN_NAMES_EACH]);
+
+/* Under a key of the run: SipHash of at most 1024 bytes. */
+uint64_t detect_hash(const struct findings *findings, const void *bytes, size_t len);
 
 /* A finding with all that the peer tells. */
 struct finding detect_of_peer(const struct peer *peer, enum finding_kind kind,

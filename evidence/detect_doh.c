@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "evidence/detect.h"
 #include "evidence/doh_list.h"
@@ -26,23 +27,47 @@ static int open_doh(void **ret, const struct findings_config *config, struct err
 	return rc;
 }
 
+/* The name or one below it. */
+static bool is_doh_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof doh_names / sizeof doh_names[0]; i++) {
+		size_t len = strlen(name), n = strlen(doh_names[i]);
+
+		if (len >= n && strcmp(name + len - n, doh_names[i]) == 0 &&
+		    (len == n || name[len - n - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
+/* Who the peer is; NULL: no resolver that is known. */
+static const char *provider_of(const struct findings *findings, const struct doh *doh,
+			       const struct peer *peer)
+{
+	const char *names[KNOWN_NAMES_EACH];
+	size_t n;
+
+	for (size_t i = 0; i < NETWORKS; i++)
+		if (cidr_has(&doh->networks[i], peer->key.family, &peer->key.remote))
+			return doh_networks[i].provider;
+	n = detect_names(findings, peer->key.owner, peer->key.family, &peer->key.remote, names);
+	for (size_t i = 0; i < n; i++)
+		if (is_doh_name(names[i]))
+			return names[i];
+	return NULL;
+}
+
 static void judge(struct findings *findings, void *state, const struct peer *peer)
 {
-	const struct doh *doh = state;
+	struct finding finding;
 
 	if (peer->key.port != HTTPS || peer->key.direction == FLOWREC_INGRESS ||
 	    (peer->key.protocol != TCP && peer->key.protocol != UDP))
 		return;
-	for (size_t i = 0; i < NETWORKS; i++) {
-		struct finding finding;
-
-		if (!cidr_has(&doh->networks[i], peer->key.family, &peer->key.remote))
-			continue;
-		finding = detect_of_peer(peer, FINDING_DOH, detect_tempered(peer, FINDING_MEDIUM));
-		finding.name = doh_networks[i].provider;
+	finding = detect_of_peer(peer, FINDING_DOH, detect_tempered(peer, FINDING_MEDIUM));
+	finding.name = provider_of(findings, state, peer);
+	if (finding.name)
 		detect_raise(findings, &finding);
-		return;
-	}
 }
 
 const struct detector detect_doh = {.name = "doh",

@@ -13,9 +13,10 @@
 #include <string.h>
 
 #include "evidence/limits.h"
+#include "evidence/sketch.h"
 #include "evidence/table.h"
 
-enum { TCP = 6, ICMP = 1, ICMPV6 = 58, WORDS = 4, BITS = WORDS * 64, GROUPS_MAX = 262144 };
+enum { TCP = 6, ICMP = 1, ICMPV6 = 58, WORDS = 4, GROUPS_MAX = 262144 };
 
 /* Of as many probes as are asked for some bits may fall together. */
 enum { BITS_ENOUGH = 4 };
@@ -104,15 +105,6 @@ static struct group_key key_of(const struct peer *peer, enum finding_kind kind)
 	return key;
 }
 
-static unsigned count(const struct group *group)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < WORDS; i++)
-		n += (unsigned)__builtin_popcountll(group->seen[i]);
-	return n;
-}
-
 /* A place among the sums. */
 static void stand(struct scan *scan, struct group *group)
 {
@@ -130,11 +122,11 @@ static void stand(struct scan *scan, struct group *group)
 	group->sum = ++scan->n;
 }
 
-static void note(struct scan *scan, const struct peer *peer, enum finding_kind kind)
+static void note(struct findings *findings, struct scan *scan, const struct peer *peer,
+		 enum finding_kind kind)
 {
 	struct group fresh = {.key = key_of(peer, kind)}, *group;
-	uint64_t mix = 0xcbf29ce484222325U;
-	unsigned bit;
+	struct addr what = peer->key.remote;
 	void *at;
 
 	if (table_take(scan->groups, &fresh, &at) < 0)
@@ -142,27 +134,22 @@ static void note(struct scan *scan, const struct peer *peer, enum finding_kind k
 	if (scan->failed || !at)
 		return;
 	group = at;
-	/* FNV-1a of what differs within the group. */
-	for (size_t i = 0; kind == FINDING_SWEEP && i < sizeof peer->key.remote.b; i++)
-		mix = (mix ^ peer->key.remote.b[i]) * 0x100000001b3U;
-	if (kind == FINDING_SCAN)
-		mix = (mix ^ peer->key.port) * 0x9e3779b97f4a7c15U;
-	bit = (unsigned)(mix >> 32) % BITS;
-	group->seen[bit / 64] |= (uint64_t)1 << bit % 64;
-	if (!group->sum && count(group) >= BITS_ENOUGH)
+	if (kind == FINDING_SCAN) /* what differs within the group */
+		what = (struct addr){{(uint8_t)(peer->key.port >> 8), (uint8_t)peer->key.port}};
+	sketch_set(group->seen, WORDS, detect_hash(findings, what.b, sizeof what.b));
+	if (!group->sum && sketch_count(group->seen, WORDS) >= BITS_ENOUGH)
 		stand(scan, group);
 	scan->has_changed = scan->has_changed || group->sum;
 }
 
 static void gather(struct findings *findings, void *state, const struct peer *peer)
 {
-	(void)findings;
 	if (!is_probe(peer))
 		return;
 	if (peer->key.direction != FLOWREC_INGRESS)
-		note(state, peer, FINDING_SWEEP);
+		note(findings, state, peer, FINDING_SWEEP);
 	if (peer->key.port)
-		note(state, peer, FINDING_SCAN);
+		note(findings, state, peer, FINDING_SCAN);
 }
 
 /* ---- what the peers of a group tell together ---- */

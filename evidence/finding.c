@@ -157,8 +157,21 @@ static void put_kind(struct words *w, const struct finding *f)
 		    f->values[0], f->values[1]);
 		return;
 	case FINDING_DNS_TUNNEL:
-	case FINDING_BEACON:
+		put(w,
+		    "at least %" PRIu64 " names below %s, %" PRIu64 " letters each, %" PRIu64
+		    "%% of the queries for types that carry data: ",
+		    f->count, name, f->values[0], f->values[1]);
+		return;
 	case FINDING_METADATA_CREDENTIALS:
+		if (f->name)
+			put(w,
+			    "credentials of role %s, %" PRIu64 " times by IMDSv1, %" PRIu64
+			    " by IMDSv2: ",
+			    name, f->values[0], f->values[1]);
+		else
+			put(w, "instance metadata, what was asked is not known: ");
+		return;
+	case FINDING_BEACON:
 	case FINDING_LOG_WIPED:
 	case FINDING_KINDS: break;
 	}

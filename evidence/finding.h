@@ -123,11 +123,15 @@ const char *finding_say(char out[static FINDING_SENTENCE], const struct finding 
 
 /* ---- forms, one line each ---- */
 
-/* Where it comes from. Strings are borrowed. */
+/* Where it comes from, and how the remote end is called. Strings are borrowed. */
+enum { FINDING_NAMES = 3 };
 struct finding_origin {
 	const char *sensor, *interface; /* interface: "" if it is not known */
 	bool is_replay;
 	uint8_t streams[FINDING_STREAMS][WIRE_STREAM_ID]; /* of the evidence */
+	const char *names[FINDING_NAMES];                 /* the remote address was called so */
+	size_t n_names;
+	bool more_names;
 };
 
 void finding_print_header(FILE *out);

@@ -16,10 +16,26 @@ void finding_print_header(FILE *out)
 		      "sensor", "what");
 }
 
+enum { LINE = FINDING_SENTENCE + FINDING_NAMES * 260 };
+
+/* "a.example, b.example: it was ..." */
+static const char *with_names(char out[static LINE], const char *what,
+			      const struct finding_origin *origin)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < origin->n_names; i++)
+		len += (size_t)snprintf(out + len, LINE - len, "%s%s", i ? ", " : "",
+					origin->names[i]);
+	(void)snprintf(out + len, LINE - len, "%s%s%s", origin->more_names ? ", ..." : "",
+		       len ? ": " : "", what);
+	return out;
+}
+
 void finding_print(const struct finding *f, const struct finding_origin *origin, FILE *out)
 {
 	char first[CLOCK_TEXT], address[ADDR_TEXT], protocol[FINDING_PROTOCOL_TEXT];
-	char sensor[256], remote[96], port[8] = "", what[FINDING_SENTENCE];
+	char sensor[256], remote[96], port[8] = "", what[FINDING_SENTENCE], line[LINE];
 
 	(void)snprintf(sensor, sizeof sensor, "%s%s%s%s", origin->sensor,
 		       *origin->interface ? "/" : "", origin->interface,
@@ -33,7 +49,7 @@ void finding_print(const struct finding *f, const struct finding_origin *origin,
 	(void)fprintf(out, COLUMNS, finding_severity_text((enum finding_severity)f->severity),
 		      finding_kinds[f->key.kind].name, clock_text(first, f->first), remote,
 		      finding_reached_text((enum finding_reached)f->reached), sensor,
-		      finding_say(what, f));
+		      with_names(line, finding_say(what, f), origin));
 }
 
 static void print_evidence(const struct finding *f, const struct finding_origin *origin, FILE *out)
@@ -79,6 +95,13 @@ void finding_print_json(const struct finding *f, const struct finding_origin *or
 		json_print_string(out, f->name);
 	else
 		(void)fputs("null", out);
+	(void)fputs(",\"names\":[", out);
+	for (size_t i = 0; i < origin->n_names; i++) {
+		if (i)
+			(void)fputc(',', out);
+		json_print_string(out, origin->names[i]);
+	}
+	(void)fprintf(out, "],\"more_names\":%s", origin->more_names ? "true" : "false");
 	(void)fprintf(out, ",\"count\":%" PRIu64 ",\"under_way\":%s,\"what\":", f->count,
 		      f->under_way ? "true" : "false");
 	json_print_string(out, finding_say(what, f));

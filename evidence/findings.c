@@ -1,57 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The engine: who sent what is told apart here, peers are added up, and those that changed are shown to the
- * detectors when somebody asks.
+ * The engine takes in: who sent what is told apart, peers are added up, and those that changed are noted.
  */
-#include "evidence/findings.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "evidence/detect.h"
-#include "evidence/table.h"
+#include "evidence/findings_parts.h"
 #include "platform/clock.h"
-#include "platform/crypto.h"
-#include "platform/hash.h"
 
 enum {
 	EARLY_S = 60, /* a connection without SYN that is seen so soon began before the watch */
 	SYN = 2,
 	TCP = 6,
-	DETECTORS_MAX = 24,
-	NAME_MAX_BYTES = 1024,
-};
-
-struct owner {
-	char sensor[WIRE_SENSOR_ID_MAX];
-	uint64_t is_replay;
-};
-
-struct source {
-	char interface[FLOWREC_ID_MAX + 1];
-	uint64_t owner;
-};
-
-struct stream {
-	uint8_t id[WIRE_STREAM_ID];
-	uint64_t begin_s; /* of its first record */
-};
-
-/* Indices waiting for something; each at most once. */
-struct queue {
-	uint32_t *at;
-	size_t n, cap, done;
-};
-
-struct findings {
-	uint64_t key[2];
-	struct table *owners, *sources, *streams, *peers, *findings;
-	struct queue dirty, news;
-	const struct finding **sorted;
-	void *states[DETECTORS_MAX];
-	bool has_new; /* something was added since the detectors settled */
-	int rc;       /* sticky: no memory while judging */
+	UDP = 17,
+	HTTPS = 443,
 };
 
 /* ---- life ---- */
@@ -63,7 +26,6 @@ int findings_new(struct findings **ret, const struct findings_config *config, st
 
 	if (!f)
 		return err_set(err, -ENOMEM, "no memory for findings");
-	crypto_random(f->key, sizeof f->key);
 	rc = table_new(&f->owners, sizeof(struct owner), sizeof(struct owner),
 		       FINDINGS_SOURCES_MAX);
 	if (rc == 0)
@@ -78,6 +40,8 @@ int findings_new(struct findings **ret, const struct findings_config *config, st
 	if (rc == 0)
 		rc = table_new(&f->findings, sizeof(struct finding), sizeof(struct finding_key),
 			       config->max);
+	if (rc == 0)
+		rc = known_names_new(&f->names);
 	if (rc < 0)
 		(void)err_set(err, rc, "no memory for findings");
 	for (size_t i = 0; rc == 0 && detectors[i]; i++)
@@ -105,6 +69,7 @@ void findings_free(struct findings *f)
 	table_free(f->streams);
 	table_free(f->peers);
 	table_free(f->findings);
+	known_names_free(f->names);
 	free(f->dirty.at);
 	free(f->news.at);
 	free(f->sorted);
@@ -117,30 +82,13 @@ size_t findings_memory(const struct findings_config *config)
 		     table_memory(sizeof(struct owner), FINDINGS_SOURCES_MAX) +
 		     table_memory(sizeof(struct source), FINDINGS_SOURCES_MAX) +
 		     table_memory(sizeof(struct stream), FINDINGS_SOURCES_MAX) +
-		     table_memory(sizeof(struct peer), config->max) +
+		     known_names_memory() + table_memory(sizeof(struct peer), config->max) +
 		     table_memory(sizeof(struct finding), config->max) +
 		     config->max * (2 * sizeof(uint32_t) + sizeof(struct finding *));
 
 	for (size_t i = 0; detectors[i]; i++)
 		sum += detectors[i]->memory;
 	return sum;
-}
-
-static int push(struct queue *q, size_t index)
-{
-	if (q->done == q->n)
-		q->n = q->done = 0;
-	if (q->n == q->cap) {
-		size_t cap = q->cap ? 2 * q->cap : 64;
-		uint32_t *more = reallocarray(q->at, cap, sizeof *more);
-
-		if (!more)
-			return -ENOMEM;
-		q->at = more;
-		q->cap = cap;
-	}
-	q->at[q->n++] = (uint32_t)index;
-	return 0;
 }
 
 /* ---- who sent it ---- */
@@ -165,6 +113,9 @@ static int take_from(struct findings *f, const struct findings_from *from, struc
 		return rc;
 	ret->owner = at ? (uint32_t)table_index(f->owners, at) : FINDINGS_SOURCES_MAX - 1;
 	memcpy(stream.id, from->stream, sizeof stream.id);
+	if (!f->has_key)
+		memcpy(f->key, stream.id, sizeof f->key);
+	f->has_key = true;
 	rc = table_take(f->streams, &stream, &at);
 	if (rc < 0)
 		return rc;
@@ -199,6 +150,8 @@ void findings_origin(const struct findings *f, const struct finding *finding,
 	*ret = (struct finding_origin){.sensor = owner->sensor,
 				       .interface = source->interface,
 				       .is_replay = owner->is_replay};
+	ret->n_names = known_names_of(f->names, finding->key.owner, finding->key.family,
+				      &finding->remote, ret->names, &ret->more_names);
 	for (size_t i = 0; i < finding->evidence.n; i++)
 		memcpy(ret->streams[i],
 		       ((struct stream *)table_at(f->streams, finding->evidence.spans[i].stream))
@@ -208,12 +161,21 @@ void findings_origin(const struct findings *f, const struct finding *finding,
 
 /* ---- adding ---- */
 
+/* It is to be judged. */
+static int mark(struct findings *f, struct peer *peer)
+{
+	f->has_new = true;
+	if (peer->is_dirty)
+		return 0;
+	peer->is_dirty = true;
+	return findings_push(&f->dirty, table_index(f->peers, peer));
+}
+
 /* The peer with this key; *ret is NULL when there is no room. */
 static int take_peer(struct findings *f, const struct peer_key *key, const struct detect_from *from,
 		     struct peer **ret)
 {
 	struct peer fresh = {.key = *key, .first = UINT64_MAX, .source = from->source};
-	bool was_dirty;
 	void *at;
 	int rc;
 
@@ -222,13 +184,8 @@ static int take_peer(struct findings *f, const struct peer_key *key, const struc
 	*ret = at;
 	if (rc < 0 || !at)
 		return rc;
-	was_dirty = (*ret)->is_dirty;
 	evidence_add(&(*ret)->evidence, from->stream, from->sequence);
-	f->has_new = true;
-	if (was_dirty)
-		return 0;
-	(*ret)->is_dirty = true;
-	return push(&f->dirty, table_index(f->peers, at));
+	return mark(f, at);
 }
 
 static bool is_rule(const struct findings_from *from, uint16_t rule, const char *name)
@@ -267,7 +224,7 @@ static int add_record(struct findings *f, const struct findings_from *batch,
 	rc = take_peer(f, &key, from, &peer);
 	if (rc < 0 || !peer)
 		return rc;
-	peer_add_record(peer, rec, out);
+	peer_add_record(peer, rec, out, f->key);
 	peer->is_own = peer->is_own || is_rule(batch, rec->rule, "collector");
 	peer->under_way = peer->under_way || is_under_way(f, from, rec);
 	return 0;
@@ -316,6 +273,72 @@ static int add_digest(struct findings *f, const struct findings_from *batch,
 	return 0;
 }
 
+static int add_name(struct findings *f, const struct findings_from *batch, struct detect_from *from,
+		    const struct batch_name *name)
+{
+	/* Whom it may make a resolver, or one on the list. */
+	const struct {
+		uint16_t port;
+		uint8_t protocol;
+	} told[] = {{name->port, name->protocol}, {HTTPS, TCP}, {HTTPS, UDP}};
+	int rc = take_source(f, batch, name->iface, from);
+
+	if (rc == 0)
+		rc = known_names_add(f->names, from->owner, name);
+	for (size_t i = 0; rc == 0 && i < sizeof told / sizeof told[0]; i++) {
+		struct peer_key key = {.remote = name->remote,
+				       .owner = from->owner,
+				       .port = told[i].port,
+				       .family = name->family,
+				       .protocol = told[i].protocol,
+				       .direction = FLOWREC_EGRESS};
+		struct peer *peer = table_find(f->peers, &key);
+
+		if (peer)
+			rc = mark(f, peer);
+	}
+	for (size_t i = 0; rc == 0 && detectors[i]; i++)
+		if (detectors[i]->name_seen)
+			detectors[i]->name_seen(f, f->states[i], from, name);
+	return rc < 0 ? rc : f->rc;
+}
+
+/* What the payload told. */
+static int add_names(struct findings *f, const struct findings_from *batch_from,
+		     struct detect_from *from, const struct batch *batch, uint64_t from_s,
+		     uint64_t to_s)
+{
+	const struct batch_dns *dns;
+	const struct batch_name *names;
+	const struct batch_http *http;
+	int rc = 0;
+	size_t n;
+
+	names = batch_name_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = add_name(f, batch_from, from, &names[i]);
+	dns = batch_dns_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (dns[i].time_ns / NS_PER_S < from_s || dns[i].time_ns / NS_PER_S > to_s)
+			continue;
+		rc = take_source(f, batch_from, dns[i].iface, from);
+		for (size_t k = 0; rc == 0 && detectors[k]; k++)
+			if (detectors[k]->dns)
+				detectors[k]->dns(f, f->states[k], from, &dns[i]);
+	}
+	http = batch_http_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (http[i].time_ns / NS_PER_S < from_s || http[i].time_ns / NS_PER_S > to_s)
+			continue;
+		rc = take_source(f, batch_from, http[i].iface, from);
+		for (size_t k = 0; rc == 0 && detectors[k]; k++)
+			if (detectors[k]->http)
+				detectors[k]->http(f, f->states[k], from, &http[i]);
+	}
+	f->has_new = true;
+	return rc < 0 ? rc : f->rc;
+}
+
 int findings_add_rest(struct findings *f, const struct findings_from *batch_from,
 		      const struct batch *batch, uint64_t from_s, uint64_t to_s)
 {
@@ -337,7 +360,7 @@ int findings_add_rest(struct findings *f, const struct findings_from *batch_from
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (digests[i].first >= from_s && digests[i].last <= to_s)
 			rc = add_digest(f, batch_from, &from, &digests[i]);
-	return rc;
+	return rc == 0 ? add_names(f, batch_from, &from, batch, from_s, to_s) : rc;
 }
 
 int findings_add_batch(struct findings *f, const struct findings_from *batch_from,
@@ -350,207 +373,4 @@ int findings_add_batch(struct findings *f, const struct findings_from *batch_fro
 	while (rc == 0 && batch_next(batch, &rec))
 		rc = add_record(f, batch_from, &from, &rec);
 	return rc == 0 ? findings_add_rest(f, batch_from, batch, 0, UINT64_MAX) : rc;
-}
-
-/* ---- judging ---- */
-
-static void settle(struct findings *f)
-{
-	if (!f->has_new)
-		return;
-	for (; f->dirty.done < f->dirty.n; f->dirty.done++) {
-		struct peer *peer = table_at(f->peers, f->dirty.at[f->dirty.done]);
-
-		peer->is_dirty = false;
-		for (size_t i = 0; detectors[i]; i++)
-			if (detectors[i]->peer)
-				detectors[i]->peer(f, f->states[i], peer);
-	}
-	for (size_t i = 0; detectors[i]; i++)
-		if (detectors[i]->settle)
-			detectors[i]->settle(f, f->states[i]);
-	f->has_new = false;
-}
-
-static uint64_t name_id(const struct findings *f, const char *name)
-{
-	uint64_t words[NAME_MAX_BYTES / 8] = {0};
-	size_t len = name ? strnlen(name, NAME_MAX_BYTES) : 0;
-
-	if (len == 0)
-		return 0;
-	memcpy(words, name, len);
-	return hash_sip13(f->key, words, (len + 7) / 8) | 1;
-}
-
-void detect_raise(struct findings *f, const struct finding *given)
-{
-	struct finding fresh = *given, *stands;
-	size_t before = table_count(f->findings);
-	void *at;
-
-	if (f->rc < 0)
-		return;
-	fresh.key.name_id = name_id(f, given->name);
-	fresh.is_news = false;
-	f->rc = table_take(f->findings, &fresh, &at);
-	if (f->rc < 0 || !at)
-		return;
-	stands = at;
-	if (table_count(f->findings) > before) {
-		if (given->name) {
-			stands->name = strdup(given->name);
-			if (!stands->name)
-				f->rc = -ENOMEM;
-		}
-		stands->is_news = true;
-	} else {
-		fresh.name = stands->name;
-		if (stands->severity > fresh.severity)
-			fresh.severity = stands->severity;
-		if (stands->reached > fresh.reached)
-			fresh.reached = stands->reached;
-		fresh.told = stands->told;
-		fresh.is_news = stands->is_news;
-		*stands = fresh;
-		if (stands->is_news || stands->told >= (stands->severity << 4 | stands->reached))
-			return;
-		stands->is_news = true;
-	}
-	if (f->rc == 0)
-		f->rc = push(&f->news, table_index(f->findings, at));
-}
-
-struct finding detect_of_peer(const struct peer *peer, enum finding_kind kind,
-			      enum finding_severity severity)
-{
-	struct finding ret = {
-		.key = {.remote = peer->key.remote,
-			.owner = peer->key.owner,
-			.port = peer->key.port,
-			.family = peer->key.family,
-			.protocol = peer->key.protocol,
-			.kind = (uint8_t)kind,
-			.direction = peer->key.direction},
-		.remote = peer->key.remote,
-		.first = peer->first,
-		.last = peer->last,
-		.traffic = peer_traffic(peer),
-		.evidence = peer->evidence,
-		.source = peer->source,
-		.severity = (uint8_t)severity,
-		.outcome = peer->outcome,
-		.verdict = peer->verdict,
-		.under_way = peer->under_way,
-	};
-	uint64_t sent = peer_payload(peer, ret.traffic.packets_out, ret.traffic.bytes_out);
-	bool is_icmp = peer->key.protocol == 1 || peer->key.protocol == 58;
-	/* A reply that brings back what came takes nothing out. */
-	uint64_t echo =
-		is_icmp ? peer_payload(peer, ret.traffic.packets_in, ret.traffic.bytes_in) : 0;
-
-	if (peer->key.direction == FLOWREC_INGRESS)
-		ret.reached = peer->outcome < FLOWREC_ANSWERED ? FINDING_ATTEMPTED
-			      : sent > echo                    ? FINDING_DATA_OUT
-							       : FINDING_ANSWERED;
-	else
-		ret.reached = peer->outcome == FLOWREC_DATA_OUT   ? FINDING_DATA_OUT
-			      : peer->outcome == FLOWREC_ANSWERED ? FINDING_ANSWERED
-								  : FINDING_ATTEMPTED;
-	return ret;
-}
-
-enum finding_severity detect_tempered(const struct peer *peer, enum finding_severity severity)
-{
-	if (peer->verdict == FLOWREC_EXPECTED)
-		return FINDING_INFO;
-	if (peer->verdict == FLOWREC_WATCHED && severity > FINDING_LOW)
-		return FINDING_LOW;
-	return severity;
-}
-
-size_t detect_peer_count(const struct findings *f)
-{
-	return table_count(f->peers);
-}
-
-const struct peer *detect_peer_at(const struct findings *f, size_t index)
-{
-	return table_at(f->peers, index);
-}
-
-/* ---- asking ---- */
-
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-static int compare(const void *one, const void *two)
-{
-	const struct finding *a = *(const struct finding *const *)one;
-	const struct finding *b = *(const struct finding *const *)two;
-	int order = compare_numbers(b->severity, a->severity);
-
-	if (order == 0)
-		order = compare_numbers(a->key.kind, b->key.kind);
-	if (order == 0)
-		order = compare_numbers(a->first, b->first);
-	if (order == 0)
-		order = compare_numbers(a->key.owner, b->key.owner);
-	if (order == 0)
-		order = compare_numbers(a->key.family, b->key.family);
-	if (order == 0)
-		order = memcmp(&a->remote, &b->remote, sizeof a->remote);
-	if (order == 0)
-		order = compare_numbers(a->key.port, b->key.port);
-	if (order == 0)
-		order = compare_numbers(a->key.protocol, b->key.protocol);
-	return order || !a->name || !b->name ? order : strcmp(a->name, b->name);
-}
-
-int findings_sort(struct findings *f, const struct finding *const **ret, size_t *ret_n)
-{
-	size_t n;
-
-	settle(f);
-	if (f->rc < 0)
-		return f->rc;
-	n = table_count(f->findings);
-	free(f->sorted);
-	f->sorted = calloc(n + 1, sizeof *f->sorted);
-	if (!f->sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		f->sorted[i] = table_at(f->findings, i);
-	qsort(f->sorted, n, sizeof *f->sorted, compare);
-	*ret = f->sorted;
-	*ret_n = n;
-	return 0;
-}
-
-const struct finding *findings_next_news(struct findings *f)
-{
-	struct finding *finding;
-
-	settle(f);
-	if (f->rc < 0 || f->news.done == f->news.n)
-		return NULL;
-	finding = table_at(f->findings, f->news.at[f->news.done++]);
-	finding->is_news = false;
-	finding->told = (uint8_t)(finding->severity << 4 | finding->reached);
-	return finding;
-}
-
-void findings_stats(const struct findings *f, struct findings_stats *ret)
-{
-	*ret = (struct findings_stats){
-		.findings = table_count(f->findings),
-		.peers = table_count(f->peers),
-		.findings_left_out = table_left_out(f->findings),
-		.peers_left_out = table_left_out(f->peers),
-	};
-	for (size_t i = 0; detectors[i]; i++)
-		if (detectors[i]->left_out && f->states[i])
-			ret->state_left_out += detectors[i]->left_out(f->states[i]);
 }

@@ -17,4 +17,10 @@ enum {
 	ICMP_SIZE = 200,                    /* bytes of an IP packet, on average */
 	ICMP6_PLAIN = 104,                  /* bytes of an IPv6 ping with 56 bytes of data */
 	ICMP_CHANGE = 16,                   /* bytes, between windows or directions */
+	TUNNEL_NULLS = 4,                   /* queries of type NULL to one parent domain */
+	TUNNEL_TYPED = 8,     /* distinct names, half of the queries for TXT, CNAME, MX, KEY */
+	TUNNEL_NAMES = 10,    /* distinct names that look encoded ... */
+	TUNNEL_LETTERS = 300, /* ... and carry so many letters in all */
+	TUNNEL_MANY = 200,    /* distinct names of any look */
+	TUNNEL_LABEL = 48,    /* letters of a label that looks encoded */
 };

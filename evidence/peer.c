@@ -6,9 +6,11 @@
 
 #include <string.h>
 
+#include "evidence/sketch.h"
 #include "platform/clock.h"
+#include "platform/hash.h"
 
-enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58, SYN = 2, MINUTE_BITS = PEER_MINUTE_WORDS * 64 };
+enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58 };
 
 /* ---- addresses ---- */
 
@@ -111,11 +113,7 @@ uint64_t peer_payload(const struct peer *p, uint64_t packets, uint64_t bytes)
 
 unsigned peer_minutes(const struct peer *p)
 {
-	unsigned n = 0;
-
-	for (size_t i = 0; i < PEER_MINUTE_WORDS; i++)
-		n += (unsigned)__builtin_popcountll(p->minutes[i]);
-	return n;
+	return sketch_count(p->minutes, PEER_MINUTE_WORDS);
 }
 
 /* ---- adding ---- */
@@ -126,7 +124,6 @@ static void widen(struct peer *p, uint64_t first, uint64_t last)
 		p->first = first;
 	if (last > p->last)
 		p->last = last;
-	p->is_dirty = true;
 }
 
 static void judge(struct peer *p, uint8_t verdict, uint16_t rule, uint8_t outcome)
@@ -172,15 +169,8 @@ void peer_key_of_record(struct peer_key *ret, const struct flowrec *rec, bool *r
 	*ret_out = out;
 }
 
-static void note_minute(struct peer *p, uint64_t sec)
-{
-	/* Fibonacci hashing: minutes near each other fall far apart. */
-	unsigned bit = (unsigned)((sec / 60 * 0x9e3779b97f4a7c15U) >> 32) % MINUTE_BITS;
-
-	p->minutes[bit / 64] |= (uint64_t)1 << bit % 64;
-}
-
-void peer_add_record(struct peer *p, const struct flowrec *rec, bool out)
+void peer_add_record(struct peer *p, const struct flowrec *rec, bool out,
+		     const uint64_t key[static 2])
 {
 	struct finding_traffic *t = &p->records;
 
@@ -204,7 +194,8 @@ void peer_add_record(struct peer *p, const struct flowrec *rec, bool out)
 			p->size_most = clamped;
 	}
 	if (rec->protocol != TCP || rec->outcome == FLOWREC_DATA_OUT)
-		note_minute(p, rec->start);
+		sketch_set(p->minutes, PEER_MINUTE_WORDS,
+			   hash_sip13(key, (const uint64_t[]){rec->start / 60}, 1));
 }
 
 void peer_key_of_alert(struct peer_key *ret, const struct batch_alert *alert)

@@ -59,7 +59,9 @@ bool addr_is_group(uint8_t family, const struct addr *addr);
 
 /* Who began, which end is remote, and whether this machine sent it. */
 void peer_key_of_record(struct peer_key *ret, const struct flowrec *rec, bool *ret_out);
-void peer_add_record(struct peer *peer, const struct flowrec *rec, bool out);
+/* `key`: of the run, by which minutes are told apart. */
+void peer_add_record(struct peer *peer, const struct flowrec *rec, bool out,
+		     const uint64_t key[static 2]);
 void peer_key_of_alert(struct peer_key *ret, const struct batch_alert *alert);
 void peer_add_alert(struct peer *peer, const struct batch_alert *alert);
 void peer_key_of_digest(struct peer_key *ret, const struct endpoint_digest *digest);

@@ -12,7 +12,7 @@
 #include "platform/crypto.h"
 #include "platform/hash.h"
 
-enum { FIRST = 64, KEY_WORDS_MAX = 32 };
+enum { FIRST = 64, KEY_WORDS_MAX = 40 };
 
 struct table {
 	uint64_t key[2];

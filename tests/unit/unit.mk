@@ -100,6 +100,10 @@ unit += evidence/test_findings
 unit-evidence/test_findings := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns \
 	proto/names proto/names_read proto/names_write proto/flowproof.pb-c proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock platform/file \
 	platform/text platform/err
+unit += evidence/test_domain
+unit-evidence/test_domain := evidence/domain
+unit += evidence/test_detect_names
+unit-evidence/test_detect_names := $(unit-evidence/test_findings)
 unit += evidence/test_endpoints
 unit-evidence/test_endpoints := evidence/endpoints
 unit += platform/test_loop

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Data in DNS, per parent domain, over all that was seen: a slow tunnel adds up as a fast one does. It is one if
+ *
+ * - at least TUNNEL_NULLS queries ask for type NULL (RFC 1035; nothing else uses it), or
+ * - at least TUNNEL_TYPED distinct names were asked, half of the queries for types that carry data down and hosts
+ *   have little use for: TXT, CNAME, MX, KEY, private ones; or
+ * - at least TUNNEL_NAMES distinct names carry TUNNEL_LETTERS letters in all before the parent domain, and look
+ *   encoded; or
+ * - at least TUNNEL_MANY distinct names were asked, however they look; or
+ * - a label has TUNNEL_LABEL letters and the name looks encoded: one is enough, and is told as medium.
+ *
+ * Names that are looked for inside only are left out. A parent that finds no room is counted among "other domains".
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evidence/detect.h"
+#include "evidence/domain.h"
+#include "evidence/limits.h"
+#include "evidence/sketch.h"
+#include "evidence/table.h"
+#include "platform/clock.h"
+
+enum { UDP = 17, DNS_PORT = 53, WORDS = 16, DOMAINS_PART = 4, DOMAINS_MAX = 65536 };
+
+/* IANA, "Domain Name System (DNS) Parameters" */
+enum { CNAME = 5, TYPE_NULL = 10, MX = 15, TXT = 16, KEY = 25, PRIVATE = 65280 };
+
+struct domain {
+	char name[BATCH_NAME_MAX + 1]; /* key, with the next; the rest zero */
+	uint64_t owner;
+	uint64_t seen[WORDS];
+	struct domain_letters letters;
+	uint64_t queries, bytes_out, responses, bytes_in;
+	uint64_t nulls, typed, first, last;
+	uint64_t longest;   /* label that looks encoded */
+	struct addr server; /* the least of them */
+	struct finding_evidence evidence;
+	uint32_t source;
+	uint8_t family;
+	bool has_changed;
+};
+enum { DOMAIN_KEY = BATCH_NAME_MAX + 1 + 8 };
+_Static_assert(offsetof(struct domain, seen) == DOMAIN_KEY, "the key ends here");
+
+struct dns {
+	struct table *domains;
+	struct domain rest;
+};
+
+static int open_dns(void **ret, const struct findings_config *config, struct err *err)
+{
+	struct dns *dns = calloc(1, sizeof *dns);
+	size_t max = config->max / DOMAINS_PART;
+
+	if (!dns || table_new(&dns->domains, sizeof(struct domain), DOMAIN_KEY,
+			      max < DOMAINS_MAX ? max : DOMAINS_MAX) < 0) {
+		free(dns);
+		return err_set(err, -ENOMEM, "no memory for DNS names");
+	}
+	memcpy(dns->rest.name, "(other domains)", sizeof "(other domains)");
+	dns->rest.first = UINT64_MAX;
+	*ret = dns;
+	return 0;
+}
+
+static void close_dns(void *state)
+{
+	struct dns *dns = state;
+
+	table_free(dns->domains);
+	free(dns);
+}
+
+static bool is_typed(uint16_t qtype)
+{
+	switch (qtype) {
+	case CNAME:
+	case TYPE_NULL:
+	case MX:
+	case TXT:
+	case KEY: return true;
+	default: return qtype >= PRIVATE;
+	}
+}
+
+static void add_query(struct findings *findings, struct domain *d, const struct batch_dns *q,
+		      const char *parent)
+{
+	struct domain_letters own = {0};
+	size_t longest;
+
+	(void)domain_add(&d->letters, q->name, parent, &longest);
+	if (longest > d->longest) {
+		(void)domain_add(&own, q->name, parent, &longest);
+		if (domain_looks_encoded(&own))
+			d->longest = longest;
+	}
+	sketch_set(d->seen, WORDS, detect_hash(findings, q->name, (size_t)(parent - q->name)));
+	d->queries++;
+	d->bytes_out += q->size;
+	d->nulls += q->qtype == TYPE_NULL;
+	d->typed += is_typed(q->qtype);
+}
+
+static void gather(struct findings *findings, void *state, const struct detect_from *from,
+		   const struct batch_dns *q)
+{
+	struct dns *dns = state;
+	const char *parent = domain_parent(q->name);
+	uint64_t sec = q->time_ns / NS_PER_S;
+	struct domain fresh, *d;
+	void *at;
+
+	if (!parent || q->kind != BATCH_DNS || domain_is_inner(q->name))
+		return;
+	memset(&fresh, 0, sizeof fresh);
+	memcpy(fresh.name, parent, strnlen(parent, BATCH_NAME_MAX));
+	fresh.owner = from->owner;
+	fresh.first = UINT64_MAX;
+	if (table_take(dns->domains, &fresh, &at) < 0)
+		detect_fail(findings);
+	d = at ? at : &dns->rest;
+	if (q->is_response) {
+		d->responses++;
+		d->bytes_in += q->size;
+	} else {
+		add_query(findings, d, q, parent);
+	}
+	if (sec < d->first)
+		d->first = sec;
+	if (sec > d->last)
+		d->last = sec;
+	if (!d->family || memcmp(&q->server, &d->server, sizeof d->server) < 0) {
+		d->server = q->server;
+		d->family = q->family;
+	}
+	d->source = from->source;
+	evidence_add(&d->evidence, from->stream, from->sequence);
+	d->has_changed = true;
+}
+
+/* FINDING_SEVERITIES: it is none. */
+static enum finding_severity judge(const struct domain *d, unsigned names)
+{
+	if (d->nulls >= TUNNEL_NULLS || names >= TUNNEL_MANY ||
+	    (names >= TUNNEL_TYPED && d->typed * 2 >= d->queries))
+		return FINDING_HIGH;
+	/* Repeated names carry nothing new: letters of an average query, so many times as there are names. */
+	if (names >= TUNNEL_NAMES && d->letters.total / d->queries * names >= TUNNEL_LETTERS &&
+	    domain_looks_encoded(&d->letters))
+		return FINDING_HIGH;
+	return d->longest >= TUNNEL_LABEL ? FINDING_MEDIUM : FINDING_SEVERITIES;
+}
+
+static void settle_one(struct findings *findings, struct domain *d)
+{
+	unsigned names = sketch_count(d->seen, WORDS);
+	enum finding_severity severity;
+	struct finding finding;
+
+	if (!d->has_changed || d->queries == 0)
+		return;
+	d->has_changed = false;
+	severity = judge(d, names);
+	if (severity == FINDING_SEVERITIES)
+		return;
+	finding = (struct finding){
+		.key = {.owner = (uint32_t)d->owner,
+			.port = DNS_PORT,
+			.family = d->family,
+			.protocol = UDP,
+			.kind = FINDING_DNS_TUNNEL,
+			.direction = FLOWREC_EGRESS},
+		.remote = d->server,
+		.name = d->name,
+		.first = d->first,
+		.last = d->last,
+		.traffic = {.packets_out = d->queries,
+			    .bytes_out = d->bytes_out,
+			    .packets_in = d->responses,
+			    .bytes_in = d->bytes_in,
+			    .records = d->queries + d->responses},
+		.evidence = d->evidence,
+		.count = names,
+		.values = {d->letters.total / d->queries, d->typed * 100 / d->queries, d->nulls},
+		.source = d->source,
+		.severity = (uint8_t)severity,
+		.outcome = d->responses ? FLOWREC_DATA_OUT : FLOWREC_SENT,
+		.reached = d->responses ? FINDING_DATA_OUT : FINDING_ATTEMPTED,
+	};
+	detect_raise(findings, &finding);
+}
+
+static void settle(struct findings *findings, void *state)
+{
+	struct dns *dns = state;
+
+	for (size_t i = 0; i < table_count(dns->domains); i++)
+		settle_one(findings, table_at(dns->domains, i));
+	settle_one(findings, &dns->rest);
+}
+
+static uint64_t left_out(const void *state)
+{
+	return table_left_out(((const struct dns *)state)->domains);
+}
+
+const struct detector detect_dns = {
+	.name = "dns",
+	.open = open_dns,
+	.close = close_dns,
+	.dns = gather,
+	.settle = settle,
+	.left_out = left_out,
+};
