@@ -16,7 +16,7 @@
 #include "evidence/sketch.h"
 #include "evidence/table.h"
 
-enum { TCP = 6, ICMP = 1, ICMPV6 = 58, WORDS = 4, GROUPS_MAX = 262144 };
+enum { TCP = 6, UDP = 17, ICMP = 1, ICMPV6 = 58, WORDS = 4, GROUPS_MAX = 262144 };
 
 /* Of as many probes as are asked for some bits may fall together. */
 enum { BITS_ENOUGH = 4 };
@@ -74,6 +74,9 @@ static bool is_probe(const struct peer *peer)
 	struct finding_traffic t = peer_traffic(peer);
 
 	if (addr_is_group(peer->key.family, &peer->key.remote))
+		return false;
+	/* Later fragments have no ports. */
+	if ((peer->key.protocol == TCP || peer->key.protocol == UDP) && peer->key.port == 0)
 		return false;
 	if (peer->key.protocol == ICMP || peer->key.protocol == ICMPV6)
 		return peer->outcome != FLOWREC_OUTCOME_NONE;

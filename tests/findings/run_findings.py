@@ -25,8 +25,11 @@ ATTACKS = {
     "zeek-ssh-sshguess.pcap": ((), [("unexpected_egress", "192.168.56.103", 22, TCP, "data_out")]),
     "sv-bug-5713-01-TLSv1-Extracted-MaliciousC2.pcap": ((), [("unexpected_egress", "91.254.215.167", 443, TCP, "data_out")]),
     "zeek-tunnels-gre-sample.pcap": ((), [("odd_protocol", "66.59.109.137", 0, GRE, "data_out")]),
-    "ndpi-dns-exf.pcap": ((), [("dns_other_resolver", "192.168.2.134", 53, UDP, "answered")]),
-    "pcapattack-cmds_over_dns_txt_queries_and_reponses.pcap": ((), [("dns_other_resolver", "8.8.8.8", 53, UDP, "answered")]),
+    "ndpi-dns-exf.pcap": ((), [("dns_other_resolver", "192.168.2.134", 53, UDP, "answered"),
+                               ("dns_tunnel", "192.168.2.134", 53, UDP, "data_out")]),
+    "ndpi-dns-tunnel-iodine.pcap": ((), [("dns_tunnel", "10.0.2.20", 53, UDP, "data_out")]),
+    "pcapattack-cmds_over_dns_txt_queries_and_reponses.pcap": ((), [("dns_other_resolver", "8.8.8.8", 53, UDP, "answered"),
+                                                                    ("dns_tunnel", None, 53, UDP, "data_out")]),
 }
 
 
