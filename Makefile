@@ -76,6 +76,7 @@ sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_iden
 sensor-$(CONFIG_LIVE) += $(addprefix platform/,rtnl ifaddr nic nic_text segments)
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
+sensor-$(CONFIG_POLICY_BOUNDARY) += sensor/crossing
 sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop

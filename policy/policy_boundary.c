@@ -24,11 +24,18 @@ static const struct cidr services[] = {
 	{{{0xfd, 0x00, 0x0e, 0xc2}}, 6, 32},
 };
 
-/* DHCP in either direction; neighbours and routers, IPv6's ARP (RFC 4861, types 133 to 137). */
-static bool is_upkeep(const struct policy_query *q)
+/* DHCP (RFC 2131, RFC 8415), in either direction, with a server of the network; neighbours and routers, IPv6's ARP (RFC 4861, types
+ * 133 to 137). What is broadcast or multicast is of the link anyway. */
+static bool is_upkeep(const struct policy *policy, const struct policy_context *context,
+		      const struct policy_query *q)
 {
+	static const struct policy_place subnet = {.kind = POLICY_PLACE_SUBNET};
+	unsigned low = q->port < q->initiator_port ? q->port : q->initiator_port;
+	unsigned high = q->port < q->initiator_port ? q->initiator_port : q->port;
+
 	if (q->protocol == UDP && q->has_ports)
-		return q->port == 67 || q->port == 68 || q->port == 546 || q->port == 547;
+		return ((low == 67 && high == 68) || (low == 546 && high == 547)) &&
+		       policy_place_has(policy, &subnet, context, q);
 	return q->protocol == ICMPV6 && q->has_icmp && q->icmp_type >= 133 && q->icmp_type <= 137;
 }
 
@@ -66,7 +73,7 @@ static bool is_unfiltered(const struct policy *policy, const struct policy_conte
 		if (is_nth(&context->subnets[i], 1, q))
 			return true;
 	}
-	return is_upkeep(q) || is_vpc_resolver(context, q) ||
+	return is_upkeep(policy, context, q) || is_vpc_resolver(context, q) ||
 	       policy_place_has(policy, &link, context, q);
 }
 

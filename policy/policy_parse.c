@@ -256,6 +256,13 @@ static int parse_severity(struct parser *s, struct policy_rule *rule)
 			   token_shown(&s->token, text));
 }
 
+/* What a boundary's other rules leave. */
+static void name_rest(struct policy_rule *rule)
+{
+	(void)snprintf(rule->name, sizeof rule->name, "%s",
+		       rule->kind == POLICY_ACL ? "acl-default" : "group-default");
+}
+
 /* [as "name"], and then the end of the line. */
 static int parse_name(struct parser *s, struct policy_rule *rule)
 {
@@ -269,6 +276,8 @@ static int parse_name(struct parser *s, struct policy_rule *rule)
 	 * lines whose fields are separated by blanks. */
 	if (!text_is_word(rule->name, sizeof rule->name - 1))
 		(void)snprintf(rule->name, sizeof rule->name, "policy:%u", s->line);
+	if (rule->is_rest)
+		name_rest(rule);
 	if (token_is(&s->token, "as")) {
 		rc = parser_next(s);
 		if (rc < 0)
@@ -481,8 +490,7 @@ static int add_rest(struct parser *s, enum policy_kind kind, size_t *n)
 		if (s->policy->rules[i].kind == kind && s->policy->rules[i].is_rest)
 			return 0;
 	}
-	(void)snprintf(rest.name, sizeof rest.name, "%s",
-		       kind == POLICY_ACL ? "acl-default" : "group-default");
+	name_rest(&rest);
 	++*n;
 	return add_rule(s, &rest);
 }

@@ -51,7 +51,7 @@ enum {
 	BATCH_WRITE_NAMES_BYTES = 0,
 #endif
 	/* Head, signature and the columns' tags; the longest record, alert, account, gap, event. */
-	BATCH_WRITE_BYTES = 512 + BATCH_WRITE_RECORDS * 92 + BATCH_ALERTS_MAX * 79 +
+	BATCH_WRITE_BYTES = 512 + BATCH_WRITE_RECORDS * 95 + BATCH_ALERTS_MAX * 79 +
 			    BATCH_ACCOUNTS_MAX * 225 + BATCH_GAPS_MAX * 104 +
 			    BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES +
 			    BATCH_WRITE_NAMES_BYTES + 8 + BATCH_NAMES_COUNTS * 10,

@@ -34,13 +34,14 @@ enum column_id {
 	DURATION,
 	RULE,
 	INTERFACE,
+	BOUNDARY,
 	COLUMNS
 };
 
 static const char *const column_names[COLUMNS] = {
 	"marks",    "source",  "destination", "source_port", "destination_port",
 	"protocol", "packets", "bytes",       "tcp_flags",   "start",
-	"duration", "rule",    "interface",
+	"duration", "rule",    "interface",   "boundary",
 };
 
 /* One of v32 and v64 is set. */
@@ -172,7 +173,7 @@ static const char *read_record(struct batch *b, struct flowrec *rec)
 	bool same = mark & MARK_SAME;
 	uint32_t changes = b->changes ^ (mark & MARK_CHANGES);
 	const char *broken = NULL;
-	uint64_t iface;
+	uint64_t iface, boundary;
 
 	*rec = (struct flowrec){
 		.direction = mark >> MARK_DIRECTION & 3,
@@ -204,6 +205,10 @@ static const char *read_record(struct batch *b, struct flowrec *rec)
 	if (rec->status == FLOWREC_OK) {
 		rec->packets = take(b, PACKETS);
 		rec->bytes = take(b, BYTES);
+		boundary = b->columns[BOUNDARY].n ? take(b, BOUNDARY) : 0;
+		if (boundary > UINT16_MAX)
+			return "the boundary's rule has a number above 65535";
+		rec->boundary = (uint16_t)boundary;
 		if (rec->protocol == IPPROTO_TCP) {
 			uint64_t flags = take(b, TCP_FLAGS);
 
@@ -288,6 +293,7 @@ static const char *open_records(struct batch *b, const Fp__Records *r)
 	b->columns[START] = (struct column){.v64 = (const uint64_t *)r->start, .n = r->n_start};
 	b->columns[DURATION] = (struct column){.v64 = r->duration, .n = r->n_duration};
 	b->columns[RULE] = (struct column){.v32 = r->rule, .n = r->n_rule};
+	b->columns[BOUNDARY] = (struct column){.v32 = r->boundary, .n = r->n_boundary};
 	b->columns[INTERFACE] = (struct column){.v32 = r->interface, .n = r->n_interface};
 	return NULL;
 }

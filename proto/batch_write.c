@@ -32,8 +32,8 @@ enum {
 	HEAD_BYTES = 512, /* head, signature, and the columns' own tags and lengths: 400 at most */
 	RECORD_BYTES = 2 * 16 /* dictionary */ + 3 /* mark */ + 2 * 2 /* indices */ +
 		       2 * 3 /* ports */ + 2 /* protocol */ +
-		       4 * 10 /* packets, bytes, start, duration */ + 1 /* flags */ + 3 /* rule */ +
-		       1 /* interface */,
+		       4 * 10 /* packets, bytes, start, duration */ + 1 /* flags */ +
+		       2 * 3 /* rule, boundary */ + 1 /* interface */,
 	ALERT_BYTES = 2 + 2 * 2 + 2 * 18 + 2 * 4 + 3 + 2 * 11 + 2,
 	ACCOUNT_BYTES = 2 + 2 + 12 * 11 + 3 * 12 + 3 + BATCH_ALLOWANCES * 10,
 	GAP_BYTES = 2 + 34 + 6 * 11 + 2,
@@ -68,7 +68,8 @@ struct batch_writer {
 	uint32_t tcp_flags[RECORDS];
 	int64_t start[RECORDS];
 	uint64_t duration[RECORDS];
-	uint32_t rule[RECORDS], interface[RECORDS];
+	uint32_t rule[RECORDS], interface[RECORDS], boundary[RECORDS];
+	bool has_boundary; /* of the records, one at least */
 
 	uint8_t addresses4[ADDRESSES_MAX * 4], addresses6[ADDRESSES_MAX * 16];
 	uint16_t slots[SLOTS]; /* 0: free; else index + 1, INDEX6 added for IPv6 */
@@ -107,6 +108,8 @@ static void reset(struct batch_writer *w)
 	r->duration = w->duration;
 	r->rule = w->rule;
 	r->interface = w->interface;
+	r->boundary = w->boundary;
+	w->has_boundary = false;
 	w->n_alerts = w->n_accounts = w->n_gaps = w->n_events = 0;
 	endpoint_columns_reset(&w->endpoints);
 	w->names.dns_before = w->names.name_before = w->names.http_before = 0;
@@ -243,6 +246,8 @@ bool batch_add_record(struct batch_writer *w, const struct flowrec *rec)
 	if (keyed) {
 		r->packets[r->n_packets++] = rec->packets;
 		r->bytes[r->n_bytes++] = rec->bytes;
+		r->boundary[r->n_boundary++] = rec->boundary;
+		w->has_boundary |= rec->boundary != 0;
 		if (rec->protocol == IPPROTO_TCP)
 			r->tcp_flags[r->n_tcp_flags++] = rec->tcp_flags;
 	}
@@ -474,6 +479,8 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 		lend_event(&event[i], &w->events[i]);
 		events[i] = &event[i];
 	}
+	if (!w->has_boundary)
+		w->records.n_boundary = 0;
 	if (batch_endpoints(w) > 0)
 		batch.endpoints = &w->endpoints.message;
 	batch.endpoints_left_out = head->endpoints_left_out;

@@ -56,9 +56,10 @@ struct flowrec {
 	uint64_t start, end; /* Unix seconds of the first and last packet; of NODATA and SKIPDATA:
 				the window, end excluded */
 	uint16_t srcport, dstport;
-	uint16_t rule;  /* 1-based number of the policy rule that decided; 0: none */
-	uint16_t iface; /* index into the stream's interfaces */
-	uint8_t family; /* 4, 6; 0 in NODATA and SKIPDATA */
+	uint16_t rule;     /* 1-based number of the policy rule that decided; 0: none */
+	uint16_t boundary; /* of the boundary's rule that accepted or refused; 0: none was asked */
+	uint16_t iface;    /* index into the stream's interfaces */
+	uint8_t family;    /* 4, 6; 0 in NODATA and SKIPDATA */
 	uint8_t protocol;
 	uint8_t tcp_flags;
 	uint8_t status;    /* enum flowrec_status */

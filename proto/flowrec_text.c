@@ -81,6 +81,7 @@ static size_t put_field(char *out, const struct flowrec_field_info *info, uint8_
 			const struct flowrec *rec, const struct flowrec_identity *id)
 {
 	bool is_flow = rec->status == FLOWREC_OK;
+	uint64_t number;
 
 	switch ((enum flowrec_origin)info->origin) {
 	case FLOWREC_OF_FORMAT: return put_number(out, version);
@@ -94,8 +95,9 @@ static size_t put_field(char *out, const struct flowrec_field_info *info, uint8_
 		return put_optional(
 			out, *(const char *const *)(const void *)((const char *)id + info->at));
 	case FLOWREC_OF_RULE:
-		if (is_flow && rec->rule && rec->rule <= id->n_rules)
-			return put_optional(out, id->rules[rec->rule - 1]);
+		number = number_at((const char *)rec + info->at, info->size);
+		if (is_flow && number && number <= id->n_rules)
+			return put_optional(out, id->rules[number - 1]);
 		break;
 	case FLOWREC_OF_UNKNOWN: break;
 	}

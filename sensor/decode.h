@@ -58,7 +58,7 @@ struct decoded {
 	uint8_t tcp_flags;  /* as Flow Logs count them: FIN 1, SYN 2, RST 4, SYN-ACK 18 */
 	bool has_ports;     /* the ports were read */
 	bool has_icmp_type; /* icmp_type was read */
-	uint8_t icmp_type;
+	uint8_t icmp_type, icmp_code;
 	bool bad_checksum; /* IPv4: the header was wholly captured and its checksum is wrong */
 	bool beyond_wire;  /* the IP header claims more bytes than the frame had */
 	uint8_t fragment;  /* enum decode_fragment; an IPv6 datagram of one fragment is whole */

@@ -127,6 +127,8 @@ void decode_transport(struct rd *rd, uint64_t length, struct decoded *out)
 			return;
 		out->icmp_type = p[0];
 		out->has_icmp_type = true;
+		p = rd_peek(rd, 2);
+		out->icmp_code = p ? p[1] : 0;
 		out->has_payload = length > ICMP_HEADER;
 		icmp(rd, out);
 		return;

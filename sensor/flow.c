@@ -205,6 +205,7 @@ void flow_prepare(const struct decoded *d, uint8_t iface, uint32_t window, uint1
 	ret->side = swapped;
 	ret->tcp_flags = d->tcp_flags;
 	ret->icmp_type = d->icmp_type;
+	ret->icmp_code = d->icmp_code;
 	ret->has_ports = d->has_ports;
 	ret->has_icmp_type = d->has_icmp_type;
 	ret->has_payload = d->has_payload;

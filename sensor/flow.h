@@ -44,13 +44,14 @@ struct flow_entry {
 	/* Of the flow, kept over windows; filled by `opened` of the sink. */
 	uint8_t initiator : 2; /* enum flow_initiator */
 	uint8_t verdict : 3;   /* enum flowrec_verdict */
-	uint8_t reject : 1;
 	uint8_t a_local : 1;
 	uint8_t b_local : 1;
-	uint8_t queued : 2;  /* bit per direction: it is on the ring of first packets */
-	uint8_t outcome : 3; /* enum flowrec_outcome: how far it got; the table's own work */
-	uint32_t window;     /* number of the window: Unix seconds / window length */
-	uint16_t rule;
+	uint8_t queued : 2;        /* bit per direction: it is on the ring of first packets */
+	uint8_t outcome : 3;       /* enum flowrec_outcome: how far it got; the table's own work */
+	uint8_t crossing_high : 3; /* with crossing_low: crossing.h */
+	uint32_t window;           /* number of the window: Unix seconds / window length */
+	uint16_t rule : 11;
+	uint16_t crossing_low : 5;
 	uint8_t tcp_flags[2];
 	struct flow_dir dir[2];
 };
@@ -68,7 +69,7 @@ struct flow_packet {
 	uint16_t offset;    /* seconds from the window's begin */
 	uint8_t side;       /* who sent it: 0 is a */
 	uint8_t tcp_flags;
-	uint8_t icmp_type;
+	uint8_t icmp_type, icmp_code;
 	bool has_ports, has_icmp_type, has_payload;
 };
 

@@ -5,6 +5,7 @@
 #include "sensor/judge.h"
 
 #include "platform/clock.h"
+#include "platform/config.h"
 #include "platform/log.h"
 #include "sensor/alert.h"
 
@@ -32,11 +33,17 @@ bool judge_open(const struct judge_bench *bench, struct flow_entry *entry,
 		.family = k->family,
 		.protocol = k->protocol,
 		.port = from_b ? k->port_a : k->port_b,
+		.initiator_port = from_b ? k->port_b : k->port_a,
 		.has_ports = packet->has_ports,
+		/* Of an answer or error, which tells of a flow before it, the first message is not known. */
+		.has_icmp = packet->has_icmp_type && (packet->side == 1) == from_b,
+		.icmp_type = packet->icmp_type,
+		.icmp_code = packet->icmp_code,
 		.initiator_local = from_b ? b_local : a_local,
 		.responder_local = from_b ? a_local : b_local,
 	};
 	struct policy_ruling ruling;
+	struct policy_crossing crossing;
 
 	/* The remote end is the one that is not this machine; of two local ones the responder. */
 	query.remote = query.initiator_local == from_b ? k->a : k->b;
@@ -45,9 +52,14 @@ bool judge_open(const struct judge_bench *bench, struct flow_entry *entry,
 	    gravity((enum flowrec_verdict)entry->verdict) <= gravity(ruling.verdict)) {
 		entry->initiator = (unsigned)initiator & 3U;
 		entry->verdict = (unsigned)ruling.verdict & 7U;
-		entry->rule = ruling.rule;
+		entry->rule = ruling.rule & 0x7ffU;
 		entry->a_local = a_local;
 		entry->b_local = b_local;
+		entry->crossing_low = entry->crossing_high = 0;
+		if (IS_ENABLED(CONFIG_POLICY_BOUNDARY) && bench->crossings) {
+			policy_cross(bench->policy, bench->context, &query, &crossing);
+			crossing_put(bench->crossings, entry, &crossing, from_b);
+		}
 	}
 	if (ruling.verdict != FLOWREC_UNEXPECTED_EGRESS)
 		return false;

@@ -8,6 +8,7 @@
 
 #include "policy/policy.h"
 #include "proto/batch.h"
+#include "sensor/crossing.h"
 #include "sensor/flow.h"
 #include "sensor/identity.h"
 
@@ -15,11 +16,12 @@ struct judge_bench {
 	const struct policy *policy;
 	const struct policy_context *context;
 	const struct identity *identity;
-	bool is_foreign; /* none of it is this machine's, whatever its addresses */
+	struct crossing_table *crossings; /* NULL: there is no boundary */
+	bool is_foreign;                  /* none of it is this machine's, whatever its addresses */
 };
 
 /*
- * Writes initiator, verdict, rule and locality into the entry; if it holds packets already, only when
+ * Writes initiator, verdict, rule, locality and what the boundary does with it into the entry; if it holds packets already, only when
  * the verdict is at least as grave as the one they have. True for unexpected egress: *ret_alert is filled
  * but for its time and what was suppressed before it.
  */

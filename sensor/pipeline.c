@@ -16,6 +16,7 @@
 #include "platform/nic.h"
 #include "sensor/account.h"
 #include "sensor/alert.h"
+#include "sensor/crossing.h"
 #include "sensor/decode.h"
 #include "sensor/endpoint.h"
 #include "sensor/flow.h"
@@ -46,6 +47,7 @@ struct pipeline {
 	uint32_t window_s;
 	struct policy_context context; /* its lists lie in identity and options */
 	struct flow_table *flows;
+	struct crossing_table *crossings; /* NULL: the policy has no boundary */
 	struct alert_table *alerts;
 	struct endpoint_table *endpoints;
 	struct offload *offload;
@@ -130,6 +132,10 @@ static void on_emit(void *ctx, const struct flow_entry *entry, unsigned dir,
 
 	(void)reason; /* counted by the table */
 	record_from_flow(&rec, entry, dir, p->window_s);
+	if (IS_ENABLED(CONFIG_POLICY_BOUNDARY) && p->crossings) {
+		rec.action = (uint8_t)crossing_action(p->crossings, entry, dir);
+		rec.boundary = crossing_rule(p->crossings, entry, dir);
+	}
 	endpoint_add(p->endpoints, entry, dir, &rec, mark);
 	write_record(p, &rec);
 }
@@ -288,6 +294,7 @@ static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow
 		.policy = p->config.policy,
 		.context = &p->context,
 		.identity = p->config.identity,
+		.crossings = p->crossings,
 		/* In mirror mode --local is the mirrored machines; the target's own traffic is not
 		   judged. */
 		.is_foreign = p->mirror && packet->key.iface < p->config.n_captures,
@@ -588,6 +595,11 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 		ends.kept, ends.slots, (unsigned long long)ends.gave_way,
 		(unsigned long long)ends.left_out,
 		ends.left_out ? ": destinations may be missing from their list" : "");
+	if (p->crossings && p->crossings->unnamed)
+		fprintf(out,
+			"boundary: %llu flows without the name of their rule: more than %d "
+			"answers\n",
+			(unsigned long long)p->crossings->unnamed, (int)CROSSING_MAX);
 	if (p->config.options->filter)
 		fprintf(out, "filter: '%s'; what it left out is unknown\n",
 			p->config.options->filter);
@@ -648,6 +660,16 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 			       (unsigned long long)o->flow_slots,
 			       (unsigned long long)o->endpoint_slots);
 	}
+#ifdef CONFIG_POLICY_BOUNDARY
+	if (policy_has_boundary(config->policy)) {
+		p->crossings = malloc(sizeof *p->crossings);
+		if (!p->crossings) {
+			pipeline_free(p);
+			return err_set(err, -ENOMEM, "no memory for the boundary");
+		}
+		crossing_init(p->crossings);
+	}
+#endif
 #ifdef CONFIG_FRAGMENTS
 	if (o->fragment_ports &&
 	    fragment_table_new(&p->fragments, CONFIG_FRAGMENT_SLOTS, key) != 0) {
@@ -683,6 +705,7 @@ void pipeline_free(struct pipeline *p)
 	if (!p)
 		return;
 	flow_table_free(p->flows);
+	free(p->crossings);
 	alert_table_free(p->alerts);
 	offload_free(p->offload);
 	endpoint_table_free(p->endpoints);

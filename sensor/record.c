@@ -44,7 +44,7 @@ void record_from_flow(struct flowrec *ret, const struct flow_entry *e, unsigned 
 		.protocol = k->protocol,
 		.tcp_flags = e->tcp_flags[dir],
 		.status = FLOWREC_OK,
-		.action = e->reject ? FLOWREC_REJECT : FLOWREC_ACCEPT,
+		.action = FLOWREC_ACCEPT,
 		.initiator = initiator(e, dir),
 		.verdict = e->verdict,
 		.outcome = e->outcome,

@@ -7,7 +7,7 @@
 #include "proto/flowrec.h"
 #include "sensor/flow.h"
 
-/* Direction `dir` (0 or 1) of the entry; windows are `window_s` seconds long. */
+/* Direction `dir` (0 or 1) of the entry, accepted; windows are `window_s` seconds long. */
 void record_from_flow(struct flowrec *ret, const struct flow_entry *entry, unsigned dir,
 		      unsigned window_s);
 

@@ -26,6 +26,7 @@ struct fixture {
 	struct batch_writer *writer;
 	struct flowrec records[BATCH_RECORDS_MAX];
 	size_t n;
+	bool crossed; /* records may have a boundary's rule */
 	uint64_t random;
 	uint8_t bytes[BATCH_BYTES_MAX];
 	size_t len;
@@ -125,6 +126,7 @@ static struct flowrec random_record(struct fixture *f)
 	rec.dstport = random_below(f, 2) ? 443 : (uint16_t)random_next(f);
 	rec.protocol = protocols[random_below(f, 4)];
 	rec.rule = random_below(f, 2) ? 1 : (uint16_t)random_next(f);
+	rec.boundary = f->crossed && random_below(f, 4) ? (uint16_t)random_next(f) : 0;
 	if (f->n > 0 && f->records[f->n - 1].family != 0 && random_below(f, 2))
 		turn(&rec, &f->records[f->n - 1]);
 	if (rec.protocol == TCP)
@@ -167,6 +169,7 @@ static void assert_same_record(const struct flowrec *a, const struct flowrec *b)
 	assert_int_equal(a->srcport, b->srcport);
 	assert_int_equal(a->dstport, b->dstport);
 	assert_int_equal(a->rule, b->rule);
+	assert_int_equal(a->boundary, b->boundary);
 	assert_int_equal(a->iface, b->iface);
 	assert_int_equal(a->family, b->family);
 	assert_int_equal(a->protocol, b->protocol);
@@ -220,6 +223,7 @@ static void test_random(void **state)
 		size_t n = round % 20 ? (size_t)random_below(f, 60) : BATCH_RECORDS_MAX;
 
 		f->n = 0;
+		f->crossed = round % 2;
 		while (f->n < n) {
 			struct flowrec rec = random_record(f);
 
@@ -265,6 +269,7 @@ static struct flowrec largest(size_t i)
 		.srcport = UINT16_MAX,
 		.dstport = UINT16_MAX,
 		.rule = (uint16_t)(UINT16_MAX - i % 2),
+		.boundary = UINT16_MAX,
 		.iface = WIRE_INTERFACES_MAX - 1,
 		.family = 6,
 		.protocol = i % 2 ? TCP : 255,
@@ -837,7 +842,8 @@ static void test_refused(void **state)
 		{"interface's number", .a = {16, "82010110"}},
 		{"column interface has too few", .a = {16, ""}},
 		{"column interface has too many", .a = {16, "8201020000"}},
-		{"records have a field that is unknown", .a = {1, "0802880101"}},
+		{"records have a field that is unknown", .a = {1, "0802900101"}},
+		{"column boundary has too few values", .a = {1, "0802880101"}},
 		{"not a message of its kind", .a = {4, "22ff860419"}},
 	};
 	struct fixture *f = *state;
@@ -1078,6 +1084,7 @@ static void test_damage(void **state)
 
 	head.sequence = 100;
 	head.goodbye = true;
+	f->crossed = true;
 	while (f->n < 60) {
 		struct flowrec rec = random_record(f);
 

@@ -37,6 +37,7 @@ static const struct flowrec ssh = {
 	.family = 4,
 	.tcp_flags = 19,
 	.rule = 2,
+	.boundary = 1,
 	.initiator = FLOWREC_INITIATOR_SRC,
 	.direction = FLOWREC_EGRESS,
 	.verdict = FLOWREC_UNEXPECTED_EGRESS,
@@ -92,8 +93,9 @@ static void lines(void **state)
 		 "vpc-abcdefab012345678 - 1431280934\n"},
 		{"bytes,version", &ssh, "4249 2\n"},
 		{"${tcp-flags} ${version}", &ssh, "19 3\n"},
-		{"version fp-rule fp-initiator fp-verdict fp-outcome fp-sensor", &ssh,
-		 "2 dns src unexpected_egress refused -\n"},
+		{"version fp-rule fp-boundary fp-initiator fp-verdict fp-outcome fp-sensor", &ssh,
+		 "2 dns collector src unexpected_egress refused -\n"},
+		{"fp-boundary log-status", &nodata, "- NODATA\n"},
 		{"fp-outcome log-status", &nodata, "- NODATA\n"},
 		{"flow-direction traffic-path pkt-dst-aws-service version pkt-srcaddr", &ssh,
 		 "egress - - 5 172.31.16.139\n"},
@@ -214,7 +216,7 @@ static void table_is_sound(void **state)
 		assert_true(strlen(info->help) > 0);
 		assert_int_equal(flowrec_field_by_name(info->name, strlen(info->name)), f);
 		assert_int_equal(is_number, info->parquet != FLOWREC_STRING);
-		assert_int_equal(of_record, info->size != 0);
+		assert_int_equal(of_record || info->origin == FLOWREC_OF_RULE, info->size != 0);
 		assert_int_equal(of_record && info->form == FLOWREC_AS_ENUM, info->words != NULL);
 		if (of_record)
 			assert_true(info->size ==
