@@ -187,7 +187,8 @@ static void fill_answer(const struct reader *r, const struct record *rec,
 {
 	const uint8_t *data = r->bytes + rec->data_at;
 	struct dns_name name;
-	unsigned numbers = 0; /* of 16 bits before a name */
+	/* of 16 bits before a name */
+	unsigned numbers = rec->type == TYPE_SRV ? 3 : rec->type == TYPE_MX ? 1 : 0;
 
 	*ret = (struct batch_dns_answer){
 		.ttl = rec->ttl, .type = rec->type, .class = rec->class, .size = rec->size};
@@ -204,8 +205,8 @@ static void fill_answer(const struct reader *r, const struct record *rec,
 			ret->family = 6;
 		break;
 	case TYPE_TXT: put_strings(text, rd_init(data, rec->size)); break;
-	case TYPE_SRV: numbers += 2; /* fall through */
-	case TYPE_MX: numbers += 1;  /* fall through */
+	case TYPE_SRV:
+	case TYPE_MX:
 	case TYPE_NS:
 	case TYPE_CNAME:
 	case TYPE_PTR:

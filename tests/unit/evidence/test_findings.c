@@ -209,7 +209,7 @@ static void test_what_is_one_finding(void **state)
 	assert_int_equal(count(f), 7);
 	rec.initiator = SRC;
 	rec.verdict = EGRESS;
-	rec.outcome = FLOWREC_DATA_OUT; /* else it would be a scan too */
+	rec.outcome = FLOWREC_DATA_OUT;                     /* else it would be a scan too */
 	for (uint16_t port = 10000; port < 11000; port++) { /* some share a slot */
 		rec.dstport = port;
 		add(f, rec);
@@ -698,7 +698,8 @@ static void probe(struct findings *f, unsigned n, bool ports, uint8_t outcome)
 
 static void test_scans(void **state)
 {
-	static const uint8_t probes[] = {FLOWREC_SENT, FLOWREC_UNANSWERED, FLOWREC_REFUSED, FLOWREC_ANSWERED};
+	static const uint8_t probes[] = {FLOWREC_SENT, FLOWREC_UNANSWERED, FLOWREC_REFUSED,
+					 FLOWREC_ANSWERED};
 	const struct finding *one;
 	struct findings *f;
 
