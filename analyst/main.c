@@ -9,6 +9,7 @@
 #include "analyst/findings.h"
 #include "analyst/pki.h"
 #include "analyst/policy.h"
+#include "analyst/reconcile.h"
 #include "analyst/records.h"
 #include "analyst/seal.h"
 #include "platform/version.h"
@@ -21,6 +22,8 @@ static const struct {
 } commands[] = {
 	{"records", "print the ledger's records, or a summary of it", records_main},
 	{"findings", "list the traffic that nothing expects", findings_main},
+	{"reconcile", "compare the ledger with AWS's Flow Logs, or with another ledger",
+	 reconcile_main},
 	{"audit", "hold everything in the store against what was signed", audit_main},
 	{"seal", "print the head of the chain of manifests, to be kept elsewhere", seal_main},
 	{"policy", "show and check policies, and make boundaries of AWS's JSON", policy_main},

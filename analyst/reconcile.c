@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flowproof reconcile: the ledger, or a file of records, beside Flow Logs or another ledger.
+ */
+#include "analyst/reconcile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/flowlogs_input.h"
+#include "analyst/query.h"
+#include "analyst/reconcile_feed.h"
+#include "analyst/reconcile_print.h"
+#include "platform/clock.h"
+
+struct options {
+	char *store, *sensor, *records, *span, *interface, *format, *tolerance, *against, *folder;
+	uint64_t memory;
+	struct setting_list flow_logs, subnets;
+	bool json, help;
+};
+
+#define TEXT(name_, letter_, member, arg_, help_)                                                  \
+	{                                                                                          \
+		.name = (name_), .letter = (letter_), .kind = SETTING_TEXT,                        \
+		.offset = offsetof(struct options, member), .arg = (arg_), .help = (help_)         \
+	}
+
+static const struct setting table[] = {
+	TEXT("store", 'd', store, "DIR", "The collector's store."),
+	TEXT("sensor", 0, sensor, "ID", "Only this sensor of it."),
+	TEXT("records", 0, records, "FILE",
+	     "Instead of a store: records as text, from `flowproof-sensor -r` or `flowproof "
+	     "records`; - for "
+	     "standard input."),
+	{.name = "flow-logs",
+	 .kind = SETTING_LIST,
+	 .offset = offsetof(struct options, flow_logs),
+	 .arg = "PATH...",
+	 .help = "Flow Logs: files, folders with all below them, - for standard input. Plain or "
+		 "gzip, any "
+		 "format."},
+	TEXT("against", 0, against, "DIR",
+	     "Instead of Flow Logs: the store of another sensor, such as the appliance's."),
+	TEXT("format", 0, format, "\"NAME ...\"|@FILE",
+	     "Fields of Flow Logs without a header line, or what describe-flow-logs printed."),
+	TEXT("interface", 0, interface, "ID",
+	     "Compare this interface alone; records that name none are of it."),
+	TEXT("span", 0, span, "FROM,TO",
+	     "The time that was watched: Unix seconds or 2026-01-31T12:34Z. Inside nothing is cut, "
+	     "outside is "
+	     "the edge."),
+	{.name = "subnet",
+	 .kind = SETTING_LIST,
+	 .offset = offsetof(struct options, subnets),
+	 .arg = "CIDR",
+	 .help = "A range of the VPC or its subnets: tells the resolver (base + 2) and the router "
+		 "(base + 1)."},
+	{.name = "tolerance",
+	 .kind = SETTING_TEXT,
+	 .offset = offsetof(struct options, tolerance),
+	 .arg = "PERCENT",
+	 .preset = "0",
+	 .help = "Packets that may differ without explanation before the exit status is 1."},
+	{.name = "memory",
+	 .kind = SETTING_NUMBER,
+	 .offset = offsetof(struct options, memory),
+	 .arg = "MIB",
+	 .preset = "512",
+	 .min = 16,
+	 .max = 1048576,
+	 .help = "Memory for lines; what exceeds it goes to files in $TMPDIR."},
+	{.name = "json",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, json),
+	 .help = "One JSON object."},
+	{.name = "help",
+	 .letter = 'h',
+	 .kind = SETTING_ACTION,
+	 .offset = offsetof(struct options, help),
+	 .help = "Print this."},
+};
+
+enum { SETTINGS = sizeof table / sizeof table[0] };
+
+/* ---- options ---- */
+
+static int read_span(struct reconcile_config *config, const char *text, struct err *err)
+{
+	const char *comma = strchr(text, ',');
+	char from[CLOCK_TEXT];
+	uint64_t a, b;
+	struct err why;
+
+	if (!comma || (size_t)(comma - text) >= sizeof from)
+		return err_set(err, ERR_USAGE, "--span: '%s' is not FROM,TO", text);
+	memcpy(from, text, (size_t)(comma - text));
+	from[comma - text] = '\0';
+	if (clock_parse(from, &a, &why) < 0 || clock_parse(comma + 1, &b, &why) < 0)
+		return err_set(err, ERR_USAGE, "--span: %s", why.text);
+	if (a > b)
+		return err_set(err, ERR_USAGE, "--span: FROM lies after TO");
+	config->has_span = true;
+	config->from = (int64_t)a;
+	config->to = (int64_t)b;
+	return 0;
+}
+
+static int read_tolerance(const char *text, double *ret, struct err *err)
+{
+	char *end;
+
+	*ret = strtod(text, &end);
+	if (end == text || *end || !(*ret >= 0 && *ret <= 100))
+		return err_set(err, ERR_USAGE, "--tolerance: '%s' is not a number from 0 to 100",
+			       text);
+	return 0;
+}
+
+static int make_config(struct reconcile_config *config, const struct options *o, struct err *err)
+{
+	struct err why;
+	int rc = 0;
+
+	config->memory = o->memory << 20;
+	config->interface = o->interface;
+	config->is_against = o->against != NULL;
+	if (o->span)
+		rc = read_span(config, o->span, err);
+	if (rc == 0 && o->subnets.n > RECONCILE_SUBNETS_MAX)
+		rc = err_set(err, ERR_USAGE, "--subnet: at most %d", RECONCILE_SUBNETS_MAX);
+	for (size_t i = 0; rc == 0 && i < o->subnets.n; i++) {
+		if (cidr_parse(o->subnets.v[i], &config->subnets[config->n_subnets++], &why) < 0)
+			rc = err_set(err, ERR_USAGE, "--subnet: %s", why.text);
+	}
+	return rc;
+}
+
+static int check_options(const struct options *o, const struct flowlogs_input *input, int rest,
+			 struct err *err)
+{
+	if (rest < input->argc)
+		return err_set(err, ERR_USAGE, "'%s' is not an option", input->argv[rest]);
+	if (!o->store == !o->records)
+		return err_set(
+			err, ERR_USAGE,
+			"give one of --store (what the collector wrote) and --records (a file of "
+			"records)");
+	if (!o->against == (input->n_paths == 0))
+		return err_set(
+			err, ERR_USAGE,
+			"give one of --flow-logs (files or folders) and --against (another store)");
+	if (o->records && o->sensor)
+		return err_set(err, ERR_USAGE, "--sensor has no meaning with --records");
+	return 0;
+}
+
+/* ---- a run ---- */
+
+struct run {
+	struct reconcile *rec;
+	struct progress progress;
+	uint64_t damages;
+};
+
+static void tell_progress(void *ctx, unsigned done, unsigned all)
+{
+	struct run *run = ctx;
+
+	if (progress_is_due(&run->progress))
+		fprintf(stderr, "flowproof reconcile: compared %u of %u parts\n", done, all);
+}
+
+static int take_host(void *ctx, const struct flowlogs_record *record, struct err *err)
+{
+	char name[RECONCILE_NAME_MAX] = "";
+	struct run *run = ctx;
+	int iface;
+
+	if (record->interface.p)
+		memcpy(name, record->interface.p,
+		       record->interface.len < sizeof name ? record->interface.len
+							   : sizeof name - 1);
+	iface = reconcile_host_interface(run->rec, name, err);
+	return iface < 0 ? iface : reconcile_host(run->rec, iface, record, err);
+}
+
+static int take_witness(void *ctx, const struct flowlogs_record *record, struct err *err)
+{
+	struct run *run = ctx;
+
+	return reconcile_witness(run->rec, record, err);
+}
+
+/* A file of records is read as Flow Logs are. */
+static int read_records(struct run *run, const char *path, struct err *err)
+{
+	struct flowlogs_input input = {
+		.name = "reconcile", .paths = &path, .n_paths = 1, .record = take_host, .ctx = run};
+	struct flowlogs *logs = NULL;
+	int rc = flowlogs_input_new(&input, NULL, &logs, err);
+
+	if (rc == 0)
+		rc = flowlogs_input_read(&input, logs, err);
+	if (rc == 0 && input.failed)
+		rc = err_set(err, ERR_USAGE, "--records: %s is no file of records", path);
+	flowlogs_free(logs);
+	return rc;
+}
+
+static int read_witness(struct run *run, const struct options *o, struct flowlogs_input *input,
+			struct flowlogs *logs, struct err *err)
+{
+	int rc;
+
+	if (o->against)
+		return reconcile_feed_witness(run->rec, o->against, &run->progress, &run->damages,
+					      err);
+	rc = flowlogs_input_read(input, logs, err);
+	for (size_t i = 0; i < flowlogs_n_logs(logs); i++)
+		reconcile_witness_log(run->rec, (uint16_t)i, flowlogs_log(logs, (uint16_t)i));
+	return rc;
+}
+
+static int print(const struct options *o, const struct reconcile_view *view)
+{
+	struct reconcile_sum red = reconcile_sum_of(view->result, RECONCILE_RED);
+
+	if (o->json)
+		reconcile_print_json(view, stdout);
+	else
+		reconcile_print_text(view, stdout);
+	if (red.flows > 0 || reconcile_unexplained(view->result) > view->tolerance)
+		return 1;
+	return view->failed ? 3 : 0;
+}
+
+static int run_all(const struct options *o, struct flowlogs_input *input, int *ret_status,
+		   struct err *err)
+{
+	struct run run = {.progress = {.name = "reconcile"}};
+	struct reconcile_config config = {.progress = tell_progress, .ctx = &run};
+	struct reconcile_view view = {.failed = 0};
+	struct flowlogs *logs = NULL;
+	int rc = make_config(&config, o, err);
+
+	if (rc == 0)
+		rc = read_tolerance(o->tolerance, &view.tolerance, err);
+	if (rc == 0 && reconcile_new(&run.rec, &config) < 0)
+		rc = err_set(err, -ENOMEM, "no memory to compare");
+	input->record = take_witness;
+	input->ctx = &run;
+	if (rc == 0)
+		rc = flowlogs_input_new(input, o->format, &logs, err);
+	if (rc == 0)
+		rc = o->records ? read_records(&run, o->records, err)
+				: reconcile_feed_host(run.rec, o->store, o->sensor, &run.progress,
+						      &run.damages, err);
+	if (rc == 0)
+		rc = read_witness(&run, o, input, logs, err);
+	if (rc == 0)
+		rc = reconcile_run(run.rec, &view.result, err);
+	if (rc == 0) {
+		view.failed = run.damages + input->failed;
+		view.counts = o->against ? NULL : flowlogs_counts(logs);
+		*ret_status = print(o, &view);
+	}
+	flowlogs_free(logs);
+	reconcile_free(run.rec);
+	return rc;
+}
+
+static void print_help(void)
+{
+	printf("usage: flowproof reconcile -d STORE|--records FILE --flow-logs PATH...|--against "
+	       "STORE "
+	       "[options]\n\n"
+	       "Compares what this machine recorded with what AWS's Flow Logs say of the same "
+	       "interface, or with "
+	       "the\nrecords of another sensor. Exit status 1 if anything was hidden from this "
+	       "machine, or differs "
+	       "without\nexplanation.\n\n");
+	settings_help(table, SETTINGS, stdout);
+}
+
+int reconcile_main(int argc, char **argv)
+{
+	struct options *o = calloc(1, sizeof *o);
+	struct flowlogs_input input = {.n_paths = 0};
+	struct err err = {"no memory"};
+	int rest, rc, status = 0;
+
+	if (!o)
+		return 3;
+	query_output_begin();
+	rc = flowlogs_input_take(&input, "reconcile", argc, argv, &err);
+	if (rc == 0)
+		rc = settings_read(table, SETTINGS, o, input.argc, input.argv, &rest, &err);
+	if (rc == 0 && o->help) {
+		print_help();
+	} else if (rc == 0) {
+		rc = check_options(o, &input, rest, &err);
+		if (rc == 0)
+			rc = run_all(o, &input, &status, &err);
+	}
+	if (rc != 0) {
+		fprintf(stderr, "flowproof reconcile: %s\n", err.text);
+		status = err_exit_status(rc);
+	}
+	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+		fprintf(stderr, "flowproof reconcile: standard output: %s\n", strerror(errno));
+		status = 3;
+	}
+	settings_free(table, SETTINGS, o);
+	flowlogs_input_fini(&input);
+	free(o);
+	return status;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the files of the Flow Logs reader share.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "evidence/flowlogs.h"
+#include "platform/gunzip.h"
+#include "platform/json_read.h"
+
+enum { FLOWLOGS_BLOCK = 256 * 1024, FLOWLOGS_ROOM = 2 * FLOWREC_PARSE_MAX + 1 };
+
+/* ---- flowlogs_source.c: bytes of a file, gzip taken off ---- */
+
+struct flowlogs_source {
+	int fd;
+	bool is_begun, is_gzip, is_end; /* is_end: of the file */
+	struct gunzip *gunzip;          /* kept from file to file */
+	const uint8_t *p, *p_end;
+	uint8_t raw[FLOWLOGS_BLOCK];
+};
+
+/* Up to `cap` bytes of text; 0 at the end; ERR_FORMAT, -errno. */
+ssize_t flowlogs_source_read(struct flowlogs_source *source, char *out, size_t cap,
+			     struct err *err);
+/* At the end: was a gzip file cut? */
+bool flowlogs_source_is_cut(const struct flowlogs_source *source);
+
+/* ---- flowlogs.c ---- */
+
+/* How the lines of the file stand. */
+enum flowlogs_dress {
+	FLOWLOGS_BARE,
+	FLOWLOGS_COMMAS, /* values between commas, perhaps in quotes */
+	FLOWLOGS_TABS,
+	FLOWLOGS_TIMED,  /* a time, perhaps a stream's name, then the line */
+	FLOWLOGS_EVENTS, /* CSV of times and messages */
+};
+
+struct flowlogs {
+	struct flowlogs_ops ops;
+	void *ctx;
+	struct flowlogs_counts counts;
+	/* of --format */
+	size_t n_formats;
+	struct flowlogs_log formats[FLOWLOGS_FORMATS_MAX];
+	/* met */
+	size_t n_logs;
+	struct flowlogs_log logs[FLOWLOGS_LOGS_MAX];
+	/* of the file at hand */
+	const char *file;
+	uint64_t line, good, bad;
+	char log_id[FLOWLOGS_ID_MAX];
+	uint16_t log;
+	bool has_plan;
+	enum flowlogs_dress dress;
+	struct flowlogs_plan plan;
+	struct flowlogs_source source;
+	char room[FLOWLOGS_ROOM];
+	char text[FLOWREC_PARSE_MAX + FLOWLOGS_BLOCK + 2];
+};
+
+/* A line that stands bare: no prefix, separated by blanks, without its end. 0, or what the record op returned. */
+int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len);
+/* Columns for the lines that follow. */
+void flowlogs_use_columns(struct flowlogs *logs, const struct flowrec_columns *columns);
+void flowlogs_bad(struct flowlogs *logs, uint64_t line, const char *reason);
+
+/* ---- flowlogs_dress.c ---- */
+
+/* What the file's first line shows. */
+enum flowlogs_dress flowlogs_dress_of(const char *line, size_t len);
+/* Takes off what is not the line, of at most FLOWREC_PARSE_MAX bytes: false when nothing is left of it (the heading of a CSV
+ * file). `room`: FLOWLOGS_ROOM bytes, where the line may then stand. */
+bool flowlogs_undress(enum flowlogs_dress dress, const char **line, size_t *len, char *room);
+
+/* ---- flowlogs_json.c ---- */
+
+/* A text of one or several JSON documents. 0, ERR_FORMAT, -ENOMEM, or what the record op returned. */
+int flowlogs_take_json(struct flowlogs *logs, const char *text, size_t len, struct err *err);
+/* What describe-flow-logs printed, into the formats. */
+int flowlogs_read_formats(struct flowlogs *logs, const char *path, struct err *err);

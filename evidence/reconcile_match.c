@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One flow: what the machine's lines say of it beside the witness'.
+ *
+ * The lines of both sides are cut into episodes: stretches of time in which each line lies near another. The
+ * sums of an episode are compared, since the windows of the two differ. A flow of which the machine has lines
+ * now and none an hour later is two episodes, and the second one is missing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evidence/reconcile_parts.h"
+
+struct sum {
+	uint64_t packets, bytes, lines;
+	bool no_packets, no_bytes; /* a line does not say */
+};
+
+struct episode {
+	const struct interface *iface;
+	enum flowrec_direction direction;
+	struct row **host, **witness;
+	size_t n_host, n_witness;
+};
+
+static void add(struct sum *sum, const struct row *row)
+{
+	sum->packets += row->packets;
+	sum->bytes += row->bytes;
+	sum->lines++;
+	sum->no_packets = sum->no_packets || row->flags & ROW_NO_PACKETS;
+	sum->no_bytes = sum->no_bytes || row->flags & ROW_NO_BYTES;
+}
+
+static struct sum sum_of(struct row *const *rows, size_t n, uint8_t mask, uint8_t value)
+{
+	struct sum sum = {.packets = 0};
+
+	for (size_t i = 0; i < n; i++) {
+		if ((rows[i]->flags & mask) == value)
+			add(&sum, rows[i]);
+	}
+	return sum;
+}
+
+static struct sum plus(struct sum a, struct sum b)
+{
+	return (struct sum){a.packets + b.packets, a.bytes + b.bytes, a.lines + b.lines,
+			    a.no_packets || b.no_packets, a.no_bytes || b.no_bytes};
+}
+
+/* Equal in what both say. */
+static bool equal(struct sum a, struct sum b)
+{
+	return (a.no_packets || b.no_packets || a.packets == b.packets) &&
+	       (a.no_bytes || b.no_bytes || a.bytes == b.bytes);
+}
+
+/* ---- entries ---- */
+
+static struct reconcile_entry entry_of(const struct row *row, enum reconcile_class klass,
+				       enum reconcile_reason reason,
+				       enum flowrec_direction direction)
+{
+	return (struct reconcile_entry){
+		.src = row->src,
+		.dst = row->dst,
+		.srcport = row->srcport,
+		.dstport = row->dstport,
+		.protocol = row->protocol,
+		.family = row->family,
+		.iface = row->iface,
+		.klass = (uint8_t)klass,
+		.reason = (uint8_t)reason,
+		.direction = (uint8_t)direction,
+		.action = row->flags & ROW_REJECT ? FLOWREC_REJECT : FLOWREC_ACCEPT,
+		.is_pkt = (row->flags & (ROW_WITNESS | ROW_PKT)) == (ROW_WITNESS | ROW_PKT),
+		.start = UINT32_MAX,
+	};
+}
+
+static void widen(struct reconcile_entry *entry, const struct row *row)
+{
+	entry->packets += row->packets;
+	entry->bytes += row->bytes;
+	entry->lines++;
+	entry->tcp_flags |= row->tcp_flags;
+	if (!(row->flags & ROW_TIMED))
+		return;
+	entry->is_timed = true;
+	entry->start = row->start < entry->start ? row->start : entry->start;
+	entry->end = row->end > entry->end ? row->end : entry->end;
+}
+
+static int add_entry(struct reconcile *rec, struct reconcile_entry *entry, struct err *err)
+{
+	if (!entry->is_timed)
+		entry->start = entry->end = 0;
+	return result_add(rec, entry, err);
+}
+
+static unsigned witness_kind(const struct reconcile *rec, const struct episode *e,
+			     const struct row *row)
+{
+	return 2 * (unsigned)reasons_witness_only(rec, row, e->direction) +
+	       !!(row->flags & ROW_REJECT);
+}
+
+static unsigned host_kind(const struct reconcile *rec, const struct episode *e,
+			  const struct row *row)
+{
+	(void)e;
+	return 2 * (unsigned)reasons_host_only(rec, row);
+}
+
+_Static_assert(2 * RECONCILE_REASONS <= 64, "a bit for each reason and action");
+
+/* One entry for each reason and action among the lines (of those marked, if there are marks). */
+static int add_lone(struct reconcile *rec, const struct episode *e, enum reconcile_class klass,
+		    const bool *marked, struct err *err)
+{
+	bool is_host = klass == RECONCILE_HOST_ONLY;
+	struct row **rows = is_host ? e->host : e->witness;
+	size_t n = is_host ? e->n_host : e->n_witness;
+	unsigned (*kind)(const struct reconcile *, const struct episode *, const struct row *) =
+		is_host ? host_kind : witness_kind;
+	uint64_t kinds = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!marked || marked[i])
+			kinds |= UINT64_C(1) << kind(rec, e, rows[i]);
+	}
+	for (unsigned k = 0; kinds >> k && k < 64 && rc == 0; k++) {
+		struct reconcile_entry entry = {.lines = 0};
+
+		if (!(kinds >> k & 1))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			if ((marked && !marked[i]) || kind(rec, e, rows[i]) != k)
+				continue;
+			if (entry.lines == 0)
+				entry = entry_of(rows[i], klass, (enum reconcile_reason)(k / 2),
+						 e->direction);
+			widen(&entry, rows[i]);
+		}
+		rc = add_entry(rec, &entry, err);
+	}
+	return rc;
+}
+
+/* ---- counts ---- */
+
+/* The least and most that one packet more costs in headers. */
+static bool header_range(const struct row *row, uint64_t *least, uint64_t *most)
+{
+	uint64_t ip = row->family == 6 ? 40 : 20;
+
+	if (row->protocol == 6) {
+		*least = ip + 20;
+		*most = (row->family == 6 ? 40 : 60) + 60;
+	} else if (row->protocol == 17) {
+		*least = *most = ip + 8;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+enum {
+	SEGMENT_MIN = 88
+}; /* payload of the shortest segments that Linux cuts (net.ipv4.tcp_min_snd_mss 48 aside) */
+
+/* The same payload in another number of packets, and so much of it that segments can explain the number. */
+static bool is_offload(const struct row *row, struct sum a, struct sum b)
+{
+	struct sum few = a.packets < b.packets ? a : b, many = a.packets < b.packets ? b : a;
+	uint64_t packets = many.packets - few.packets, bytes = many.bytes - few.bytes, least, most;
+
+	if (packets == 0 || many.bytes <= few.bytes || few.packets == 0 ||
+	    !header_range(row, &least, &most) || packets > UINT32_MAX)
+		return false;
+	return bytes >= least * packets && bytes <= most * packets &&
+	       few.bytes >= few.packets * least + packets * SEGMENT_MIN;
+}
+
+/* Of lines that overlap one another several flow logs were made; do they say the same, and is it what the machine has? */
+static bool are_lanes(const struct episode *e, struct sum host)
+{
+	enum { LANES = 4 };
+	struct sum lanes[LANES] = {{.packets = 0}};
+	uint32_t ends[LANES];
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n_witness; i++) { /* sorted by start */
+		const struct row *row = e->witness[i];
+		size_t k = 0;
+
+		if (!(row->flags & ROW_TIMED))
+			return false;
+		while (k < n && row->start < ends[k])
+			k++;
+		if (k == LANES)
+			return false;
+		n = k == n ? n + 1 : n;
+		ends[k] = row->end;
+		add(&lanes[k], row);
+	}
+	for (size_t k = 0; k < n; k++) {
+		if (lanes[k].packets != host.packets || lanes[k].bytes != host.bytes)
+			return false;
+	}
+	return n > 1;
+}
+
+/* Witness lines near which the machine has none. */
+static struct sum find_bare(const struct reconcile *rec, const struct episode *e, bool *bare)
+{
+	const struct reconcile_clock *c = &rec->result.clock;
+	struct sum sum = {.packets = 0};
+
+	for (size_t i = 0; i < e->n_witness; i++) {
+		const struct row *w = e->witness[i];
+		int64_t from = (int64_t)w->start - c->applied - c->late;
+		int64_t to = (int64_t)w->end - c->applied + c->early;
+
+		bare[i] = w->flags & ROW_TIMED;
+		for (size_t k = 0; k < e->n_host && bare[i]; k++)
+			bare[i] = e->host[k]->start > to || e->host[k]->end < from;
+		if (bare[i])
+			add(&sum, w);
+	}
+	return sum;
+}
+
+static bool is_cut(const struct reconcile *rec, const struct episode *e)
+{
+	for (size_t i = 0; i < e->n_witness; i++) {
+		if (!reasons_is_watched(rec, e->witness[i]))
+			return true;
+	}
+	for (size_t i = 0; i < e->n_host; i++) {
+		enum reconcile_reason reason = reasons_host_only(rec, e->host[i]);
+
+		if (reason == RECONCILE_HOST_EDGE || reason == RECONCILE_WITNESS_MISSING)
+			return true;
+	}
+	return false;
+}
+
+static bool has_gap(const struct reconcile *rec, const struct episode *e)
+{
+	for (size_t i = 0; i < e->n_witness; i++) {
+		if (reasons_in_gap(rec, e->witness[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_skipped(const struct reconcile *rec, const struct episode *e)
+{
+	const struct reconcile_clock *c = &rec->result.clock;
+
+	for (size_t i = 0; i < e->n_host; i++) {
+		const struct row *h = e->host[i];
+
+		if (spans_touch(&rec->names[h->iface].skipped,
+				(int64_t)h->start + c->applied - c->early,
+				(int64_t)h->end + c->applied + c->late))
+			return true;
+	}
+	return false;
+}
+
+static int add_differing(struct reconcile *rec, const struct episode *e, struct sum host,
+			 enum reconcile_reason reason, const bool *bare, struct err *err)
+{
+	struct reconcile_entry entry =
+		entry_of(e->witness[0], RECONCILE_COUNTS_DIFFER, reason, e->direction);
+
+	for (size_t i = 0; i < e->n_witness; i++) {
+		if (!bare || !bare[i])
+			widen(&entry, e->witness[i]);
+	}
+	entry.host_packets = host.packets;
+	entry.host_bytes = host.bytes;
+	return add_entry(rec, &entry, err);
+}
+
+static enum reconcile_reason why_more(const struct reconcile *rec, const struct episode *e,
+				      struct sum host, struct sum witness)
+{
+	bool is_more = witness.packets > host.packets ||
+		       (witness.packets == host.packets && witness.bytes > host.bytes);
+	struct sum refused = sum_of(e->witness, e->n_witness, ROW_REJECT, ROW_REJECT);
+
+	if (is_offload(e->host[0], host, witness))
+		return RECONCILE_OFFLOAD;
+	if (is_more && has_gap(rec, e))
+		return RECONCILE_CAPTURE_GAP;
+	if (is_cut(rec, e))
+		return RECONCILE_CUT;
+	if (is_more)
+		return RECONCILE_WITNESS_MORE;
+	if (is_skipped(rec, e))
+		return RECONCILE_WITNESS_SKIPPED;
+	if (refused.lines == witness.lines && e->direction != FLOWREC_INGRESS)
+		return RECONCILE_RETRANSMITTED;
+	return RECONCILE_HOST_MORE;
+}
+
+/* Sums that both have and that differ: first the lines near which the machine has nothing, then the rest. */
+static int judge_difference(struct reconcile *rec, struct episode *e, struct sum host,
+			    struct sum witness, struct err *err)
+{
+	bool *bare = calloc(e->n_witness, sizeof *bare);
+	struct sum lone, rest;
+	int rc = 0;
+
+	if (!bare)
+		return err_set(err, -ENOMEM, "no memory for a flow's lines");
+	lone = find_bare(rec, e, bare);
+	/* More than is missing: they are the same packets, stamped even later. */
+	if (lone.lines == 0 || lone.lines == witness.lines || witness.packets < host.packets ||
+	    lone.packets > witness.packets - host.packets) {
+		rc = add_differing(rec, e, host, why_more(rec, e, host, witness), NULL, err);
+		goto out;
+	}
+	rc = add_lone(rec, e, RECONCILE_WITNESS_ONLY, bare, err);
+	rest = (struct sum){witness.packets - lone.packets, witness.bytes - lone.bytes,
+			    witness.lines - lone.lines, witness.no_packets, witness.no_bytes};
+	if (rc == 0 && equal(rest, host))
+		result_count(rec, RECONCILE_AGREE, RECONCILE_EQUAL, rest.packets, rest.bytes);
+	else if (rc == 0)
+		rc = add_differing(rec, e, host, why_more(rec, e, host, rest), bare, err);
+out:
+	free(bare);
+	return rc;
+}
+
+/* ---- episodes ---- */
+
+static void note_action(struct reconcile *rec, const struct episode *e, struct sum refused)
+{
+	struct sum forbidden = sum_of(e->host, e->n_host, ROW_REJECT, ROW_REJECT);
+
+	/* Records refuse only where a policy says what the boundary does. */
+	if ((forbidden.lines > 0 && refused.lines == 0) ||
+	    (refused.lines == e->n_witness && e->direction == FLOWREC_INGRESS))
+		rec->result.action_differs++;
+}
+
+/* Puts the lines that were let through first, in their order; how many they are. */
+static size_t passed_first(struct row **witness, size_t n)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!(witness[i]->flags & ROW_REJECT))
+			witness[out++] = witness[i];
+	}
+	return out;
+}
+
+static int judge_episode(struct reconcile *rec, struct episode *e, struct err *err)
+{
+	struct sum host = sum_of(e->host, e->n_host, 0, 0);
+	struct sum passed = sum_of(e->witness, e->n_witness, ROW_REJECT, 0);
+	struct sum refused = sum_of(e->witness, e->n_witness, ROW_REJECT, ROW_REJECT);
+	struct sum all = plus(passed, refused);
+
+	if (e->n_host == 0)
+		return add_lone(rec, e, RECONCILE_WITNESS_ONLY, NULL, err);
+	if (e->n_witness == 0)
+		return add_lone(rec, e, RECONCILE_HOST_ONLY, NULL, err);
+	note_action(rec, e, refused);
+	if (equal(all, host)) {
+		result_count(rec, RECONCILE_AGREE, RECONCILE_EQUAL, all.packets, all.bytes);
+		return 0;
+	}
+	/* What was refused on its way in may be missing here, in whole or in part. */
+	if (refused.lines > 0 && e->direction != FLOWREC_EGRESS && host.packets >= passed.packets &&
+	    host.packets <= all.packets && host.bytes >= passed.bytes && host.bytes <= all.bytes) {
+		bool is_exact = equal(passed, host);
+
+		result_count(rec, RECONCILE_AGREE,
+			     is_exact ? RECONCILE_EQUAL : RECONCILE_REFUSED_PART, host.packets,
+			     host.bytes);
+		if (is_exact)
+			result_count(rec, RECONCILE_WITNESS_ONLY, RECONCILE_REFUSED,
+				     refused.packets, refused.bytes);
+		return 0;
+	}
+	if (are_lanes(e, host)) {
+		result_count(rec, RECONCILE_AGREE, RECONCILE_DUPLICATE_LOGS, host.packets,
+			     host.bytes);
+		return 0;
+	}
+	/* Refused on its way in: the machine cannot have it. */
+	if (e->direction == FLOWREC_INGRESS && passed.lines > 0 && refused.lines > 0) {
+		result_count(rec, RECONCILE_WITNESS_ONLY, RECONCILE_REFUSED, refused.packets,
+			     refused.bytes);
+		e->n_witness = passed_first(e->witness, e->n_witness);
+		all = passed;
+	}
+	return judge_difference(rec, e, host, all, err);
+}
+
+static int64_t begin_of(const struct reconcile *rec, const struct row *row)
+{
+	return row->flags & ROW_WITNESS ? (int64_t)row->start - rec->result.clock.late
+					: (int64_t)row->start + rec->result.clock.applied;
+}
+
+static int64_t end_of(const struct reconcile *rec, const struct row *row)
+{
+	return row->flags & ROW_WITNESS ? (int64_t)row->end + rec->result.clock.early
+					: (int64_t)row->end + rec->result.clock.applied;
+}
+
+/* Merges the two sorted sides by begin, cuts where nothing reaches over, and judges each stretch. */
+static int judge_flow(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
+		      size_t n_witness, bool is_timed, struct err *err)
+{
+	const struct row *any = n_host ? host[0] : witness[0];
+	struct episode e = {.iface = &rec->ifaces[any->iface]};
+	size_t h = 0, w = 0;
+	int rc = 0;
+
+	e.direction = ifaces_direction(e.iface, any);
+	while (rc == 0 && (h < n_host || w < n_witness)) {
+		size_t h0 = h, w0 = w;
+		int64_t reach = INT64_MIN;
+
+		for (;;) {
+			bool from_host =
+				h < n_host && (w == n_witness ||
+					       begin_of(rec, host[h]) <= begin_of(rec, witness[w]));
+			struct row *next = from_host ? host[h] : w < n_witness ? witness[w] : NULL;
+
+			if (!next ||
+			    (is_timed && reach != INT64_MIN && begin_of(rec, next) > reach))
+				break;
+			if (end_of(rec, next) > reach)
+				reach = end_of(rec, next);
+			h += from_host;
+			w += !from_host;
+		}
+		e.host = host + h0;
+		e.n_host = h - h0;
+		e.witness = witness + w0;
+		e.n_witness = w - w0;
+		rc = judge_episode(rec, &e, err);
+	}
+	return rc;
+}
+
+/* ---- a flow's lines ---- */
+
+static bool same_line(const struct row *a, const struct row *b)
+{
+	return a->flags & ROW_TIMED && a->start == b->start && a->end == b->end &&
+	       a->packets == b->packets && a->bytes == b->bytes &&
+	       (a->flags & ~ROW_PKT) == (b->flags & ~ROW_PKT);
+}
+
+/* A flow log with more lines of this kind tells of that time. */
+static bool is_told_elsewhere(const struct interface *iface, const struct row *row)
+{
+	bool is_reject = row->flags & ROW_REJECT;
+	int64_t middle = ((int64_t)row->start + row->end) / 2;
+
+	for (size_t i = 0; i < iface->n_uses; i++) {
+		const struct log_use *use = &iface->uses[i];
+
+		if (use->is_reject != is_reject)
+			continue;
+		if (use->log == row->log)
+			return false;
+		if (middle >= use->from && middle <= use->to)
+			return true;
+	}
+	return false;
+}
+
+/* Of several flow logs over the interface the one that tells most of each time; where that one has nothing
+ * of this flow, what the next one has. */
+static size_t choose_log(struct reconcile *rec, struct row **witness, size_t n)
+{
+	const struct interface *iface = &rec->ifaces[witness[0]->iface];
+	size_t chosen = 0;
+	uint16_t log;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_told_elsewhere(iface, witness[i])) {
+			struct row *row = witness[i];
+
+			witness[i] = witness[chosen];
+			witness[chosen++] = row;
+		}
+	}
+	if (chosen == 0) {
+		log = witness[0]->log;
+		for (size_t i = 0; i < n; i++) {
+			if (witness[i]->log == log)
+				witness[chosen++] = witness[i];
+		}
+	}
+	return chosen;
+}
+
+/* If what was chosen is not what the machine has: does one of the flow logs alone say the same? Its lines come first. */
+static size_t prefer_equal_log(struct row *const *host, size_t n_host, struct row **witness,
+			       size_t n, size_t chosen)
+{
+	struct sum want = sum_of(host, n_host, 0, 0);
+
+	if (n_host == 0 || chosen == n || equal(sum_of(witness, chosen, 0, 0), want))
+		return chosen;
+	for (size_t i = 0; i < n; i++) {
+		struct sum sum = {.packets = 0};
+		uint16_t log = witness[i]->log;
+		size_t out = 0;
+
+		for (size_t k = 0; k < n; k++) {
+			if (witness[k]->log == log)
+				add(&sum, witness[k]);
+		}
+		if (!equal(sum, want))
+			continue;
+		for (size_t k = 0; k < n; k++) {
+			struct row *row = witness[k];
+
+			if (row->log == log) {
+				witness[k] = witness[out];
+				witness[out++] = row;
+			}
+		}
+		return out;
+	}
+	return chosen;
+}
+
+int match_grow(struct reconcile *rec, size_t n)
+{
+	struct row **more;
+
+	if (n <= rec->cap_scratch)
+		return 0;
+	more = realloc(rec->scratch, 2 * n * sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	rec->scratch = more;
+	rec->cap_scratch = 2 * n;
+	return 0;
+}
+
+static int compare_start(const void *p, const void *q)
+{
+	const struct row *a = *(struct row *const *)p, *b = *(struct row *const *)q;
+
+	if (a->start != b->start)
+		return (a->start > b->start) - (a->start < b->start);
+	return (a->end < b->end) -
+	       (a->end > b->end); /* the longer one first: are_lanes() wants it so */
+}
+
+int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *err)
+{
+	size_t n_host = 0, n_witness = 0;
+	struct row **host, **witness;
+	bool is_timed = true;
+
+	if (match_grow(rec, n) < 0)
+		return err_set(err, -ENOMEM, "no memory for a flow of %zu lines", n);
+	while (n_host < n && !(rows[n_host].flags & ROW_WITNESS))
+		n_host++;
+	host = rec->scratch;
+	witness = rec->scratch + n_host;
+	for (size_t i = 0; i < n; i++) {
+		is_timed = is_timed && rows[i].flags & ROW_TIMED;
+		if (i < n_host)
+			host[i] = &rows[i];
+		else if (n_witness > 0 && same_line(witness[n_witness - 1], &rows[i]))
+			rec->result.duplicates++;
+		else
+			witness[n_witness++] = &rows[i];
+	}
+	if (n_witness > 0 && rec->ifaces[witness[0]->iface].n_uses > 1) {
+		size_t told = n_witness;
+
+		n_witness = choose_log(rec, witness, told);
+		n_witness = prefer_equal_log(host, n_host, witness, told, n_witness);
+		rec->result.other_log_lines += told - n_witness;
+	}
+	if (n_witness > 1)
+		qsort(witness, n_witness, sizeof witness[0], compare_start);
+	return judge_flow(rec, host, n_host, witness, n_witness, is_timed, err);
+}

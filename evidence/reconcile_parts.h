@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the files of the reconciliation share.
+ */
+#pragma once
+
+#include "evidence/reconcile.h"
+#include "evidence/reconcile_rows.h"
+
+enum {
+	LOCALS_MAX = 256, /* addresses of one interface */
+	SAMPLE_MAX =
+		256, /* pairs of addresses from which they are found where no line says its direction */
+	NO_INTERFACE = UINT16_MAX,
+	NAMES_SLOTS = 4 * RECONCILE_INTERFACES_MAX,
+};
+
+struct local {
+	struct addr addr;
+	uint8_t family;
+};
+
+struct pair {
+	struct addr a, b;
+	uint8_t family;
+	bool is_taken;
+};
+
+/* A flow log's lines on an interface. */
+struct log_use {
+	uint16_t log;
+	bool is_reject;
+	uint64_t lines;
+	int64_t from, to;
+};
+
+/* What is learnt of an interface besides what the result tells. */
+struct interface {
+	uint16_t map;     /* the interface that it is; NO_INTERFACE: not compared */
+	bool is_host;     /* the machine's records name it */
+	int64_t from, to; /* of the records */
+	bool is_watched;  /* spans came from the ledger */
+	size_t n_locals, n_pairs;
+	struct local *locals;
+	struct pair *pairs;
+	size_t n_uses;
+	struct log_use *uses;
+};
+
+/* Samples of the two stamps' differences. */
+struct offsets {
+	int64_t *start, *end;
+	size_t n, cap;
+};
+
+struct reconcile {
+	struct reconcile_config config;
+	struct reconcile_result result;
+	struct rows *rows;
+	struct reconcile_interface *names; /* result.interfaces */
+	struct interface *ifaces;
+	uint16_t slots[NAMES_SLOTS]; /* index + 1 by hash of the name */
+	uint16_t last;
+	char traffic[FLOWLOGS_LOGS_MAX];
+	bool has_nameless_host;
+	struct offsets offsets;
+	uint32_t late_edge, early_edge; /* what a line may lie beyond an edge */
+	size_t cap_entries;
+	/* of the flow at hand */
+	struct row **scratch;
+	size_t cap_scratch;
+};
+
+/* ---- reconcile_ifaces.c ---- */
+
+/* ERR_FULL beyond RECONCILE_INTERFACES_MAX. */
+int ifaces_find(struct reconcile *rec, const char *name, size_t len, struct err *err);
+/* Learns from a row where the machine's addresses are. -ENOMEM. */
+int ifaces_learn(struct interface *iface, const struct row *row);
+int ifaces_use_log(struct interface *iface, const struct row *row);
+/* Decides which interface of the one is which of the other, and their addresses. */
+int ifaces_settle(struct reconcile *rec, struct err *err);
+bool ifaces_has_local(const struct interface *iface, uint8_t family, const struct addr *addr);
+/* Of a flow: what its rows say, else by the addresses. */
+enum flowrec_direction ifaces_direction(const struct interface *iface, const struct row *row);
+void ifaces_free(struct reconcile *rec);
+
+/* ---- reconcile_clock.c ---- */
+
+int clock_sample(struct reconcile *rec, const struct row *host, size_t n_host,
+		 const struct row *witness, size_t n_witness);
+void clock_settle(struct reconcile *rec);
+
+/* ---- reconcile_match.c ---- */
+
+/* Rows of one flow on one interface: the machine's, then the witness'. */
+int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *err);
+int match_grow(struct reconcile *rec, size_t n);
+
+/* ---- reconcile_reasons.c ---- */
+
+/* Why Flow Logs do not have it, by address, protocol and port; RECONCILE_REASONS: no such reason. */
+enum reconcile_reason reasons_excluded(const struct reconcile *rec, const struct interface *iface,
+				       const struct row *row);
+/* Why the machine does not have what this line says; of one that it should have: RECONCILE_HIDDEN. */
+enum reconcile_reason reasons_witness_only(const struct reconcile *rec, const struct row *row,
+					   enum flowrec_direction direction);
+/* Why the witness does not have it. */
+enum reconcile_reason reasons_host_only(const struct reconcile *rec, const struct row *row);
+/* Lies it wholly within what the sensor watched? And may packets of it have been lost there? */
+bool reasons_is_watched(const struct reconcile *rec, const struct row *row);
+bool reasons_in_gap(const struct reconcile *rec, const struct row *row);
+
+/* ---- reconcile_result.c ---- */
+
+void result_count(struct reconcile *rec, enum reconcile_class klass, enum reconcile_reason reason,
+		  uint64_t packets, uint64_t bytes);
+/* Counts it and, if its weight says so, lists it. */
+int result_add(struct reconcile *rec, const struct reconcile_entry *entry, struct err *err);
+
+/* ---- reconcile_again.c ---- */
+
+/* A second look at what does not agree: fragments, secondary addresses. */
+void again_resolve(struct reconcile *rec);

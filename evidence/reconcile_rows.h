@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The rows that a reconciliation compares: what both witnesses say, 72 bytes a line, kept in 256 buckets by a hash of the flow. A
+ * bucket is what is sorted and compared at once. What exceeds the memory allowed goes to files without a name.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/addr.h"
+#include "platform/err.h"
+
+enum { ROWS_BUCKETS = 256 };
+
+enum row_flags {
+	ROW_WITNESS = 1 << 0, /* the other side: Flow Logs */
+	ROW_REJECT = 1 << 1,
+	ROW_INGRESS = 1 << 2, /* as the line itself says */
+	ROW_EGRESS = 1 << 3,
+	ROW_TIMED = 1 << 4, /* start and end are known */
+	ROW_PKT = 1 << 5,   /* addresses are those in the packet for sure */
+	ROW_NO_BYTES = 1 << 6,
+	ROW_NO_PACKETS = 1 << 7,
+};
+
+struct row {
+	struct addr src, dst;
+	uint16_t srcport, dstport;
+	uint8_t protocol;
+	uint8_t family;
+	uint16_t iface;
+	uint32_t start, end;
+	uint64_t packets, bytes;
+	uint16_t log;
+	uint8_t flags; /* enum row_flags */
+	uint8_t tcp_flags;
+	uint32_t hash; /* of the flow */
+};
+
+_Static_assert(sizeof(struct row) == 72, "what the manual says of memory");
+
+struct rows;
+
+/* `memory`: bytes of rows in memory before files are used. `folder`: for those files; NULL: $TMPDIR or /tmp. */
+int rows_new(struct rows **ret, uint64_t memory, const char *folder);
+void rows_free(struct rows *rows);
+int rows_add(struct rows *rows, const struct row *row, struct err *err);
+uint64_t rows_count(const struct rows *rows);
+uint64_t rows_spilled(const struct rows *rows);
+/* May change a row's interface; false: the row is not wanted. */
+typedef bool rows_keep_fn(void *ctx, struct row *row);
+/* All rows of a bucket that `keep` wants in one array, sorted by flow, then side, then time. Valid until the next call. */
+int rows_bucket(struct rows *rows, unsigned bucket, rows_keep_fn *keep, void *ctx, struct row **ret,
+		size_t *ret_n, struct err *err);
+/* Is it the same flow: interface, addresses, ports, protocol? */
+bool rows_same_flow(const struct row *a, const struct row *b);
