@@ -27,7 +27,7 @@ $(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
 endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check bench-deps deps-static static static-base test-static test-cross test-boot cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-boot cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -332,6 +332,11 @@ $(O)/tests/boot/init: $(O)/tests/boot/init.o
 endif
 
 # ---- benchmark and fuzzing: never part of the tests ---------------------------------------------------
+# Techniques to get data out, and what is found of them: docs/gauntlet.md. GAUNTLET=name,name: only these.
+.PHONY: gauntlet
+gauntlet: deps
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(PY3) tests/run.py $(O) --suite tests/gauntlet/run_gauntlet.py
 .PHONY: bench bench-deps fuzz
 bench-programs := $(addprefix $(O)/tests/bench/,make_capture bare_loop measure send_frames)
 $(bench-programs): $(O)/%: $(O)/%.o
@@ -422,6 +427,7 @@ help:
 #> make test-cross      unit and golden tests for 32-bit and 64-bit ARM and big-endian MIPS under qemu-user
 #> make test-boot       the static sensor on Debian's kernels 5.10 and 6.1 for 32-bit ARM, under qemu-system
 #> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
+#> make gauntlet        techniques to get data out, run for real: each found, or missed as docs/gauntlet.md says (root)
 #> make bench           CPU and memory of the sensor beside a bare libpcap loop and the flow meters that are installed; then
 #>                      live in namespaces (root). BENCH=files or BENCH=live for one part. make bench-deps installs them
 #> make bench-ingest    records a second that the collector makes durable, and what an audit costs
