@@ -4,7 +4,8 @@
  *
  * Volume: at least VOLUME_BYTES, and more out than in, so that a download is none. Drip: payload out in at least
  * DRIP_MINUTES distinct minutes over DRIP_SPAN_S or longer, less than DRIP_BYTES a minute: the once-an-hour kind
- * that no volume shows. What the policy expects is told from VOLUME_EXPECTED on, as information.
+ * that no volume shows. What the policy expects is told from VOLUME_EXPECTED on, as information. A drip to what the
+ * policy watches is information too: every machine asks the resolver all day, and what is in it other detectors judge.
  */
 #include "evidence/detect.h"
 #include "evidence/limits.h"
@@ -28,6 +29,7 @@ const struct detector detect_volume = {.name = "volume", .peer = judge_volume};
 static void judge_drip(struct findings *findings, void *state, const struct peer *peer)
 {
 	unsigned minutes = peer_minutes(peer);
+	enum finding_severity severity = detect_tempered(peer, FINDING_MEDIUM);
 	struct finding finding;
 
 	(void)state;
@@ -35,7 +37,9 @@ static void judge_drip(struct findings *findings, void *state, const struct peer
 	    addr_is_group(peer->key.family, &peer->key.remote) ||
 	    addr_is_link(peer->key.family, &peer->key.remote))
 		return;
-	finding = detect_of_peer(peer, FINDING_DRIP, detect_tempered(peer, FINDING_MEDIUM));
+	if (peer->verdict == FLOWREC_WATCHED)
+		severity = FINDING_INFO;
+	finding = detect_of_peer(peer, FINDING_DRIP, severity);
 	if (finding.traffic.bytes_out / minutes >= DRIP_BYTES)
 		return;
 	finding.count = minutes;

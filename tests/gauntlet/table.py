@@ -54,8 +54,8 @@ class Row:
         return "found" if not self.missed else "partly" if self.found else "missed"
 
     def differences(self, findings, second):
-        """What is other than the table says; findings: [(kind, remote, port, protocol, severity)]. Information about what is benign is none."""
-        out, left = [], [f[:4] for f in findings if not self.is_benign or f[4] != "info"]
+        """What is other than the table says; findings: [(kind, remote, port, protocol, severity)]. Those of severity `info` are none."""
+        out, left = [], [f[:4] for f in findings if f[4] != "info"]
         for text in (*self.found, *self.false):
             p = Pattern(text, self.remote, second)
             rest = [f for f in left if not p.fits(f)]

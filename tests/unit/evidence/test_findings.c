@@ -644,8 +644,27 @@ static void test_drip(void **state)
 
 		drip(f, rows[i].n, rows[i].gap, rows[i].bytes, rows[i].outcome);
 		assert_int_equal(of_kind(f, FINDING_DRIP) != NULL, rows[i].found);
+		if (rows[i].found)
+			assert_int_equal(of_kind(f, FINDING_DRIP)->severity, FINDING_MEDIUM);
 		findings_free(f);
 	}
+}
+
+/* DNS to the resolver, all day. */
+static void test_drip_watched(void **state)
+{
+	struct findings *f = fresh();
+
+	(void)state;
+	for (unsigned i = 0; i < 24; i++) {
+		struct flowrec rec = call(17, 53, FLOWREC_DATA_OUT);
+
+		rec.start = rec.end = 36000 + i * 3600;
+		rec.verdict = FLOWREC_WATCHED;
+		add(f, rec);
+	}
+	assert_int_equal(of_kind(f, FINDING_DRIP)->severity, FINDING_INFO);
+	findings_free(f);
 }
 
 static void test_icmp_tunnel(void **state)
@@ -882,6 +901,7 @@ int main(void)
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_volume),
 		cmocka_unit_test(test_drip),
+		cmocka_unit_test(test_drip_watched),
 		cmocka_unit_test(test_icmp_tunnel),
 		cmocka_unit_test(test_scans),
 		cmocka_unit_test(test_watch),
