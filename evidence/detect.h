@@ -69,3 +69,5 @@ enum finding_severity detect_tempered(const struct peer *peer, enum finding_seve
 /* All peers, in the order in which they came. */
 size_t detect_peer_count(const struct findings *findings);
 const struct peer *detect_peer_at(const struct findings *findings, size_t index);
+/* NULL: none yet. */
+const struct peer *detect_peer(const struct findings *findings, const struct peer_key *key);

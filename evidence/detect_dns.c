@@ -23,7 +23,7 @@
 #include "evidence/table.h"
 #include "platform/clock.h"
 
-enum { UDP = 17, DNS_PORT = 53, WORDS = 16, DOMAINS_PART = 4, DOMAINS_MAX = 65536 };
+enum { TCP = 6, UDP = 17, DNS_PORT = 53, WORDS = 16, DOMAINS_PART = 4, DOMAINS_MAX = 65536 };
 
 /* IANA, "Domain Name System (DNS) Parameters" */
 enum { CNAME = 5, TYPE_NULL = 10, MX = 15, TXT = 16, KEY = 25, PRIVATE = 65280 };
@@ -34,7 +34,7 @@ struct domain {
 	uint64_t seen[WORDS];
 	struct domain_letters letters;
 	uint64_t queries, bytes_out, responses, bytes_in;
-	uint64_t nulls, typed, first, last;
+	uint64_t nulls, typed, by_udp, first, last;
 	uint64_t longest;   /* label that looks encoded */
 	struct addr server; /* the least of them */
 	struct finding_evidence evidence;
@@ -102,6 +102,7 @@ static void add_query(struct findings *findings, struct domain *d, const struct 
 	d->queries++;
 	d->bytes_out += q->size;
 	d->nulls += q->qtype == TYPE_NULL;
+	d->by_udp += !q->over_tcp;
 	d->typed += is_typed(q->qtype);
 }
 
@@ -171,7 +172,7 @@ static void settle_one(struct findings *findings, struct domain *d)
 		.key = {.owner = (uint32_t)d->owner,
 			.port = DNS_PORT,
 			.family = d->family,
-			.protocol = UDP,
+			.protocol = d->by_udp ? UDP : TCP,
 			.kind = FINDING_DNS_TUNNEL,
 			.direction = FLOWREC_EGRESS},
 		.remote = d->server,

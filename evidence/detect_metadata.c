@@ -3,6 +3,9 @@
  * Reads of role credentials from instance metadata (EC2 User Guide, "Retrieve security credentials from instance
  * metadata"): the path tells which role, the token header which version. What else is asked is not told. Where no request
  * was read, that the service was spoken to is told as information.
+ *
+ * Where the policy expects the service to be spoken to, a read with a token is what every SDK does, and information; one
+ * without is still told as medium. A read comes before the record that tells the verdict: until then nothing expects it.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -130,6 +133,21 @@ static void gather(struct findings *findings, void *state, const struct detect_f
 	role->has_changed = true;
 }
 
+static enum finding_severity severity_of(const struct findings *findings, const struct role *role)
+{
+	const struct peer_key key = {.remote = role->server,
+				     .owner = (uint32_t)role->owner,
+				     .port = HTTP,
+				     .family = role->family,
+				     .protocol = TCP,
+				     .direction = FLOWREC_EGRESS};
+	const struct peer *peer = detect_peer(findings, &key);
+
+	if (peer && peer->verdict == FLOWREC_EXPECTED)
+		return role->v1 ? FINDING_MEDIUM : FINDING_INFO;
+	return role->v1 ? FINDING_HIGH : FINDING_MEDIUM;
+}
+
 static void settle(struct findings *findings, void *state)
 {
 	struct metadata *m = state;
@@ -152,7 +170,7 @@ static void settle(struct findings *findings, void *state)
 			.count = role->v1 + role->v2,
 			.values = {role->v1, role->v2},
 			.source = role->source,
-			.severity = role->v1 ? FINDING_HIGH : FINDING_MEDIUM,
+			.severity = (uint8_t)severity_of(findings, role),
 			.outcome = FLOWREC_DATA_OUT,
 			.reached = FINDING_DATA_OUT,
 		};

@@ -205,6 +205,11 @@ const struct peer *detect_peer_at(const struct findings *f, size_t index)
 	return table_at(f->peers, index);
 }
 
+const struct peer *detect_peer(const struct findings *f, const struct peer_key *key)
+{
+	return table_find(f->peers, key);
+}
+
 /* ---- asking ---- */
 
 static int compare_numbers(uint64_t a, uint64_t b)

@@ -229,6 +229,33 @@ static void test_answered(void **state)
 	findings_free(f);
 }
 
+/* Protocol 6 only if all of it was. */
+static void test_tunnel_over_tcp(void **state)
+{
+	(void)state;
+	for (unsigned udp = 0; udp < 2; udp++) {
+		struct findings *f = fresh(NULL);
+
+		for (unsigned i = 0; i < 8; i++) {
+			const struct batch_dns dns = {.time_ns = (uint64_t)1000 * NS_PER_S,
+						      .client = addr_of("10.0.0.5"),
+						      .server = addr_of("10.0.0.2"),
+						      .name = "x.evil.example",
+						      .server_port = 53,
+						      .qtype = TYPE_NULL,
+						      .qclass = 1,
+						      .size = 60,
+						      .family = 4,
+						      .over_tcp = i > 0 || !udp};
+
+			assert_true(batch_add_dns(writer, &dns));
+		}
+		flush(f);
+		assert_int_equal(of_kind(f, FINDING_DNS_TUNNEL)->key.protocol, udp ? 17 : TCP);
+		findings_free(f);
+	}
+}
+
 static void request(struct findings *f, const char *path, bool token)
 {
 	const struct batch_http http = {.time_ns = (uint64_t)500 * NS_PER_S,
@@ -320,6 +347,24 @@ static void test_metadata_unread(void **state)
 	request(f, "/latest/meta-data/instance-id", true);
 	assert_null(of_kind(f, FINDING_METADATA_CREDENTIALS));
 	findings_free(f);
+}
+
+/* Expected by the policy: a token makes it information. */
+static void test_metadata_expected(void **state)
+{
+	struct flowrec rec = call("169.254.169.254", 80);
+
+	(void)state;
+	rec.verdict = FLOWREC_EXPECTED;
+	for (unsigned token = 0; token < 2; token++) {
+		struct findings *f = fresh(NULL);
+
+		assert_int_equal(findings_add_record(f, &from, &rec), 0);
+		request(f, "/latest/meta-data/iam/security-credentials/web-role", token);
+		assert_int_equal(of_kind(f, FINDING_METADATA_CREDENTIALS)->severity,
+				 token ? FINDING_INFO : FINDING_MEDIUM);
+		findings_free(f);
+	}
 }
 
 static void name_of(struct findings *f, const char *remote, const char *text, uint8_t source)
@@ -433,7 +478,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tunnels),          cmocka_unit_test(test_no_tunnels),
 		cmocka_unit_test(test_flood_of_domains), cmocka_unit_test(test_answered),
-		cmocka_unit_test(test_metadata),         cmocka_unit_test(test_metadata_unread),
+		cmocka_unit_test(test_tunnel_over_tcp),  cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_metadata_unread),  cmocka_unit_test(test_metadata_expected),
 		cmocka_unit_test(test_doh_by_name),      cmocka_unit_test(test_names_are_told),
 		cmocka_unit_test(test_watched_names),
 	};
