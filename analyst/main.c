@@ -11,6 +11,7 @@
 #include "analyst/policy.h"
 #include "analyst/reconcile.h"
 #include "analyst/records.h"
+#include "analyst/report.h"
 #include "analyst/seal.h"
 #include "platform/version.h"
 
@@ -25,6 +26,7 @@ static const struct {
 	{"reconcile", "compare the ledger with AWS's Flow Logs, or with another ledger",
 	 reconcile_main},
 	{"audit", "hold everything in the store against what was signed", audit_main},
+	{"report", "say what may be concluded, and how that is known", report_main},
 	{"seal", "print the head of the chain of manifests, to be kept elsewhere", seal_main},
 	{"policy", "show and check policies, and make boundaries of AWS's JSON", policy_main},
 	{"pki", "make the certificates of collector and sensors", pki_main},

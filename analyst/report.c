@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flowproof report: options, and the steps from the store to the verdict.
+ */
+#include "analyst/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyst/query.h"
+#include "platform/clock.h"
+#include "platform/file.h"
+#include "platform/text.h"
+
+#define AT(member) offsetof(struct report_options, member)
+
+static const struct setting table[] = {
+	{.name = "store",
+	 .letter = 'd',
+	 .kind = SETTING_TEXT,
+	 .offset = AT(store),
+	 .arg = "DIR",
+	 .help = "The collector's store, or a copy of it."},
+	{.name = "sensor",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(sensor),
+	 .arg = "ID",
+	 .help = "Judge only this sensor's machine."},
+	{.name = "span",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(span),
+	 .arg = "FROM,TO",
+	 .help = "The time to judge: Unix seconds or 2026-01-31T12:34Z (UTC), the end excluded. "
+		 "Without it: "
+		 "from the first run's begin to the last one's end."},
+	{.name = "ca",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(ca),
+	 .arg = "FILE",
+	 .help = "Certificate of the CA (PEM): the ledger is audited with it."},
+	{.name = "policy",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(policy),
+	 .arg = "FILE",
+	 .help = "The policy that was agreed before the start: a run under another one is told."},
+	{.name = "html",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(html),
+	 .arg = "FILE",
+	 .help = "Write the whole report here, as one HTML file that needs nothing else."},
+	{.name = "json",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(json),
+	 .arg = "FILE|-",
+	 .help = "Write it here as JSON; - is standard output, in place of the summary."},
+	{.name = "lang",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(lang),
+	 .arg = "en|ja",
+	 .preset = "en",
+	 .help = "Language of the report."},
+	{.name = "tz",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(tz),
+	 .arg = "ZONE",
+	 .preset = "UTC",
+	 .help = "Time zone of the machine, as in Asia/Tokyo: times in it stand beside UTC."},
+	{.name = "case",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(case_name),
+	 .arg = "TEXT",
+	 .help = "Name of the case."},
+	{.name = "analyst",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(analyst),
+	 .arg = "TEXT",
+	 .help = "Who made the report."},
+	{.name = "note",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(note),
+	 .arg = "TEXT",
+	 .help = "A note at its head."},
+	{.name = "help",
+	 .letter = 'h',
+	 .kind = SETTING_ACTION,
+	 .offset = AT(help),
+	 .help = "Print this."},
+};
+
+enum { SETTINGS = sizeof table / sizeof table[0] };
+
+/* ---- what all forms share ---- */
+
+const char *report_verdict_text(const struct report *r)
+{
+	static const enum word words[] = {
+		[VERDICT_INCONCLUSIVE] = W_INCONCLUSIVE,
+		[VERDICT_NONE_OBSERVED] = W_NONE,
+		[VERDICT_UNEXPECTED_EGRESS] = W_UNEXPECTED,
+	};
+
+	return word(r->lang, words[r->verdict.word]);
+}
+
+static const char *say_word(char out[static SAY_MAX], const struct report *r)
+{
+	static const enum word reached[] = {
+		[VERDICT_ATTEMPTED] = W_SAY_ATTEMPTED,
+		[VERDICT_ANSWERED] = W_SAY_ANSWERED,
+		[VERDICT_DATA_OUT] = W_SAY_DATA_OUT,
+	};
+	char n[NUMBER_TEXT], of[NUMBER_TEXT], first[SAY_MAX];
+	uint64_t endpoints = r->evidence.facts[FACT_EGRESS].n;
+
+	(void)number_text(n, r->verdict.gates - r->verdict.gates_met);
+	(void)number_text(of, r->verdict.gates);
+	switch (r->verdict.word) {
+	case VERDICT_NONE_OBSERVED: return say(out, r->lang, W_SAY_NONE, NULL);
+	case VERDICT_INCONCLUSIVE:
+		return say(out, r->lang,
+			   r->evidence.facts[FACT_PACKETS].n > 0 ? W_SAY_INCONCLUSIVE
+								 : W_SAY_NOTHING,
+			   n, of, NULL);
+	case VERDICT_UNEXPECTED_EGRESS: break;
+	}
+	(void)say(first, r->lang, endpoints == 1 ? W_SAY_UNEXPECTED_1 : W_SAY_UNEXPECTED,
+		  number_text(n, endpoints), NULL);
+	return say(out, r->lang, W_TWO, first, word(r->lang, reached[r->verdict.reached]), NULL);
+}
+
+const char *report_sentence(char out[static SAY_MAX], const struct report *r, unsigned i)
+{
+	const struct verdict_fact *suspicions = &r->evidence.facts[FACT_SUSPICIONS];
+	char n[NUMBER_TEXT];
+
+	if (i == 0)
+		return say_word(out, r);
+	if (i == 1 && r->verdict.has_suspicion)
+		return suspicions->n > 0 ? say(out, r->lang, W_SAY_SUSPICION,
+					       number_text(n, suspicions->n), NULL)
+					 : say(out, r->lang, W_SAY_SUSPICION_UNKNOWN, NULL);
+	return NULL;
+}
+
+const char *report_state_text(const struct report *r, size_t i)
+{
+	switch (r->verdict.obligations[i].state) {
+	case OBLIGATION_MET: return word(r->lang, obligations[i].is_gate ? W_MET : W_TOLD);
+	case OBLIGATION_NOT_MET: return word(r->lang, W_NOT_MET);
+	case OBLIGATION_UNKNOWN: break;
+	}
+	return word(r->lang, W_UNKNOWN_STATE);
+}
+
+const char *report_outcome_text(const struct report *r, uint8_t outcome)
+{
+	switch ((enum flowrec_outcome)outcome) {
+	case FLOWREC_SENT: return word(r->lang, W_SENT);
+	case FLOWREC_UNANSWERED: return word(r->lang, W_UNANSWERED);
+	case FLOWREC_REFUSED: return word(r->lang, W_REFUSED);
+	case FLOWREC_ANSWERED: return word(r->lang, W_ANSWERED);
+	case FLOWREC_DATA_OUT: return word(r->lang, W_DATA_OUT);
+	case FLOWREC_OUTCOME_NONE: break;
+	}
+	return "-";
+}
+
+const struct endpoint_sum *report_next(const struct report *r, enum report_part part, size_t *i)
+{
+	for (; *i < r->gather.n_ends; ++*i) {
+		const struct endpoint_sum *sum = &r->gather.ends[*i];
+		bool began = sum->digest.direction == FLOWREC_EGRESS;
+		bool egress = sum->digest.verdict == FLOWREC_UNEXPECTED_EGRESS;
+		bool fits = part == REPORT_UNEXPECTED ? egress
+			    : part == REPORT_ALLOWED  ? began && !egress
+						      : !began && !egress;
+
+		if (fits && gather_counts(&r->gather, sum)) {
+			++*i;
+			return sum;
+		}
+	}
+	return NULL;
+}
+
+const char *report_limit(char out[static SAY_MAX], const struct report *r, unsigned i)
+{
+	static const enum word limits[] = {W_LIMIT_BEFORE,  W_LIMIT_SLEEPER, W_LIMIT_CONTENT,
+					   W_LIMIT_HIDDEN,  W_LIMIT_ANSWER,  W_LIMIT_NAMES,
+					   W_LIMIT_ROLLBACK};
+	char duration[DURATION_TEXT];
+
+	if (i >= sizeof limits / sizeof limits[0])
+		return NULL;
+	return say(out, r->lang, limits[i],
+		   duration_text(duration, r->lang, r->evidence.to_s - r->evidence.from_s), NULL);
+}
+
+bool report_check(struct report_check *ret, const struct report *r, unsigned i)
+{
+	static const struct {
+		const char *command, *more;
+		enum word meaning;
+	} checks[] = {
+		{"audit -d ", " --ca ca.crt", W_CHECK_AUDIT},
+		{"records -d ", " --summary", W_CHECK_SUMMARY},
+		{"records -d ", "", W_CHECK_RECORDS},
+		{"findings -d ", "", W_CHECK_FINDINGS},
+		{"reconcile -d ", " --flow-logs PATH", W_CHECK_RECONCILE},
+		{"report -d ", " --json -", W_CHECK_REPORT},
+	};
+
+	if (i >= sizeof checks / sizeof checks[0])
+		return false;
+	ret->meaning = checks[i].meaning;
+	(void)snprintf(ret->command, sizeof ret->command, "flowproof %s%s%s", checks[i].command,
+		       r->o.store, checks[i].more);
+	return true;
+}
+
+/* ---- gathering ---- */
+
+static int take_span(const char *text, struct gather_config *config, struct err *err)
+{
+	const char *comma = text ? strchr(text, ',') : NULL;
+	char from[64];
+	int rc;
+
+	if (!text)
+		return 0;
+	if (!comma || (size_t)(comma - text) >= sizeof from)
+		return err_set(err, ERR_USAGE, "--span: give two times with a comma between them");
+	memcpy(from, text, (size_t)(comma - text));
+	from[comma - text] = '\0';
+	rc = clock_parse(from, &config->from_s, err);
+	if (rc == 0)
+		rc = clock_parse(comma + 1, &config->to_s, err);
+	if (rc == 0 && config->from_s >= config->to_s)
+		rc = err_set(err, ERR_USAGE, "--span: it ends before it begins");
+	return rc;
+}
+
+static int take_policy(struct report *r, struct gather_config *config, struct err *err)
+{
+	int rc;
+
+	if (!r->o.policy)
+		return 0;
+	rc = policy_read(&r->policy, r->o.policy, err);
+	if (rc < 0)
+		return rc;
+	memcpy(config->policy_digest, policy_digest(r->policy), SHA256_BYTES);
+	config->policy = r->policy;
+	return 0;
+}
+
+static int take_options(struct report *r, struct gather_config *config, struct err *err)
+{
+	if (!r->o.store)
+		return err_set(err, ERR_USAGE, "-d is missing: the collector's store");
+	if (strcmp(r->o.lang, "en") != 0 && strcmp(r->o.lang, "ja") != 0)
+		return err_set(err, ERR_USAGE, "--lang: en or ja, not '%s'", r->o.lang);
+	r->lang = strcmp(r->o.lang, "ja") == 0 ? VERDICT_JA : VERDICT_EN;
+	if (setenv("TZ", r->o.tz, 1) != 0)
+		return err_errno(err, "--tz");
+	tzset();
+	config->sensor = r->o.sensor;
+	return take_span(r->o.span, config, err);
+}
+
+static void put_fact(struct report *r, enum verdict_fact_id id, uint64_t n)
+{
+	r->evidence.facts[id] = (struct verdict_fact){.n = n, .whole = true};
+}
+
+static int audit_it(struct report *r, struct err *err)
+{
+	struct audit_options options = {.enough = AUDIT_INTACT};
+	int rc = crypto_ca_new(&options.ca, r->o.ca, err);
+
+	if (rc < 0)
+		return rc;
+	rc = audit_run(&r->audit, r->o.store, &options, err);
+	crypto_ca_free(options.ca);
+	if (rc < 0)
+		return rc;
+	put_fact(r, FACT_AUDIT_BROKEN, r->audit->n_faults - r->audit->n_incomplete);
+	put_fact(r, FACT_AUDIT_INCOMPLETE, r->audit->n_incomplete);
+	return 0;
+}
+
+static int gather(struct report *r, struct err *err)
+{
+	struct gather_config config = {0};
+	int rc = take_options(r, &config, err);
+
+	if (rc == 0)
+		rc = take_policy(r, &config, err);
+	if (rc == 0)
+		rc = gather_run(&r->gather, r->o.store, &config, err);
+	if (rc < 0)
+		return rc;
+	gather_facts(&r->gather, &r->evidence);
+	gather_hours(&r->gather, &r->evidence);
+	put_fact(r, FACT_WITNESS_LINES, 0);
+	if (r->o.ca)
+		rc = audit_it(r, err);
+	verdict_judge(&r->evidence, &r->verdict);
+	return rc;
+}
+
+/* ---- output ---- */
+
+static int write_file(const struct report *r, const char *path,
+		      void (*print)(const struct report *report, FILE *out), struct err *err)
+{
+	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+	bool failed;
+
+	if (!out)
+		return err_errno(err, "%s", path);
+	print(r, out);
+	failed = fflush(out) != 0 || ferror(out);
+	if (out != stdout && fclose(out) != 0)
+		failed = true;
+	return failed ? err_errno(err, "%s", path) : 0;
+}
+
+static int print(const struct report *r, struct err *err)
+{
+	int rc = 0;
+
+	if (r->o.json)
+		rc = write_file(r, r->o.json, report_print_json, err);
+	if (rc == 0 && (!r->o.json || strcmp(r->o.json, "-") != 0))
+		report_print_text(r, stdout);
+	return rc;
+}
+
+static void print_help(void)
+{
+	printf("usage: flowproof report -d STORE [options]\n\n"
+	       "Says what may be concluded from the ledger, and how that is known. Exit status 0 "
+	       "only if the verdict is\n"
+	       "none_observed; 1 for unexpected_egress and inconclusive.\n\n");
+	settings_help(table, SETTINGS, stdout);
+}
+
+int report_main(int argc, char **argv)
+{
+	struct report *r = calloc(1, sizeof *r);
+	struct err err = {"no memory"};
+	int rest, rc, status;
+
+	if (!r)
+		return 3;
+	query_output_begin();
+	rc = settings_read(table, SETTINGS, &r->o, argc, argv, &rest, &err);
+	if (rc == 0 && rest < argc)
+		rc = err_set(&err, ERR_USAGE, "'%s' is too much: report takes options only",
+			     argv[rest]);
+	if (rc == 0 && r->o.help)
+		print_help();
+	else if (rc == 0)
+		rc = gather(r, &err);
+	if (rc == 0 && !r->o.help)
+		rc = print(r, &err);
+	status = err_exit_status(rc);
+	if (rc == 0 && !r->o.help && r->verdict.word != VERDICT_NONE_OBSERVED)
+		status = 1;
+	if (rc < 0)
+		fprintf(stderr, "flowproof report: %s\n", err.text);
+	else if (fflush(stdout) != 0 && errno != EPIPE)
+		status = 3;
+	gather_fini(&r->gather);
+	audit_free(r->audit);
+	policy_free(r->policy);
+	settings_free(table, SETTINGS, &r->o);
+	free(r);
+	return status;
+}

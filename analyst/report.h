@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flowproof report: the verdict, and how it is known. See flowproof(1).
+ *
+ * report.c reads the options and gathers; each form is a file of its own that only prints what is in `struct report`.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "analyst/report_words.h"
+#include "evidence/audit.h"
+#include "evidence/gather.h"
+#include "evidence/verdict.h"
+#include "platform/settings.h"
+
+struct report_options {
+	char *store, *sensor, *span, *ca, *policy, *html, *json, *lang, *tz, *case_name, *analyst,
+		*note;
+	struct setting_list flow_logs;
+	bool help;
+};
+
+struct report {
+	struct report_options o;
+	enum verdict_lang lang;
+	struct gather gather;
+	struct audit *audit;   /* NULL: it was not audited */
+	struct policy *policy; /* of --policy */
+	struct verdict_evidence evidence;
+	struct verdict verdict;
+};
+
+int report_main(int argc, char **argv);
+
+/* Sentences of the verdict, in order; NULL after the last. */
+enum { REPORT_SENTENCES = 4 };
+const char *report_sentence(char out[static SAY_MAX], const struct report *report, unsigned i);
+const char *report_verdict_text(const struct report *report);
+const char *report_state_text(const struct report *report, size_t obligation);
+/* "refused", ... in the report's language. */
+const char *report_outcome_text(const struct report *report, uint8_t outcome);
+
+/* What this machine began and nothing expects / allowed or watched / what came in: the next from *i on, which
+ * goes on behind it. NULL after the last. */
+enum report_part { REPORT_UNEXPECTED, REPORT_ALLOWED, REPORT_INBOUND };
+const struct endpoint_sum *report_next(const struct report *report, enum report_part part,
+				       size_t *i);
+
+/* The limits, and the commands that check the report; NULL after the last. */
+const char *report_limit(char out[static SAY_MAX], const struct report *report, unsigned i);
+struct report_check {
+	char command[1024];
+	enum word meaning;
+};
+bool report_check(struct report_check *ret, const struct report *report, unsigned i);
+
+void report_print_text(const struct report *report, FILE *out);
+void report_print_json(const struct report *report, FILE *out);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The report's texts: see report_words.h.
+ */
+#include "analyst/report_words.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const words[WORDS][VERDICT_LANGS] = {
+#define WORD(id, en, ja) [W_##id] = {en, ja},
+#include "analyst/report_words.def"
+#undef WORD
+};
+
+const char *word(enum verdict_lang lang, enum word id)
+{
+	return words[id][lang];
+}
+
+/* Adds what fits, and never a part of a character of UTF-8. */
+static size_t put(char *out, size_t at, size_t size, const char *text, size_t len)
+{
+	if (len > size - 1 - at) {
+		len = size - 1 - at;
+		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+	}
+	memcpy(out + at, text, len);
+	return at + len;
+}
+
+const char *say(char out[static SAY_MAX], enum verdict_lang lang, enum word id, ...)
+{
+	const char *text = word(lang, id), *hole;
+	size_t at = 0;
+	va_list args;
+
+	va_start(args, id);
+	while ((hole = strstr(text, "{}"))) {
+		const char *value = va_arg(args, const char *);
+
+		at = put(out, at, SAY_MAX, text, (size_t)(hole - text));
+		text = hole + 2;
+		if (!value)
+			break;
+		at = put(out, at, SAY_MAX, value, strlen(value));
+	}
+	va_end(args);
+	at = put(out, at, SAY_MAX, text, strlen(text));
+	out[at] = '\0';
+	return out;
+}
+
+const char *number_text(char out[static NUMBER_TEXT], uint64_t n)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof digits, "%" PRIu64, n);
+	size_t at = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	return out;
+}
+
+const char *duration_text(char out[static DURATION_TEXT], enum verdict_lang lang, uint64_t seconds)
+{
+	const struct {
+		enum word word;
+		uint64_t n;
+	} parts[] = {{W_DAYS, seconds / 86400},
+		     {W_HOURS, seconds / 3600 % 24},
+		     {W_MINUTES, seconds / 60 % 60},
+		     {W_SECONDS, seconds % 60}};
+	char text[SAY_MAX], number[NUMBER_TEXT];
+	unsigned said = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		if (parts[i].n == 0 && (i < 3 || said > 0))
+			continue;
+		if (said++ > 0)
+			at = put(out, at, DURATION_TEXT, " ", 1);
+		(void)say(text, lang, parts[i].word, number_text(number, parts[i].n), NULL);
+		at = put(out, at, DURATION_TEXT, text, strlen(text));
+	}
+	out[at] = '\0';
+	return out;
+}
+
+const char *when_text(char out[static WHEN_TEXT], uint64_t unix_s)
+{
+	time_t time = (time_t)unix_s;
+	struct tm utc, local;
+	size_t at;
+
+	if (!gmtime_r(&time, &utc) || !localtime_r(&time, &local))
+		return "-";
+	at = strftime(out, WHEN_TEXT, "%Y-%m-%d %H:%M:%S UTC", &utc);
+	if (strcmp(local.tm_zone, "UTC") == 0 || strcmp(local.tm_zone, "GMT") == 0)
+		return out;
+	(void)strftime(out + at, WHEN_TEXT - at,
+		       utc.tm_mday == local.tm_mday ? " (%H:%M:%S %Z)" : " (%Y-%m-%d %H:%M:%S %Z)",
+		       &local);
+	return out;
+}
+
+static const char *unit_text(char out[static SAY_MAX], enum verdict_lang lang,
+			     enum verdict_unit unit, uint64_t n)
+{
+	char number[NUMBER_TEXT], duration[DURATION_TEXT];
+
+	switch (unit) {
+	case VERDICT_SECONDS:
+		return say(out, lang, W_PLAIN, duration_text(duration, lang, n), NULL);
+	case VERDICT_MILLISECONDS: return say(out, lang, W_MS, number_text(number, n), NULL);
+	case VERDICT_BYTES: return say(out, lang, W_BYTES, number_text(number, n), NULL);
+	case VERDICT_COUNT: break;
+	}
+	return say(out, lang, W_PLAIN, number_text(number, n), NULL);
+}
+
+const char *figure_text(char out[static FIGURE_TEXT], enum verdict_lang lang,
+			enum verdict_fact_id id, const struct verdict_fact *fact)
+{
+	char text[SAY_MAX];
+
+	if (!fact->whole && fact->n == 0)
+		return word(lang, W_UNKNOWN);
+	(void)unit_text(text, lang, verdict_facts[id].unit, fact->n);
+	return say(out, lang, fact->whole ? W_PLAIN : W_AT_LEAST_N, text, NULL);
+}
+
+const char *bound_text(char out[static FIGURE_TEXT], enum verdict_lang lang,
+		       const struct condition *condition)
+{
+	char text[SAY_MAX];
+
+	*out = '\0';
+	if (condition->kind != CONDITION_AT_MOST && condition->kind != CONDITION_AT_LEAST)
+		return out;
+	(void)unit_text(text, lang, verdict_facts[condition->fact].unit, condition->bound);
+	return say(out, lang, condition->kind == CONDITION_AT_MOST ? W_AT_MOST : W_AT_LEAST, text,
+		   NULL);
+}

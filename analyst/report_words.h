@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The report's texts in its languages, and values as text in them.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "evidence/verdict.h"
+
+enum word {
+#define WORD(id, ...) W_##id,
+#include "analyst/report_words.def"
+#undef WORD
+	WORDS
+};
+
+const char *word(enum verdict_lang lang, enum word id);
+
+/* The text with its {} replaced by these strings, in order; NULL ends them. Cut at a whole character. */
+enum { SAY_MAX = 1024 };
+const char *say(char out[static SAY_MAX], enum verdict_lang lang, enum word id, ...)
+	__attribute__((sentinel));
+
+/* "1,234,567" */
+enum { NUMBER_TEXT = 32 };
+const char *number_text(char out[static NUMBER_TEXT], uint64_t n);
+
+/* "1 h 2 min": the two greatest parts. */
+enum { DURATION_TEXT = 96 };
+const char *duration_text(char out[static DURATION_TEXT], enum verdict_lang lang, uint64_t seconds);
+
+/* "2026-01-31 12:34:56 UTC", and, unless the zone is UTC, " (21:34:56 JST)" by localtime(3). */
+enum { WHEN_TEXT = 96 };
+const char *when_text(char out[static WHEN_TEXT], uint64_t unix_s);
+
+/* A fact's figure with its unit, "unknown", or "at least ...". */
+enum { FIGURE_TEXT = SAY_MAX };
+const char *figure_text(char out[static FIGURE_TEXT], enum verdict_lang lang,
+			enum verdict_fact_id id, const struct verdict_fact *fact);
+/* A condition's bound in words; "" if it has none. */
+const char *bound_text(char out[static FIGURE_TEXT], enum verdict_lang lang,
+		       const struct condition *condition);
