@@ -168,15 +168,22 @@ const char *report_outcome_text(const struct report *r, uint8_t outcome)
 	return "-";
 }
 
+const struct finding *report_egress(const struct report *r, size_t *i)
+{
+	for (; *i < r->gather.n_found; ++*i) {
+		if (gather_weigh(&r->gather, r->gather.found[*i]) == GATHER_EGRESS)
+			return r->gather.found[(*i)++];
+	}
+	return NULL;
+}
+
 const struct endpoint_sum *report_next(const struct report *r, enum report_part part, size_t *i)
 {
 	for (; *i < r->gather.n_ends; ++*i) {
 		const struct endpoint_sum *sum = &r->gather.ends[*i];
 		bool began = sum->digest.direction == FLOWREC_EGRESS;
 		bool egress = sum->digest.verdict == FLOWREC_UNEXPECTED_EGRESS;
-		bool fits = part == REPORT_UNEXPECTED ? egress
-			    : part == REPORT_ALLOWED  ? began && !egress
-						      : !began && !egress;
+		bool fits = !egress && began == (part == REPORT_ALLOWED);
 
 		if (fits && gather_counts(&r->gather, sum)) {
 			++*i;

@@ -42,9 +42,10 @@ const char *report_state_text(const struct report *report, size_t obligation);
 /* "refused", ... in the report's language. */
 const char *report_outcome_text(const struct report *report, uint8_t outcome);
 
-/* What this machine began and nothing expects / allowed or watched / what came in: the next from *i on, which
- * goes on behind it. NULL after the last. */
-enum report_part { REPORT_UNEXPECTED, REPORT_ALLOWED, REPORT_INBOUND };
+/* The next of what is unexpected egress from *i on, which goes on behind it. NULL after the last. */
+const struct finding *report_egress(const struct report *report, size_t *i);
+/* Likewise what this machine began and a rule allows or watches, and what came in. */
+enum report_part { REPORT_ALLOWED, REPORT_INBOUND };
 const struct endpoint_sum *report_next(const struct report *report, enum report_part part,
 				       size_t *i);
 

@@ -146,6 +146,31 @@ static void print_ends(FILE *out, const struct report *r, const char *name, enum
 	fputc(']', out);
 }
 
+/* What is unexpected egress, then what else the detectors found; an object each as `findings --json` has it, with what
+ * it means for the verdict. */
+static void print_findings(FILE *out, const struct report *r)
+{
+	static const char *const weights[] = {
+		[GATHER_ASIDE] = "aside",
+		[GATHER_SUSPICION] = "suspicion",
+		[GATHER_EGRESS] = "egress",
+	};
+	const char *comma = "\n";
+
+	fputs(",\n\"findings\":[", out);
+	for (size_t i = 0; i < r->gather.n_found; i++, comma = ",\n") {
+		const struct finding *f = r->gather.found[i];
+		struct finding_origin origin;
+
+		findings_origin(r->gather.findings, f, &origin);
+		fprintf(out, "%s{\"weight\":\"%s\",\"finding\":", comma,
+			weights[gather_weigh(&r->gather, f)]);
+		finding_print_json(f, &origin, out);
+		fputc('}', out);
+	}
+	fputc(']', out);
+}
+
 /* ---- sensors ---- */
 
 static void print_strip(FILE *out, const struct gather_sensor *s)
@@ -332,7 +357,7 @@ void report_print_json(const struct report *r, FILE *out)
 	for (size_t i = 0; i < OBLIGATIONS; i++)
 		print_obligation(out, r, i);
 	fputc(']', out);
-	print_ends(out, r, "unexpected", REPORT_UNEXPECTED);
+	print_findings(out, r);
 	print_ends(out, r, "allowed", REPORT_ALLOWED);
 	print_ends(out, r, "inbound", REPORT_INBOUND);
 	print_sensors(out, r);

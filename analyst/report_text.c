@@ -4,10 +4,17 @@
  */
 #include "analyst/report.h"
 
-#include "evidence/findings.h"
 #include "platform/addr.h"
 
-enum { ENDS_SHOWN = 6, GATES_SHOWN = 8 };
+enum { ENDS_SHOWN = 6, GATES_SHOWN = 5 /* with their figures; the others by name */ };
+
+static void line(FILE *out, const struct report *r, const char *indent, const char *label,
+		 const char *value)
+{
+	char text[SAY_MAX];
+
+	fprintf(out, "%s%s\n", indent, say(text, r->lang, W_LABEL, label, value, NULL));
+}
 
 static void print_head(const struct report *r, FILE *out)
 {
@@ -16,91 +23,93 @@ static void print_head(const struct report *r, FILE *out)
 		met[NUMBER_TEXT], all[NUMBER_TEXT];
 	const char *sentence;
 
-	fprintf(out, "%s: %s\n", word(r->lang, W_VERDICT), report_verdict_text(r));
+	line(out, r, "", word(r->lang, W_VERDICT), report_verdict_text(r));
 	for (unsigned i = 0; (sentence = report_sentence(text, r, i)); i++)
 		fprintf(out, "%s\n", sentence);
 	fputc('\n', out);
 	if (r->o.case_name)
-		fprintf(out, "%s: %s\n", word(r->lang, W_CASE), r->o.case_name);
+		line(out, r, "", word(r->lang, W_CASE), r->o.case_name);
 	if (r->o.analyst)
-		fprintf(out, "%s: %s\n", word(r->lang, W_ANALYST), r->o.analyst);
+		line(out, r, "", word(r->lang, W_ANALYST), r->o.analyst);
 	if (r->o.note)
-		fprintf(out, "%s: %s\n", word(r->lang, W_NOTE), r->o.note);
-	fprintf(out, "%s: %s\n", word(r->lang, W_SPAN),
-		e->from_s == e->to_s
-			? word(r->lang, W_SPAN_NONE)
-			: say(text, r->lang, W_SPAN_TEXT, when_text(from, e->from_s),
-			      when_text(to, e->to_s),
-			      duration_text(duration, r->lang, e->to_s - e->from_s), NULL));
-	fprintf(out, "%s:", word(r->lang, W_SENSORS));
+		line(out, r, "", word(r->lang, W_NOTE), r->o.note);
+	line(out, r, "", word(r->lang, W_SPAN),
+	     e->from_s == e->to_s
+		     ? word(r->lang, W_SPAN_NONE)
+		     : say(text, r->lang, W_SPAN_TEXT, when_text(from, e->from_s),
+			   when_text(to, e->to_s),
+			   duration_text(duration, r->lang, e->to_s - e->from_s), NULL));
 	for (size_t i = 0; i < r->gather.n_sensors; i++)
-		fprintf(out, " %s", r->gather.sensors[i].id);
-	fprintf(out, "\n%s: %s\n", word(r->lang, W_GATES),
-		say(text, r->lang, W_GATES_TEXT, number_text(met, r->verdict.gates_met),
-		    number_text(all, r->verdict.gates), NULL));
+		line(out, r, "", word(r->lang, W_SENSOR), r->gather.sensors[i].id);
+	line(out, r, "", word(r->lang, W_GATES),
+	     say(text, r->lang, W_GATES_TEXT, number_text(met, r->verdict.gates_met),
+		 number_text(all, r->verdict.gates), NULL));
 }
 
 static void print_ends(const struct report *r, FILE *out)
 {
 	char end[ADDR_ENDPOINT_TEXT], when[WHEN_TEXT], bytes[SAY_MAX], number[NUMBER_TEXT],
 		protocol[FINDING_PROTOCOL_TEXT], text[SAY_MAX];
-	const struct endpoint_sum *sum;
+	const struct finding *f;
 	uint64_t n = 0;
 
-	if (r->verdict.word == VERDICT_UNEXPECTED_EGRESS)
-		fprintf(out, "\n%s:\n", word(r->lang, W_UNEXPECTED_TITLE));
-	for (size_t i = 0; (sum = report_next(r, REPORT_UNEXPECTED, &i)); n++) {
-		const struct endpoint_digest *d = &sum->digest;
-		struct endpoint remote = {.addr = d->remote, .port = d->port, .family = d->family};
+	for (size_t i = 0; (f = report_egress(r, &i)); n++) {
+		struct endpoint remote = {
+			.addr = f->remote, .port = f->key.port, .family = f->key.family};
 
+		if (n == 0)
+			fprintf(out, "\n%s\n", word(r->lang, W_UNEXPECTED_TITLE));
 		if (n >= ENDS_SHOWN)
 			continue;
-		fprintf(out, "  %s %s  %s, %s  %s\n", endpoint_text(end, &remote),
-			finding_protocol_text(protocol, d->protocol),
-			report_outcome_text(r, d->outcome),
-			say(bytes, r->lang, W_BYTES, number_text(number, d->bytes_out), NULL),
-			when_text(when, d->first));
+		fprintf(out, "  %s %s%s%s  %s, %s  %s\n", endpoint_text(end, &remote),
+			finding_protocol_text(protocol, f->key.protocol), f->name ? "  " : "",
+			f->name ? f->name : "", report_outcome_text(r, f->outcome),
+			say(bytes, r->lang, W_BYTES, number_text(number, f->traffic.bytes_out),
+			    NULL),
+			when_text(when, f->first));
 	}
 	if (n > ENDS_SHOWN)
 		fprintf(out, "  %s\n",
 			say(text, r->lang, W_MORE, number_text(number, n - ENDS_SHOWN), NULL));
 }
 
-/* The conditions that are not met, each with its figure. */
-static void print_figures(const struct report *r, const struct obligation *o, FILE *out)
+/* The conditions that fail, each with its figure; without any what is not known. */
+static void print_figures(const struct report *r, size_t number, FILE *out)
 {
-	char figure[FIGURE_TEXT], bound[FIGURE_TEXT];
+	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX];
 
-	for (const struct condition *c = o->conditions; c->kind != CONDITION_END; c++) {
-		if (condition_judge(c, &r->evidence) == OBLIGATION_MET)
+	for (const struct condition *c = obligations[number].conditions; c->kind != CONDITION_END;
+	     c++) {
+		const char *said =
+			figure_text(figure, r->lang, c->fact, &r->evidence.facts[c->fact]);
+
+		if (condition_judge(c, &r->evidence) != r->verdict.obligations[number].state)
 			continue;
-		(void)bound_text(bound, r->lang, c);
-		fprintf(out, "       %s: %s%s%s%s\n", verdict_facts[c->fact].text[r->lang],
-			figure_text(figure, r->lang, c->fact, &r->evidence.facts[c->fact]),
-			*bound ? " (" : "", bound, *bound ? ")" : "");
+		if (*bound_text(bound, r->lang, c))
+			said = say(text, r->lang, W_PAREN, said, bound, NULL);
+		line(out, r, "       ", verdict_facts[c->fact].text[r->lang], said);
 	}
 }
 
 static void print_gates(const struct report *r, FILE *out)
 {
-	unsigned shown = 0, open = r->verdict.gates - r->verdict.gates_met;
-	char text[SAY_MAX], number[NUMBER_TEXT];
+	char label[128];
+	unsigned shown = 0;
 
-	if (open > 0)
+	if (r->verdict.gates > r->verdict.gates_met)
 		fputc('\n', out);
 	for (size_t i = 0; i < OBLIGATIONS; i++) {
 		const struct obligation *o = &obligations[i];
 
 		if (!o->is_gate || r->verdict.obligations[i].state == OBLIGATION_MET)
 			continue;
-		fprintf(out, "  %2zu  %s: %s\n", i + 1, report_state_text(r, i), o->name[r->lang]);
+		(void)snprintf(label, sizeof label, "%2zu  %s", i + 1, report_state_text(r, i));
+		line(out, r, "  ", label, o->name[r->lang]);
 		if (shown++ >= GATES_SHOWN)
 			continue;
-		print_figures(r, o, out);
-		fprintf(out, "       %s: %s\n", word(r->lang, W_REMEDY), o->remedy[r->lang]);
+		print_figures(r, i, out);
+		line(out, r, "       ", word(r->lang, W_REMEDY), o->remedy[r->lang]);
 	}
-	(void)text;
-	(void)number;
 }
 
 void report_print_text(const struct report *r, FILE *out)

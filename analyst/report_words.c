@@ -147,6 +147,9 @@ const char *bound_text(char out[static FIGURE_TEXT], enum verdict_lang lang,
 	if (condition->kind != CONDITION_AT_MOST && condition->kind != CONDITION_AT_LEAST)
 		return out;
 	(void)unit_text(text, lang, verdict_facts[condition->fact].unit, condition->bound);
-	return say(out, lang, condition->kind == CONDITION_AT_MOST ? W_AT_MOST : W_AT_LEAST, text,
-		   NULL);
+	return say(out, lang,
+		   condition->kind == CONDITION_AT_LEAST ? W_AT_LEAST
+		   : condition->bound == 0               ? W_MUST_BE_0
+							 : W_AT_MOST,
+		   text, NULL);
 }

@@ -133,3 +133,7 @@ unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err
 unit += proto/test_flowrec_parse
 unit-proto/test_flowrec_parse := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_parse platform/text platform/addr platform/err
+unit += evidence/test_verdict
+unit-evidence/test_verdict := evidence/verdict evidence/verdict_table
+unit += evidence/test_timeline
+unit-evidence/test_timeline := evidence/timeline
