@@ -19,7 +19,7 @@ enum word {
 const char *word(enum verdict_lang lang, enum word id);
 
 /* The text with its {} replaced by these strings, in order; NULL ends them. Cut at a whole character. */
-enum { SAY_MAX = 1024 };
+enum { SAY_MAX = 768 };
 const char *say(char out[static SAY_MAX], enum verdict_lang lang, enum word id, ...)
 	__attribute__((sentinel));
 

@@ -149,8 +149,7 @@ static void facts_of_names(const struct gather_run *run, struct verdict_evidence
 	}
 	add(e, FACT_DNS_MESSAGES, n[BATCH_NAMES_DNS_QUERIES] + n[BATCH_NAMES_DNS_RESPONSES], 0, 0);
 	add(e, FACT_DNS_UNREAD,
-	    n[BATCH_NAMES_DNS_MALFORMED] + n[BATCH_NAMES_DNS_CUT] + n[BATCH_NAMES_DNS_LEFT_OUT], 0,
-	    0);
+	    n[BATCH_NAMES_DNS_MALFORMED] + n[BATCH_NAMES_DNS_CUT] + n[BATCH_NAMES_LEFT_OUT], 0, 0);
 }
 
 static void facts_of_run(const struct gather_run *run, const struct gather_sensor *sensor,
