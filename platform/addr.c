@@ -26,6 +26,17 @@ static char *put_decimal(char *p, unsigned int v)
 	return p;
 }
 
+/* With a point behind it, without a branch; writes 4 bytes and returns how many count. */
+static size_t put_octet(char *out, uint32_t v)
+{
+	uint32_t hundreds = v * 41 >> 12, rest = v - hundreds * 100, tens = rest * 103 >> 10;
+	unsigned int skip = 0U + (v < 100) + (v < 10);
+	uint32_t text = hundreds | tens << 8 | (rest - tens * 10) << 16 | 0x2e303030;
+
+	put_le32(out, text >> 8 * skip);
+	return 4 - skip;
+}
+
 static char *put_hex16(char *p, unsigned int v)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -73,14 +84,9 @@ size_t addr_print(char *out, uint8_t family, const struct addr *addr)
 
 	if (family == 6)
 		return (size_t)(print_v6(p, addr->b) - out);
-	p = put_decimal(p, addr->b[0]);
-	*p++ = '.';
-	p = put_decimal(p, addr->b[1]);
-	*p++ = '.';
-	p = put_decimal(p, addr->b[2]);
-	*p++ = '.';
-	p = put_decimal(p, addr->b[3]);
-	return (size_t)(p - out);
+	for (unsigned int i = 0; i < 4; i++)
+		p += put_octet(p, addr->b[i]);
+	return (size_t)(p - 1 - out);
 }
 
 const char *addr_text(char out[static ADDR_TEXT], uint8_t family, const struct addr *addr)

@@ -170,31 +170,42 @@ static uint32_t key_hash(const uint64_t secret[static FLOW_SECRET], const struct
 	return (uint32_t)(sum >> 32);
 }
 
+static uint64_t differ(const struct flow_key *x, const struct flow_key *y, size_t at)
+{
+	return load64((const uint8_t *)x + at) ^ load64((const uint8_t *)y + at);
+}
+
 /* Both keys as words, the last of which overlaps, without a branch: a call of memcmp() for 38 bytes costs more than
  * the compare. */
-static bool key_equal(const struct flow_key *x, const struct flow_key *y)
+static inline bool key_equal(const struct flow_key *x, const struct flow_key *y)
 {
-	uint64_t p[5], q[5];
+	return !(differ(x, y, 0) | differ(x, y, 8) | differ(x, y, 16) | differ(x, y, 24) |
+		 differ(x, y, sizeof *x - 8));
+}
 
-	memcpy(p, x, 4 * sizeof *p);
-	memcpy(q, y, 4 * sizeof *q);
-	memcpy(p + 4, (const char *)(x + 1) - sizeof *p, sizeof *p);
-	memcpy(q + 4, (const char *)(y + 1) - sizeof *q, sizeof *q);
-	return !((p[0] ^ q[0]) | (p[1] ^ q[1]) | (p[2] ^ q[2]) | (p[3] ^ q[3]) | (p[4] ^ q[4]));
+/* Half of both addresses, in their order or the other one: which side sends is a coin toss that no branch predictor wins. */
+static inline void put_halves(const struct decoded *d, size_t at, uint64_t swapped,
+			      struct flow_key *ret)
+{
+	uint64_t src = load64(d->src.b + at), dst = load64(d->dst.b + at);
+	uint64_t exchange = (src ^ dst) & (0 - swapped);
+
+	src ^= exchange;
+	dst ^= exchange;
+	memcpy(ret->a.b + at, &src, sizeof src);
+	memcpy(ret->b.b + at, &dst, sizeof dst);
 }
 
 void flow_prepare(const struct decoded *d, uint8_t iface, uint32_t window, uint16_t offset,
 		  struct flow_packet *ret)
 {
 	bool swapped = is_swapped(d);
-	/* Indexed, not chosen: which side sends is a coin toss that no branch predictor wins. */
-	const struct addr *const addr[2] = {&d->src, &d->dst};
-	const uint16_t port[2] = {d->srcport, d->dstport};
+	unsigned exchange = (d->srcport ^ d->dstport) & (0U - swapped);
 
-	ret->key.a = *addr[swapped];
-	ret->key.b = *addr[!swapped];
-	ret->key.port_a = port[swapped];
-	ret->key.port_b = port[!swapped];
+	put_halves(d, 0, swapped, &ret->key);
+	put_halves(d, 8, swapped, &ret->key);
+	ret->key.port_a = (uint16_t)(d->srcport ^ exchange);
+	ret->key.port_b = (uint16_t)(d->dstport ^ exchange);
 	ret->key.protocol = d->protocol;
 	ret->key.iface = iface & 15U;
 	ret->key.family = d->family & 15U;

@@ -48,9 +48,9 @@ void record_from_flow(struct flowrec *ret, const struct flow_entry *e, unsigned 
 		.initiator = initiator(e, dir),
 		.verdict = e->verdict,
 		.outcome = e->outcome,
+		.direction = direction(dir ? e->b_local : e->a_local, dir ? e->a_local : e->b_local,
+				       k->family, dir ? &k->a : &k->b),
 	};
-	ret->direction = direction(dir ? e->b_local : e->a_local, dir ? e->a_local : e->b_local,
-				   k->family, &ret->dst);
 }
 
 void record_mark(struct flowrec *ret, uint16_t iface, enum flowrec_status status, uint64_t start,
