@@ -26,15 +26,21 @@ static char *put_decimal(char *p, unsigned int v)
 	return p;
 }
 
-/* With a point behind it, without a branch; writes 4 bytes and returns how many count. */
-static size_t put_octet(char *out, uint32_t v)
-{
-	uint32_t hundreds = v * 41 >> 12, rest = v - hundreds * 100, tens = rest * 103 >> 10;
-	unsigned int skip = 0U + (v < 100) + (v < 10);
-	uint32_t text = hundreds | tens << 8 | (rest - tens * 10) << 16 | 0x2e303030;
+/* "000.", "001.", ... "255." */
+#define TEN(t) t "0." t "1." t "2." t "3." t "4." t "5." t "6." t "7." t "8." t "9."
+static const char octets[] = TEN("00") TEN("01") TEN("02") TEN("03") TEN("04") TEN("05") TEN("06")
+	TEN("07") TEN("08") TEN("09") TEN("10") TEN("11") TEN("12") TEN("13") TEN("14") TEN("15")
+		TEN("16") TEN("17") TEN("18") TEN("19") TEN("20") TEN("21") TEN("22") TEN("23")
+			TEN("24") "250.251.252.253.254.255.";
+_Static_assert(sizeof octets == 4 * 256 + 1, "four bytes each");
 
-	put_le32(out, text >> 8 * skip);
-	return 4 - skip;
+/* With a point behind it, without a branch; writes 4 bytes, of which the last may lie behind what it returns. */
+static inline char *put_octet(char *p, uint8_t v)
+{
+	unsigned int skip = ((v - 100U) >> 31) + ((v - 10U) >> 31);
+
+	put_le32(p, le32(octets + (size_t)4 * v) >> 8 * skip);
+	return p + 4 - skip;
 }
 
 static char *put_hex16(char *p, unsigned int v)
@@ -84,8 +90,10 @@ size_t addr_print(char *out, uint8_t family, const struct addr *addr)
 
 	if (family == 6)
 		return (size_t)(print_v6(p, addr->b) - out);
-	for (unsigned int i = 0; i < 4; i++)
-		p += put_octet(p, addr->b[i]);
+	p = put_octet(p, addr->b[0]);
+	p = put_octet(p, addr->b[1]);
+	p = put_octet(p, addr->b[2]);
+	p = put_octet(p, addr->b[3]);
 	return (size_t)(p - 1 - out);
 }
 
@@ -202,14 +210,21 @@ int cidr_parse(const char *text, struct cidr *ret, struct err *err)
 	return 0;
 }
 
+/* The upper `bits` of 64; of more or less than there are, all or none. */
+static uint64_t upper(int bits)
+{
+	return bits <= 0 ? 0 : bits >= 64 ? UINT64_MAX : ~(UINT64_MAX >> bits);
+}
+
 bool cidr_has(const struct cidr *cidr, uint8_t family, const struct addr *addr)
 {
-	unsigned int bytes = cidr->bits / 8, rest = cidr->bits % 8;
+	uint64_t high, low;
 
-	if (cidr->family != family || memcmp(cidr->addr.b, addr->b, bytes) != 0)
+	if (cidr->family != family)
 		return false;
-	return rest == 0 ||
-	       ((cidr->addr.b[bytes] ^ addr->b[bytes]) & (0xff00U >> rest) & 0xff) == 0;
+	high = be64(cidr->addr.b) ^ be64(addr->b);
+	low = be64(cidr->addr.b + 8) ^ be64(addr->b + 8);
+	return !((high & upper(cidr->bits)) | (low & upper(cidr->bits - 64)));
 }
 
 const char *cidr_text(char out[static ADDR_ENDPOINT_TEXT], const struct cidr *cidr)
@@ -278,7 +293,5 @@ bool addr_is_multicast(uint8_t family, const struct addr *addr)
 
 bool addr_is_unspecified(const struct addr *addr)
 {
-	static const struct addr none;
-
-	return memcmp(addr->b, none.b, sizeof none.b) == 0;
+	return !(be64(addr->b) | be64(addr->b + 8));
 }

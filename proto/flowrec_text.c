@@ -13,18 +13,18 @@
 #include "platform/bytes.h"
 
 /* The texts are short: a call of strnlen() and one of memcpy() cost more than the bytes. */
-static size_t put_text(char *out, const char *text)
+static inline char *put_text(char *p, const char *text)
 {
-	size_t len = 0;
-
-	for (; len < FLOWREC_TEXT_MAX && text[len]; len++)
-		out[len] = text[len];
-	return len;
+	if (!text || !*text)
+		text = "-";
+	for (size_t len = 0; len < FLOWREC_TEXT_MAX && text[len]; len++)
+		*p++ = text[len];
+	return p;
 }
 
 /* Eight digits of a number below 10^8, the first in the lowest byte: halves of four, quarters of two, and digits, each step at once in
  * all lanes of a word, with products for quotients. */
-static uint64_t digits(uint32_t v)
+static inline uint64_t digits(uint32_t v)
 {
 	uint64_t x = v / 10000 | (uint64_t)(v % 10000) << 32, q;
 
@@ -34,96 +34,96 @@ static uint64_t digits(uint32_t v)
 	return (x - q * 10) << 8 | q;
 }
 
-/* Without a branch but for what has nine digits and more: lengths are what no predictor knows. Writes 8 bytes more than it returns, at most. */
-static size_t put_number(char *out, uint64_t v)
-{
-	const uint64_t zeros = 0x3030303030303030;
-	size_t len = 0;
-	uint64_t x;
-	unsigned skip;
+enum { EIGHT_DIGITS = 100000000 };
+static const uint64_t zeros = 0x3030303030303030;
 
-	if (v >= 100000000) {
-		len = put_number(out, v / 100000000);
-		put_le64(out + len, digits((uint32_t)(v % 100000000)) | zeros);
-		return len + 8;
-	}
-	x = digits((uint32_t)v);
-	skip = (unsigned)__builtin_ctzll(x | UINT64_C(1) << 56) / 8;
-	put_le64(out, (x | zeros) >> 8 * skip);
-	return 8 - skip;
+/* Below 10^8, without a branch: lengths are what no predictor knows. Writes 8 bytes, of which some may lie behind what it returns. */
+static inline char *put_short(char *p, uint32_t v)
+{
+	uint64_t x = digits(v);
+	unsigned skip = (unsigned)__builtin_ctzll(x | UINT64_C(1) << 56) / 8;
+
+	put_le64(p, (x | zeros) >> 8 * skip);
+	return p + 8 - skip;
 }
 
-static size_t put_optional(char *out, const char *text)
+static char *put_long(char *p, uint64_t v)
 {
-	return put_text(out, text && *text ? text : "-");
+	uint64_t high = v / EIGHT_DIGITS;
+
+	p = high < EIGHT_DIGITS ? put_short(p, (uint32_t)high) : put_long(p, high);
+	put_le64(p, digits((uint32_t)(v % EIGHT_DIGITS)) | zeros);
+	return p + 8;
 }
 
-/* A number of the record, of 1, 2 or 8 bytes. */
-static uint64_t number_at(const void *at, uint8_t size)
+static inline char *put_number(char *p, uint64_t v)
 {
-	uint64_t eight;
-	uint16_t two;
-
-	if (size == 1)
-		return *(const uint8_t *)at;
-	if (size == 2) {
-		memcpy(&two, at, 2);
-		return two;
-	}
-	memcpy(&eight, at, 8);
-	return eight;
+	return v < EIGHT_DIGITS ? put_short(p, (uint32_t)v) : put_long(p, v);
 }
 
 /* A value that the record itself holds. */
-static size_t put_member(char *out, const struct flowrec_field_info *info,
-			 const struct flowrec *rec)
+static inline char *put_member(char *p, const struct flowrec_field_info *info,
+			       const struct flowrec *rec)
 {
-	const void *at = (const char *)rec + info->at;
-	uint64_t number;
+	const char *at = (const char *)rec + info->at;
+	uint64_t eight;
+	uint16_t two;
+	uint8_t one;
 
-	if (info->form == FLOWREC_AS_IP)
-		return addr_print(out, rec->family, at);
-	number = number_at(at, info->size);
-	if (!info->words)
-		return put_number(out, number);
-	return put_optional(out, number < info->n_words ? info->words[number] : NULL);
+	switch (info->size) {
+	case 1:
+		one = *(const uint8_t *)at;
+		if (!info->words)
+			return put_short(p, one);
+		return put_text(p, one < info->n_words ? info->words[one] : NULL);
+	case 2: memcpy(&two, at, sizeof two); return put_short(p, two);
+	case 8: memcpy(&eight, at, sizeof eight); return put_number(p, eight);
+	default: return p + addr_print(p, rec->family, (const struct addr *)(const void *)at);
+	}
 }
 
-/* Writes one value without NUL, at most FLOWREC_TEXT_MAX bytes. */
-static size_t put_field(char *out, const struct flowrec_field_info *info, uint8_t version,
-			const struct flowrec *rec, const struct flowrec_identity *id)
+/* Writes one value without NUL, at most FLOWREC_TEXT_MAX bytes, and up to 8 behind it. */
+static inline char *put_field(char *p, const struct flowrec_field_info *info, uint8_t version,
+			      const struct flowrec *rec, const struct flowrec_identity *id)
 {
 	bool is_flow = rec->status == FLOWREC_OK;
 	uint64_t number;
 
 	switch ((enum flowrec_origin)info->origin) {
-	case FLOWREC_OF_FORMAT: return put_number(out, version);
-	case FLOWREC_OF_WINDOW: return put_member(out, info, rec);
+	case FLOWREC_OF_FORMAT: return put_short(p, version);
+	case FLOWREC_OF_WINDOW: return put_member(p, info, rec);
 	case FLOWREC_OF_FLOW:
 		if (is_flow)
-			return put_member(out, info, rec);
+			return put_member(p, info, rec);
 		break;
 	case FLOWREC_OF_INTERFACE:
 	case FLOWREC_OF_STREAM:
-		return put_optional(
-			out, *(const char *const *)(const void *)((const char *)id + info->at));
+		return put_text(p,
+				*(const char *const *)(const void *)((const char *)id + info->at));
 	case FLOWREC_OF_RULE:
+<<<<<<< HEAD
 		number = number_at((const char *)rec + info->at, info->size);
 		if (is_flow && number && number <= id->n_rules)
 			return put_optional(out, id->rules[number - 1]);
+=======
+		if (is_flow && rec->rule && rec->rule <= id->n_rules)
+			return put_text(p, id->rules[rec->rule - 1]);
+>>>>>>> a57ba0d (endpoint, record: endpoints of a batch are fetched ahead, text without branches and in blocks)
 		break;
 	case FLOWREC_OF_UNKNOWN: break;
 	}
-	*out = '-';
-	return 1;
+	*p++ = '-';
+	return p;
 }
+
+_Static_assert(sizeof(struct addr) == 16, "told apart from numbers by its size");
 
 size_t flowrec_print_header(char *out, const struct flowrec_format *format)
 {
 	char *p = out;
 
 	for (size_t i = 0; i < format->n; i++) {
-		p += put_text(p, flowrec_fields[format->field[i]].name);
+		p = put_text(p, flowrec_fields[format->field[i]].name);
 		*p++ = i + 1 < format->n ? ' ' : '\n';
 	}
 	return (size_t)(p - out);
@@ -135,8 +135,7 @@ size_t flowrec_print(char *out, const struct flowrec_format *format, const struc
 	char *p = out;
 
 	for (size_t i = 0; i < format->n; i++) {
-		p += put_field(p, &flowrec_fields[format->field[i]], format->version, rec,
-			       identity);
+		p = put_field(p, &flowrec_fields[format->field[i]], format->version, rec, identity);
 		*p++ = i + 1 < format->n ? ' ' : '\n';
 	}
 	return (size_t)(p - out);
@@ -146,6 +145,9 @@ const char *flowrec_value(char out[static FLOWREC_VALUE_MAX], enum flowrec_field
 			  const struct flowrec_format *format, const struct flowrec *rec,
 			  const struct flowrec_identity *identity)
 {
-	out[put_field(out, &flowrec_fields[field], format->version, rec, identity)] = '\0';
+	const struct flowrec_format alone = {
+		.n = 1, .version = format->version, .field = {(uint8_t)field}};
+
+	out[flowrec_print(out, &alone, rec, identity) - 1] = '\0';
 	return out;
 }

@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/bytes.h"
 #include "platform/hash.h"
+
+/* Of the secret: one more than the words that are hashed, an address and one. */
+enum { SECRET = 6 };
 
 /* A look-up touches its first 32 bytes. */
 struct slot {
@@ -33,7 +37,7 @@ struct part {
 
 struct endpoint_table {
 	struct endpoint_sink sink;
-	uint64_t key[2];
+	uint64_t secret[SECRET];
 	struct part parts[2]; /* what this machine began; all else */
 	struct endpoint_stats stats;
 	uint32_t at; /* of the walk */
@@ -68,7 +72,8 @@ int endpoint_table_new(struct endpoint_table **ret, size_t slots, const uint64_t
 	if (!t)
 		return -ENOMEM;
 	t->sink = *sink;
-	memcpy(t->key, key, sizeof t->key);
+	for (uint64_t i = 0; i < SECRET; i++)
+		t->secret[i] = hash_sip13(key, &i, 1);
 	t->parts[0] = (struct part){.size = (uint32_t)slots - others};
 	t->parts[1] = (struct part){.begin = (uint32_t)slots - others, .size = others};
 	t->stats.slots = slots;
@@ -86,34 +91,66 @@ void endpoint_table_free(struct endpoint_table *t)
 
 /* ---- looking up ---- */
 
+/* Who is the remote end of a flow, and which way it goes. */
+struct view {
+	bool from_b, is_b; /* side b began; side b is the remote end */
+	uint8_t direction; /* enum flowrec_direction */
+};
+
+/* `out`: the initiator is local; `in`: the responder is. */
+static struct view view_of(bool from_b, bool out, bool in)
+{
+	return (struct view){.from_b = from_b,
+			     .is_b = out || !in ? !from_b : from_b,
+			     .direction = out  ? FLOWREC_EGRESS
+					  : in ? FLOWREC_INGRESS
+					       : FLOWREC_DIRECTION_UNKNOWN};
+}
+
+static const struct addr *remote_of(const struct flow_key *k, struct view v)
+{
+	return v.is_b ? &k->b : &k->a;
+}
+
+/* The responder's. */
+static uint16_t port_of(const struct flow_key *k, struct view v)
+{
+	return v.from_b ? k->port_a : k->port_b;
+}
+
 /* The key's members of a digest, and of which part it is. */
 static bool key_of(const struct flow_entry *e, struct endpoint_digest *ret)
 {
 	const struct flow_key *k = &e->key;
 	bool from_b = e->initiator == FLOW_INITIATOR_B;
-	bool out = from_b ? e->b_local : e->a_local, in = from_b ? e->a_local : e->b_local;
-	bool is_b = out || !in ? !from_b : from_b;
+	struct view v =
+		view_of(from_b, from_b ? e->b_local : e->a_local, from_b ? e->a_local : e->b_local);
 
 	*ret = (struct endpoint_digest){
-		.remote = is_b ? k->b : k->a,
-		.port = from_b ? k->port_a : k->port_b,
+		.remote = *remote_of(k, v),
+		.port = port_of(k, v),
 		.family = k->family,
 		.protocol = k->protocol,
-		.direction = out  ? FLOWREC_EGRESS
-			     : in ? FLOWREC_INGRESS
-				  : FLOWREC_DIRECTION_UNKNOWN,
+		.direction = v.direction,
 	};
-	return !out;
+	return v.direction != FLOWREC_EGRESS;
 }
 
-static uint32_t *bucket_of(struct endpoint_table *t, const struct endpoint_digest *d)
+/* MULTILINEAR, as the flow table's (sensor/flow.c says why). Both directions lie in one chain. */
+static uint32_t *bucket_of(const struct endpoint_table *t, const struct addr *remote, uint16_t port,
+			   uint8_t protocol, uint8_t family)
 {
-	uint64_t words[3];
+	uint64_t rest = (uint64_t)port << 16 | (uint64_t)protocol << 8 | family;
+	uint64_t sum = t->secret[0] + t->secret[1] * rest;
 
-	memcpy(words, d->remote.b, sizeof d->remote.b);
-	words[2] = (uint64_t)d->port << 24 | (uint64_t)d->protocol << 16 |
-		   (uint64_t)d->family << 8 | d->direction;
-	return t->buckets + (hash_sip13(t->key, words, 3) & t->mask);
+	for (unsigned i = 0; i < (family == 4 ? 1 : 4); i++)
+		sum += t->secret[2 + i] * be32(remote->b + (size_t)4 * i);
+	return t->buckets + (sum >> 32 & t->mask);
+}
+
+static uint32_t *bucket_of_digest(const struct endpoint_table *t, const struct endpoint_digest *d)
+{
+	return bucket_of(t, &d->remote, d->port, d->protocol, d->family);
 }
 
 static bool is_same(const struct endpoint_digest *a, const struct endpoint_digest *b)
@@ -149,7 +186,7 @@ static void settle(struct endpoint_digest *d, uint64_t now_s)
 /* Out of its chain, and told a last time. */
 static void give_way(struct endpoint_table *t, struct slot *s, uint64_t now_s)
 {
-	uint32_t index = (uint32_t)(s - t->slots) + 1, *link = bucket_of(t, &s->digest);
+	uint32_t index = (uint32_t)(s - t->slots) + 1, *link = bucket_of_digest(t, &s->digest);
 
 	while (*link != index)
 		link = &t->slots[*link - 1].next;
@@ -192,7 +229,7 @@ static struct slot *take(struct endpoint_table *t, const struct flow_entry *e, u
 	/* Another may have taken its place since. */
 	if (mark && is_same(&t->slots[mark - 1].digest, &key))
 		return &t->slots[mark - 1];
-	bucket = bucket_of(t, &key);
+	bucket = bucket_of_digest(t, &key);
 	s = find(t, &key, bucket);
 	if (s)
 		return s;
@@ -203,6 +240,31 @@ static struct slot *take(struct endpoint_table *t, const struct flow_entry *e, u
 	*s = (struct slot){.digest = key, .next = *bucket};
 	*bucket = (uint32_t)(s - t->slots) + 1;
 	return s;
+}
+
+/* ---- looking ahead ---- */
+
+static void fetch(const struct slot *s)
+{
+	__builtin_prefetch(s, 1);
+	__builtin_prefetch((const char *)(s + 1) - 1, 1);
+}
+
+const uint32_t *endpoint_ask(const struct endpoint_table *t, const struct flow_key *k, bool from_b,
+			     bool out, bool in)
+{
+	struct view v = view_of(from_b, out, in);
+	const uint32_t *bucket =
+		bucket_of(t, remote_of(k, v), port_of(k, v), k->protocol, k->family);
+
+	__builtin_prefetch(bucket);
+	return bucket;
+}
+
+void endpoint_fetch(const struct endpoint_table *t, uint32_t mark)
+{
+	if (mark)
+		fetch(&t->slots[mark - 1]);
 }
 
 /* ---- filling ---- */

@@ -43,6 +43,13 @@ uint32_t endpoint_open(struct endpoint_table *table, const struct flow_entry *en
 void endpoint_add(struct endpoint_table *table, const struct flow_entry *entry, unsigned dir,
 		  const struct flowrec *rec, uint32_t mark);
 
+/* Memory is asked for what endpoint_open() and endpoint_add() will touch, so that a batch of packets waits for it once. A flow is
+ * about to open, begun by side b or not, at this machine (`out`) or directed to it (`in`): its place in the table, whose value is then to
+ * be fetched like a mark. */
+const uint32_t *endpoint_ask(const struct endpoint_table *table, const struct flow_key *key,
+			     bool from_b, bool a_local, bool b_local);
+void endpoint_fetch(const struct endpoint_table *table, uint32_t mark);
+
 enum endpoint_walk {
 	ENDPOINT_NEWS, /* what is new, got further, was judged anew, or doubled in packets */
 	ENDPOINT_REST, /* what changed at all since it was told last */

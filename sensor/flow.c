@@ -222,7 +222,7 @@ void flow_prepare(const struct decoded *d, uint8_t iface, uint32_t window, uint1
 	ret->has_payload = d->has_payload;
 }
 
-static uint32_t *mark_of(struct flow_table *t, const struct flow_entry *e)
+static uint32_t *mark_of(const struct flow_table *t, const struct flow_entry *e)
 {
 	size_t slot = (size_t)(e - t->entries);
 
@@ -293,7 +293,7 @@ static bool is_icmp_answer(const struct flow_packet *p)
  * says it of the other side. Of a TCP connection that was there before us the lower port is taken
  * for the server's; of all else whoever is seen first.
  */
-static enum flow_initiator initiator(const struct flow_packet *p)
+enum flow_initiator flow_initiator(const struct flow_packet *p)
 {
 	enum flow_initiator sender = p->side ? FLOW_INITIATOR_B : FLOW_INITIATOR_A;
 	enum flow_initiator receiver = p->side ? FLOW_INITIATOR_A : FLOW_INITIATOR_B;
@@ -360,8 +360,8 @@ static void turn(struct flow_table *t, struct flow_entry *e, const struct flow_p
 		if (attempt)
 			e->outcome = FLOWREC_SENT;
 	}
-	if (attempt && e->initiator != initiator(p)) {
-		*mark_of(t, e) = t->sink.opened(t->sink.ctx, e, p, initiator(p));
+	if (attempt && e->initiator != flow_initiator(p)) {
+		*mark_of(t, e) = t->sink.opened(t->sink.ctx, e, p, flow_initiator(p));
 		if (by_initiator(e, p))
 			e->outcome = FLOWREC_SENT;
 	}
@@ -388,6 +388,14 @@ static uint64_t fitting(const struct set *set, uint16_t tag)
 
 	memcpy(four, set->tags, sizeof four);
 	return lanes_equal(four[0], tag) >> 15 | lanes_equal(four[1], tag) >> 14;
+}
+
+/* How many these are; the processor's instruction for it is not in every x86-64, and a call costs more. */
+static unsigned count_of(uint64_t bits)
+{
+	const uint64_t ones = 0x0001000100010001;
+
+	return (unsigned)(((bits & ones) + (bits >> 1 & ones)) * ones >> 48);
 }
 
 static unsigned way_of(uint64_t bits)
@@ -452,8 +460,7 @@ static size_t victim(const struct flow_table *t, const struct flow_packet *p)
 {
 	size_t set = first_set(t, p), other = other_set(t, set, tag_of(p->hash));
 	uint64_t empty = fitting(t->sets + set, 0), other_empty = fitting(t->sets + other, 0);
-	int n = __builtin_popcountll(empty), n_other = __builtin_popcountll(other_empty);
-	unsigned rank, other_rank;
+	unsigned n = count_of(empty), n_other = count_of(other_empty), rank, other_rank;
 
 	if (n > A_FEW || (n && n >= n_other))
 		return set * FLOW_WAYS + way_of(empty);
@@ -490,8 +497,10 @@ void flow_locate(const struct flow_table *t, struct flow_packet *packets, size_t
 			set = other_set(t, set, tag);
 			ways = fitting(t->sets + set, tag);
 		}
+		p->is_new = !ways;
 		p->guess = (uint32_t)(ways ? set * FLOW_WAYS + way_of(ways) : victim(t, p));
 		p->guess_tag = *tag_at(t, p->guess);
+		p->guess_mark = ways ? 0 : *mark_of(t, t->entries + p->guess);
 		entry = (const char *)(t->entries + p->guess);
 		__builtin_prefetch(entry, 1);
 		__builtin_prefetch(entry + sizeof(struct flow_entry) - 1, 1);
@@ -518,7 +527,7 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 					       .outcome = FLOWREC_SENT,
 					       .window = p->window};
 	*mark_of(t, t->entries + slot) =
-		t->sink.opened(t->sink.ctx, t->entries + slot, p, initiator(p));
+		t->sink.opened(t->sink.ctx, t->entries + slot, p, flow_initiator(p));
 	return slot;
 }
 

@@ -64,13 +64,15 @@ struct flow_packet {
 	uint64_t bytes;
 	uint32_t packets; /* that the frame stands for */
 	uint32_t window;
-	uint32_t nsec;      /* of the stamp; filled by the caller */
-	uint16_t guess_tag; /* that this slot had */
-	uint16_t offset;    /* seconds from the window's begin */
-	uint8_t side;       /* who sent it: 0 is a */
+	uint32_t nsec;       /* of the stamp; filled by the caller */
+	uint32_t guess_mark; /* likewise; 0 also when the flow is probably in the table */
+	uint16_t guess_tag;  /* that this slot had */
+	uint16_t offset;     /* seconds from the window's begin */
+	uint8_t side;        /* who sent it: 0 is a */
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
 	bool has_ports, has_icmp_type, has_payload;
+	bool is_new; /* its flow is not in the table, unless a packet since brought it in */
 };
 
 enum flow_reason { FLOW_WINDOW_CLOSED, FLOW_STALE, FLOW_EVICTED, FLOW_OVERFLOW, FLOW_REASONS };
@@ -105,6 +107,8 @@ void flow_prepare(const struct decoded *decoded, uint8_t iface, uint32_t window,
 /* Finds the places of a batch of packets. First it asks the memory for the tags of their sets, then for the entries that these
  * point at, so that flow_update() has them in the cache: memory latency is the cost here, and a batch hides it. */
 void flow_locate(const struct flow_table *table, struct flow_packet *packets, size_t n);
+/* Who begins a flow whose first packet this is. */
+enum flow_initiator flow_initiator(const struct flow_packet *packet);
 /* Counts a packet that was located. */
 void flow_update(struct flow_table *table, const struct flow_packet *packet);
 

@@ -39,6 +39,8 @@ enum {
 	DRAIN_FRAMES = 4096,
 	DRAIN_TURNS = 64,
 	LOOK_PER_TURN = 4096, /* endpoints looked at in one turn */
+	TEXT_BLOCK =
+		4096, /* lines are written when there are so many bytes of them: a call of stdio for each costs too much */
 };
 
 struct pipeline {
@@ -77,7 +79,8 @@ struct pipeline {
 	uint64_t records, alerts_raised;
 	const struct endpoint *follow_local, *follow_remote; /* NULL: nothing is followed */
 	struct flow_count followed[2];                       /* summed from the records */
-	char line[FLOWREC_LINE_MAX];
+	size_t n_text;                                       /* bytes of lines not written yet */
+	char text[TEXT_BLOCK + FLOWREC_LINE_MAX];
 };
 
 static bool streams(const struct pipeline *p)
@@ -107,6 +110,20 @@ static void follow(struct pipeline *p, const struct flowrec *rec)
 	p->followed[back].bytes += rec->bytes;
 }
 
+static void write_text(struct pipeline *p)
+{
+	if (p->n_text && fwrite(p->text, 1, p->n_text, p->config.out) != p->n_text)
+		p->output_failed = true;
+	p->n_text = 0;
+}
+
+static void flush(struct pipeline *p)
+{
+	write_text(p);
+	if (p->config.out && fflush(p->config.out) != 0)
+		p->output_failed = true;
+}
+
 static void write_record(struct pipeline *p, const struct flowrec *rec)
 {
 	if (IS_ENABLED(CONFIG_CANARY) && p->follow_local)
@@ -116,11 +133,10 @@ static void write_record(struct pipeline *p, const struct flowrec *rec)
 	if (streams(p))
 		spool_record(p->config.spool, rec, p->now_ns);
 	if (p->config.out) {
-		size_t len = flowrec_print(p->line, &p->config.options->format, rec,
+		p->n_text += flowrec_print(p->text + p->n_text, &p->config.options->format, rec,
 					   &p->config.texts[rec->iface]);
-
-		if (fwrite(p->line, 1, len, p->config.out) != len)
-			p->output_failed = true;
+		if (p->n_text >= TEXT_BLOCK)
+			write_text(p);
 	}
 }
 
@@ -169,6 +185,7 @@ static void on_endpoint(void *ctx, const struct endpoint_digest *digest)
 		spool_endpoint(p->config.spool, digest, p->now_ns);
 	if (!p->config.endpoints || (!p->printing && !digest->gave_way))
 		return;
+	write_text(p); /* both may go to one place */
 	head_endpoints(p);
 	fprintf(p->config.endpoints, "%s\n", endpoint_line(line, digest, rule));
 }
@@ -286,6 +303,12 @@ static void raise_alert(struct pipeline *p, struct batch_alert *alert,
 	judge_say(alert);
 }
 
+/* In mirror mode --local is the mirrored machines; the target's own traffic is not judged. */
+static bool is_foreign(const struct pipeline *p, uint16_t iface)
+{
+	return p->mirror && iface < p->config.n_captures;
+}
+
 static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
 			  enum flow_initiator initiator)
 {
@@ -295,9 +318,7 @@ static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow
 		.context = &p->context,
 		.identity = p->config.identity,
 		.crossings = p->crossings,
-		/* In mirror mode --local is the mirrored machines; the target's own traffic is not
-		   judged. */
-		.is_foreign = p->mirror && packet->key.iface < p->config.n_captures,
+		.is_foreign = is_foreign(p, packet->key.iface),
 	};
 	uint64_t sec = (uint64_t)packet->window * p->window_s + packet->offset;
 	struct batch_alert alert;
@@ -309,9 +330,39 @@ static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow
 
 /* ---- in: frames ---- */
 
+static bool is_local(const struct pipeline *p, const struct flow_key *k, bool b)
+{
+	return !is_foreign(p, k->iface) &&
+	       identity_is_local(p->config.identity, k->family, b ? &k->b : &k->a);
+}
+
+/* Asks the memory for the endpoints of the flows that are about to open, and of those that give way to them. */
+static void ask_endpoints(struct pipeline *p)
+{
+	const uint32_t *places[PENDING];
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_pending; i++) {
+		const struct flow_packet *packet = &p->pending[i];
+		const struct flow_key *k = &packet->key;
+		bool from_b, begun_here, is_target;
+
+		if (!packet->is_new)
+			continue;
+		from_b = flow_initiator(packet) == FLOW_INITIATOR_B;
+		begun_here = is_local(p, k, from_b);
+		is_target = !begun_here && is_local(p, k, !from_b);
+		endpoint_fetch(p->endpoints, packet->guess_mark);
+		places[n++] = endpoint_ask(p->endpoints, k, from_b, begun_here, is_target);
+	}
+	while (n)
+		endpoint_fetch(p->endpoints, *places[--n]);
+}
+
 static void update_pending(struct pipeline *p)
 {
 	flow_locate(p->flows, p->pending, p->n_pending);
+	ask_endpoints(p);
 	for (p->pending_done = 0; p->pending_done < p->n_pending; p->pending_done++) {
 		const struct flow_packet *packet = &p->pending[p->pending_done];
 
@@ -478,17 +529,20 @@ int pipeline_tick(struct pipeline *p, uint64_t now_ns, struct err *err)
 		set_context(p);
 	}
 	(void)pipeline_sweep(p, now_ns);
-	if (p->config.out && fflush(p->config.out) != 0)
-		p->output_failed = true;
+	flush(p);
 	return rc;
 }
 
 bool pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 {
+	bool swept;
+
 	p->now_ns = now_ns;
 	if (!p->sweeping && !p->telling)
 		return true;
-	if (!sweep_on(p))
+	swept = sweep_on(p);
+	write_text(p);
+	if (!swept)
 		return false;
 	/* The last account of a run stands when everything has gone out. */
 	if (p->ended)
@@ -510,8 +564,7 @@ void pipeline_end(struct pipeline *p, uint64_t now_ns)
 	p->ended = true;
 	p->turn_by_turn = p->config.spool != NULL;
 	window_end(&p->window, now_ns / NS_PER_S);
-	if (p->config.out && fflush(p->config.out) != 0)
-		p->output_failed = true;
+	flush(p);
 }
 
 void pipeline_follow(struct pipeline *p, const struct endpoint *local,
@@ -691,11 +744,8 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	for (uint16_t i = 0; i < config->n_captures; i++)
 		(void)read_nic(p, i);
 	read_allowances(p);
-	if (p->config.out) {
-		size_t len = flowrec_print_header(p->line, &o->format);
-
-		p->output_failed = fwrite(p->line, 1, len, p->config.out) != len;
-	}
+	if (p->config.out)
+		p->n_text = flowrec_print_header(p->text, &o->format);
 	*ret = p;
 	return 0;
 }

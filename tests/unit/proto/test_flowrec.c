@@ -3,10 +3,12 @@
  * Fields, formats, text and JSON of records. Expected lines follow the examples and rules of the Amazon VPC User Guide, "Flow log
  * records".
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -264,6 +266,39 @@ static void the_longest_line(void **state)
 	assert_int_equal(flowrec_print_header(line, &format), strlen(all));
 }
 
+static void number(uint64_t v)
+{
+	const struct flowrec rec = {.bytes = v, .srcport = (uint16_t)v, .protocol = (uint8_t)v};
+	const struct flowrec_format format = {.version = 2};
+	char expected[24], text[FLOWREC_VALUE_MAX];
+
+	snprintf(expected, sizeof expected, "%" PRIu64, v);
+	assert_string_equal(flowrec_value(text, FLOWREC_F_BYTES, &format, &rec, &identity),
+			    expected);
+	snprintf(expected, sizeof expected, "%u", (unsigned)(uint16_t)v);
+	assert_string_equal(flowrec_value(text, FLOWREC_F_SRCPORT, &format, &rec, &identity),
+			    expected);
+	snprintf(expected, sizeof expected, "%u", (unsigned)(uint8_t)v);
+	assert_string_equal(flowrec_value(text, FLOWREC_F_PROTOCOL, &format, &rec, &identity),
+			    expected);
+}
+
+/* Against printf(3): all of 16 bits, around each power of ten, and steps over all lengths. */
+static void numbers(void **state)
+{
+	(void)state;
+	for (uint64_t v = 0; v < 65536; v++)
+		number(v);
+	for (uint64_t ten = 1; ten < UINT64_MAX / 10; ten *= 10)
+		for (uint64_t d = 0; d < 100; d++) {
+			number(ten * 10 - 50 + d);
+			number(ten * (d % 10) + d);
+		}
+	for (uint64_t v = 1; v < UINT64_MAX / 4 * 3; v += v / 3 + 1)
+		number(v);
+	number(UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +309,7 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(table_is_sound),
 		cmocka_unit_test(the_longest_line),
+		cmocka_unit_test(numbers),
 	};
 
 	return cmocka_run_group_tests_name("flowrec", tests, NULL, NULL);
