@@ -61,25 +61,35 @@ static inline char *put_number(char *p, uint64_t v)
 	return v < EIGHT_DIGITS ? put_short(p, (uint32_t)v) : put_long(p, v);
 }
 
+/* A number of the record, of 1, 2 or 8 bytes. */
+static inline uint64_t number_at(const char *at, uint8_t size)
+{
+	uint64_t eight;
+	uint16_t two;
+
+	if (size == 1)
+		return *(const uint8_t *)at;
+	if (size == 2) {
+		memcpy(&two, at, 2);
+		return two;
+	}
+	memcpy(&eight, at, 8);
+	return eight;
+}
+
 /* A value that the record itself holds. */
 static inline char *put_member(char *p, const struct flowrec_field_info *info,
 			       const struct flowrec *rec)
 {
 	const char *at = (const char *)rec + info->at;
-	uint64_t eight;
-	uint16_t two;
-	uint8_t one;
+	uint64_t number;
 
-	switch (info->size) {
-	case 1:
-		one = *(const uint8_t *)at;
-		if (!info->words)
-			return put_short(p, one);
-		return put_text(p, one < info->n_words ? info->words[one] : NULL);
-	case 2: memcpy(&two, at, sizeof two); return put_short(p, two);
-	case 8: memcpy(&eight, at, sizeof eight); return put_number(p, eight);
-	default: return p + addr_print(p, rec->family, (const struct addr *)(const void *)at);
-	}
+	if (info->form == FLOWREC_AS_IP)
+		return p + addr_print(p, rec->family, (const struct addr *)(const void *)at);
+	number = number_at(at, info->size);
+	if (!info->words)
+		return put_number(p, number);
+	return put_text(p, number < info->n_words ? info->words[number] : NULL);
 }
 
 /* Writes one value without NUL, at most FLOWREC_TEXT_MAX bytes, and up to 8 behind it. */
@@ -101,22 +111,15 @@ static inline char *put_field(char *p, const struct flowrec_field_info *info, ui
 		return put_text(p,
 				*(const char *const *)(const void *)((const char *)id + info->at));
 	case FLOWREC_OF_RULE:
-<<<<<<< HEAD
 		number = number_at((const char *)rec + info->at, info->size);
 		if (is_flow && number && number <= id->n_rules)
-			return put_optional(out, id->rules[number - 1]);
-=======
-		if (is_flow && rec->rule && rec->rule <= id->n_rules)
-			return put_text(p, id->rules[rec->rule - 1]);
->>>>>>> a57ba0d (endpoint, record: endpoints of a batch are fetched ahead, text without branches and in blocks)
+			return put_text(p, id->rules[number - 1]);
 		break;
 	case FLOWREC_OF_UNKNOWN: break;
 	}
 	*p++ = '-';
 	return p;
 }
-
-_Static_assert(sizeof(struct addr) == 16, "told apart from numbers by its size");
 
 size_t flowrec_print_header(char *out, const struct flowrec_format *format)
 {
