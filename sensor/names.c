@@ -26,6 +26,7 @@ enum {
 	HANDSHAKE = 22,
 	QUIC_INITIAL_MIN = 1200, /* bytes of a client's first datagram, RFC 9000, 14.1 */
 	UDP_HEADER = 8,
+	DNS_BEGIN = 2 + 12, /* length and head of a message over TCP */
 };
 
 /* So many at once, and so many a second. */
@@ -156,8 +157,13 @@ static void take_dns(struct names *n, const struct segment *s, uint64_t now_ns,
 {
 	const struct decoded *d = s->decoded;
 	struct dns_message *m = &n->message;
-	bool is_read = dns_read(m, bytes, captured, len);
-	struct batch_dns dns = {
+	struct batch_dns dns;
+
+	if (!dns_may_begin(bytes, captured) || !dns_read(m, bytes, captured, len)) {
+		n->counts[captured < len ? BATCH_NAMES_DNS_CUT : BATCH_NAMES_DNS_MALFORMED]++;
+		return;
+	}
+	dns = (struct batch_dns){
 		.time_ns = now_ns,
 		.client = m->is_response ? d->dst : d->src,
 		.server = m->is_response ? d->src : d->dst,
@@ -182,10 +188,6 @@ static void take_dns(struct names *n, const struct segment *s, uint64_t now_ns,
 		.name_is_cut = m->name.is_cut,
 	};
 
-	if (!is_read) {
-		n->counts[captured < len ? BATCH_NAMES_DNS_CUT : BATCH_NAMES_DNS_MALFORMED]++;
-		return;
-	}
 	count_dns(n, &dns);
 	if (captured == len && !m->is_whole)
 		n->counts[BATCH_NAMES_DNS_MALFORMED]++;
@@ -325,12 +327,15 @@ static bool begins(struct names *n, const struct segment *s, uint64_t now_ns, en
 	const struct decoded *d = s->decoded;
 	const uint8_t *p = s->bytes;
 
-	if (d->srcport == PORT_DNS || d->dstport == PORT_DNS) {
-		*ret = STREAM_DNS;
-		return true;
-	}
 	if (!s->captured)
 		return false;
+	if (d->srcport == PORT_DNS || d->dstport == PORT_DNS) {
+		*ret = STREAM_DNS;
+		if (s->captured < DNS_BEGIN || dns_may_begin(p + 2, s->captured - 2))
+			return true;
+		n->counts[BATCH_NAMES_DNS_MALFORMED]++;
+		return false;
+	}
 	if (p[0] == HANDSHAKE && (s->captured < 2 || p[1] == 3) && (s->captured < 6 || p[5] == 1)) {
 		*ret = STREAM_TLS;
 		return !take_tls(n, s, now_ns, NULL);

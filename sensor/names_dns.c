@@ -289,6 +289,11 @@ static void read_records(struct reader *r, unsigned others, struct dns_message *
 	read_rest(r, others, m);
 }
 
+bool dns_may_begin(const uint8_t *bytes, size_t captured)
+{
+	return captured >= HEAD && (bytes[2] >> 3 & 15) <= OPCODE_MAX && be32(bytes + 4) != 0;
+}
+
 bool dns_read(struct dns_message *ret, const uint8_t *bytes, size_t captured, size_t len)
 {
 	struct reader r = {.rd = rd_init(bytes, captured), .bytes = bytes};

@@ -50,5 +50,7 @@ struct dns_message {
 	struct dns_address addresses[DNS_ADDRESSES_MAX];
 };
 
+/* Can these first bytes begin a message? Its opcode must exist, and it must ask or answer something. */
+bool dns_may_begin(const uint8_t *bytes, size_t captured);
 /* Reads `captured` of a message's `len` bytes. False when they are none: its head or first question cannot be read. */
 bool dns_read(struct dns_message *ret, const uint8_t *bytes, size_t captured, size_t len);
