@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * segments: see segments.h. bpf(2); the instructions and struct __sk_buff are those of linux/bpf.h.
+ * segments: see segments.h. bpf(2), bpf-helpers(7); the instructions and struct __sk_buff are those of linux/bpf.h.
  *
  * Bytes kept of a frame of `len` bytes that stands for n packets (SNAP is 256):
  *
@@ -12,6 +12,10 @@
  *
  * libpcap puts a VLAN tag back that the kernel took out, 4 bytes more that were kept and are counted in `len`.
  * A frame that is kept whole bears no number.
+ *
+ * Frames of SNAP to WHOLE_MAX bytes that may bear a name are kept whole: to or from a port of DNS, mDNS or LLMNR; TCP whose
+ * payload begins as a TLS handshake or with the first two letters of an HTTP method. It costs frames up to SNAP
+ * one comparison, all others two calls.
  */
 #include "platform/segments.h"
 
@@ -23,7 +27,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SNAP = SEGMENTS_SNAPLEN, SEVERAL = SNAP + 1, TAG_BITS = 2 };
+#include "platform/config.h"
+
+enum { SNAP = SEGMENTS_SNAPLEN, SEVERAL = SNAP + 1, TAG_BITS = 2, WHOLE_MAX = SEGMENTS_WHOLE_MAX };
+
+/* Of the program's stack, from its end down; and where in headers. */
+enum {
+	HEAD = -40, /* an IPv6 header's bytes, then a transport header's */
+	HEAD_BYTES = 40,
+	TRANSPORT_BYTES = 20,
+	START = -48, /* the first two bytes of payload */
+	IP4_PROTOCOL = HEAD + 9,
+	IP6_NEXT = HEAD + 6,
+	TCP_OFFSET = HEAD + 12,
+	TCP = 6,
+	UDP = 17,
+};
 
 /* Of kernel headers that are older. */
 #ifndef SO_ATTACH_BPF
@@ -32,7 +51,7 @@ enum { SNAP = SEGMENTS_SNAPLEN, SEVERAL = SNAP + 1, TAG_BITS = 2 };
 
 #define LOAD(to, member)                                                                           \
 	{                                                                                          \
-		.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = (to), .src_reg = BPF_REG_1,          \
+		.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = (to), .src_reg = CTX,                \
 		.off = offsetof(struct __sk_buff, member)                                          \
 	}
 #define VALUE(op, to, value)                                                                       \
@@ -58,10 +77,98 @@ enum { SNAP = SEGMENTS_SNAPLEN, SEVERAL = SNAP + 1, TAG_BITS = 2 };
 		.code = BPF_JMP | BPF_JA, .off = (skip)                                            \
 	}
 
+/* From the stack. */
+#define STACK(size, to, at)                                                                        \
+	{                                                                                          \
+		.code = BPF_LDX | BPF_MEM | (size), .dst_reg = (to), .src_reg = BPF_REG_10,        \
+		.off = (at)                                                                        \
+	}
+#define NETWORK_ORDER(to)                                                                          \
+	{                                                                                          \
+		.code = BPF_ALU | BPF_END | BPF_TO_BE, .dst_reg = (to), .imm = 16                  \
+	}
+#define CALL(helper)                                                                               \
+	{                                                                                          \
+		.code = BPF_JMP | BPF_CALL, .imm = (helper)                                        \
+	}
+/* `n` bytes from register AT on, counted from the IP header, to the stack; R0 is 0 if they are there. 7 instructions. */
+#define FETCH(at, n)                                                                               \
+	REGISTER(BPF_MOV, BPF_REG_1, CTX), REGISTER(BPF_MOV, BPF_REG_2, AT),                       \
+		REGISTER(BPF_MOV, BPF_REG_3, BPF_REG_10), VALUE(BPF_ADD, BPF_REG_3, at),           \
+		VALUE(BPF_MOV, BPF_REG_4, n), VALUE(BPF_MOV, BPF_REG_5, BPF_HDR_START_NET),        \
+		CALL(BPF_FUNC_skb_load_bytes_relative)
+
+/* Jumps to the two blocks at the program's end, put right when it is loaded. */
+enum { TO_USUAL = 0x7001, TO_WHOLE = 0x7002, USUAL_LENGTH = 19, WHOLE_LENGTH = 2 };
+
+static void set_jumps(struct bpf_insn *program, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (program[i].off == TO_WHOLE)
+			program[i].off = (int16_t)(n - WHOLE_LENGTH - i - 1);
+		else if (program[i].off == TO_USUAL)
+			program[i].off = (int16_t)(n - WHOLE_LENGTH - USUAL_LENGTH - i - 1);
+	}
+}
+
 int segments_load(void)
 {
 	enum { KEEP = BPF_REG_0, N = BPF_REG_2, LEN, TAG, SIZE };
-	static const struct bpf_insn program[] = {
+	enum { CTX = BPF_REG_6, ALL, PROTOCOL, AT, FIRST = BPF_REG_0, SECOND };
+	struct bpf_insn program[] = {
+		REGISTER(BPF_MOV, CTX, BPF_REG_1),
+		LOAD(ALL, len),
+		IF_VALUE(BPF_JGT, ALL, WHOLE_MAX, TO_USUAL),
+		IF_VALUE(BPF_JGT, ALL, SNAP, 1),
+		GO(TO_USUAL),
+		VALUE(BPF_MOV, AT, 0),
+		FETCH(HEAD, HEAD_BYTES),
+		IF_VALUE(BPF_JNE, BPF_REG_0, 0, TO_USUAL),
+		STACK(BPF_B, AT, HEAD), /* version and, of IPv4, the header's length in words */
+		REGISTER(BPF_MOV, SECOND, AT),
+		VALUE(BPF_RSH, SECOND, 4),
+		IF_VALUE(BPF_JEQ, SECOND, 4, 4),
+		IF_VALUE(BPF_JNE, SECOND, 6, TO_USUAL),
+		STACK(BPF_B, PROTOCOL, IP6_NEXT),
+		VALUE(BPF_MOV, AT, HEAD_BYTES),
+		GO(3),
+		STACK(BPF_B, PROTOCOL, IP4_PROTOCOL),
+		VALUE(BPF_AND, AT, 15),
+		VALUE(BPF_LSH, AT, 2),
+		FETCH(HEAD, TRANSPORT_BYTES),
+		IF_VALUE(BPF_JNE, BPF_REG_0, 0, TO_USUAL),
+		IF_VALUE(BPF_JEQ, PROTOCOL, TCP, 1),
+		IF_VALUE(BPF_JNE, PROTOCOL, UDP, TO_USUAL),
+		STACK(BPF_H, FIRST, HEAD), /* ports */
+		STACK(BPF_H, SECOND, HEAD + 2),
+		NETWORK_ORDER(FIRST),
+		NETWORK_ORDER(SECOND),
+		IF_VALUE(BPF_JEQ, FIRST, 53, TO_WHOLE),
+		IF_VALUE(BPF_JEQ, SECOND, 53, TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 5353, TO_WHOLE),
+		IF_VALUE(BPF_JEQ, SECOND, 5353, TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 5355, TO_WHOLE),
+		IF_VALUE(BPF_JEQ, SECOND, 5355, TO_WHOLE),
+		IF_VALUE(BPF_JNE, PROTOCOL, TCP, TO_USUAL),
+		STACK(BPF_B, FIRST, TCP_OFFSET),
+		VALUE(BPF_RSH, FIRST, 4),
+		VALUE(BPF_LSH, FIRST, 2),
+		REGISTER(BPF_ADD, AT, FIRST),
+		FETCH(START, 2),
+		IF_VALUE(BPF_JNE, BPF_REG_0, 0, TO_USUAL),
+		STACK(BPF_H, FIRST, START),
+		NETWORK_ORDER(FIRST),
+		IF_VALUE(BPF_JEQ, FIRST, 0x1603, TO_WHOLE), /* handshake, version 3.x */
+		IF_VALUE(BPF_JEQ, FIRST, 'G' << 8 | 'E', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'P' << 8 | 'U', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'P' << 8 | 'O', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'H' << 8 | 'E', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'D' << 8 | 'E', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'O' << 8 | 'P', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'C' << 8 | 'O', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'P' << 8 | 'A', TO_WHOLE),
+		IF_VALUE(BPF_JEQ, FIRST, 'T' << 8 | 'R', TO_WHOLE),
+		/* usual */
 		LOAD(N, gso_segs),
 		LOAD(LEN, len),
 		LOAD(TAG, vlan_present),
@@ -81,14 +188,25 @@ int segments_load(void)
 		VALUE(BPF_MOV, KEEP, SEVERAL),
 		REGISTER(BPF_SUB, KEEP, TAG),
 		{.code = BPF_JMP | BPF_EXIT},
+		/* whole */
+		VALUE(BPF_MOV, KEEP, INT32_MAX),
+		{.code = BPF_JMP | BPF_EXIT},
 	};
+	const size_t n = sizeof program / sizeof program[0];
 	union bpf_attr attr;
+	size_t begin = 0;
 	int fd;
 
+	set_jumps(program, n);
+	/* Where nobody reads names no frame is kept for them. */
+	if (!IS_ENABLED(CONFIG_NAMES)) {
+		begin = n - WHOLE_LENGTH - USUAL_LENGTH - 1;
+		program[begin] = program[0];
+	}
 	memset(&attr, 0, sizeof attr);
 	attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
-	attr.insns = (uintptr_t)program;
-	attr.insn_cnt = sizeof program / sizeof program[0];
+	attr.insns = (uintptr_t)(program + begin);
+	attr.insn_cnt = (uint32_t)(n - begin);
 	attr.license = (uintptr_t) "Apache-2.0";
 	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
 	return fd < 0 ? -errno : fd;

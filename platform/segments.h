@@ -11,8 +11,12 @@
 
 #include <stdint.h>
 
-/* Bytes kept of a frame; the number is told by some more or less. */
-enum { SEGMENTS_SNAPLEN = 256 };
+enum {
+	SEGMENTS_SNAPLEN = 256, /* bytes kept of a frame; the number is told by some more or less */
+	SEGMENTS_WHOLE_MAX =
+		16384, /* a frame up to here that may bear a name is kept whole: of it the
+				       number is unknown */
+};
 
 /* Gives a descriptor of the program, for segments_attach() and close(2); or -errno. */
 int segments_load(void);

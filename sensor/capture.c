@@ -21,6 +21,9 @@
 #include "sensor/capture_usual.h"
 #include "sensor/decode.h"
 
+/* Of a frame, where our program in the kernel does not choose: what may bear a name is seldom longer. */
+enum { KEPT = IS_ENABLED(CONFIG_NAMES) ? 1600 : SEGMENTS_SNAPLEN };
+
 struct capture {
 	pcap_t *pcap;
 	struct capture_usual *usual; /* NULL: libpcap reads */
@@ -137,10 +140,12 @@ static int keep(struct capture *c, uint32_t bytes)
 }
 
 /* Without a filter of its own libpcap has whole frames copied into the ring. */
-static int shorten(struct capture *c, int program, struct err *err)
+static int shorten(struct capture *c, int program, bool segments, struct err *err)
 {
-	c->segments = program >= 0 && segments_attach(pcap_fileno(c->pcap), program) == 0;
-	if (c->segments || keep(c, SEGMENTS_SNAPLEN) == 0)
+	bool attached = program >= 0 && segments_attach(pcap_fileno(c->pcap), program) == 0;
+
+	c->segments = attached && segments;
+	if (attached || keep(c, KEPT) == 0)
 		return 0;
 	return err_errno(err, "%s: the kernel takes no filter", c->name);
 }
@@ -156,7 +161,7 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 	struct capture *c = capture_new(interface);
 	char why[PCAP_ERRBUF_SIZE] = "";
 	bool filtered = IS_ENABLED(CONFIG_FILTER) && filter && *filter;
-	int program = segments && !filtered ? segments_load() : -1;
+	int program = !filtered ? segments_load() : -1;
 	int rc;
 
 	if (!c) {
@@ -171,7 +176,7 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 		goto out;
 	}
 	/* libpcap cuts once more what the kernel kept, and compiles filters to keep so much. */
-	pcap_set_snaplen(c->pcap, program >= 0 ? CAPTURE_SNAPLEN : SEGMENTS_SNAPLEN);
+	pcap_set_snaplen(c->pcap, program >= 0 ? CAPTURE_SNAPLEN : KEPT);
 	pcap_set_promisc(c->pcap, 0);
 	pcap_set_timeout(c->pcap, CAPTURE_DELAY_MS);
 	pcap_set_buffer_size(c->pcap, (int)ring_bytes);
@@ -189,7 +194,7 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 	rc = check_link(c, err);
 	c->overhead = c->link == DLT_LINUX_SLL ? 16 : c->link == DLT_LINUX_SLL2 ? 20 : 0;
 	if (!rc)
-		rc = filtered ? set_filter(c, filter, err) : shorten(c, program, err);
+		rc = filtered ? set_filter(c, filter, err) : shorten(c, program, segments, err);
 	if (!rc && pcap_setnonblock(c->pcap, 1, why) != 0)
 		rc = err_set(err, -EIO, "%s: %s", interface, why);
 out:

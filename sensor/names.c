@@ -41,7 +41,7 @@ struct names {
 	struct names_sink sink;
 	struct name_table *table;
 	struct asked_table *asked;
-	struct bucket told, told_http;
+	struct bucket dns_told, names_told, http_told; /* names: but those that DNS teaches */
 	uint64_t counts[BATCH_NAMES_COUNTS];
 	struct dns_message message; /* what is read now */
 	struct tls_hello hello;
@@ -69,7 +69,8 @@ static void learn(struct names *n, const struct batch_name *name)
 {
 	if (!name_table_learn(n->table, name))
 		return;
-	if (due(&n->told, name->first_ns / NS_PER_S))
+	if (due(name->source == BATCH_NAME_DNS ? &n->dns_told : &n->names_told,
+		name->first_ns / NS_PER_S))
 		n->sink.name(n->sink.ctx, name);
 	else
 		n->counts[BATCH_NAMES_LEFT_OUT]++;
@@ -195,7 +196,7 @@ static void take_dns(struct names *n, const struct segment *s, uint64_t now_ns,
 		take_response(n, &dns);
 	else if (dns.kind == BATCH_DNS)
 		asked_put(n->asked, &dns, &m->question);
-	if (due(&n->told, now_ns / NS_PER_S))
+	if (due(&n->dns_told, now_ns / NS_PER_S))
 		n->sink.dns(n->sink.ctx, &dns);
 	else
 		n->counts[BATCH_NAMES_LEFT_OUT]++;
@@ -252,7 +253,7 @@ static void take_metadata(struct names *n, const struct segment *s, uint64_t now
 	};
 
 	n->counts[BATCH_NAMES_METADATA]++;
-	if (due(&n->told_http, now_ns / NS_PER_S))
+	if (due(&n->http_told, now_ns / NS_PER_S))
 		n->sink.http(n->sink.ctx, &http);
 	else
 		n->counts[BATCH_NAMES_LEFT_OUT]++;
@@ -467,9 +468,10 @@ int names_new(struct names **ret, struct names_gate *gate, const struct names_co
 	n->gate = gate;
 	n->identity = config->identity;
 	n->sink = config->sink;
-	n->told = (struct bucket){
+	n->dns_told = (struct bucket){
 		.left = NAMES_BURST, .most = NAMES_BURST, .per_second = NAMES_PER_SECOND};
-	n->told_http = (struct bucket){.left = NAMES_HTTP_BURST,
+	n->names_told = n->dns_told;
+	n->http_told = (struct bucket){.left = NAMES_HTTP_BURST,
 				       .most = NAMES_HTTP_BURST,
 				       .per_second = NAMES_HTTP_PER_SECOND};
 	if (name_table_new(&n->table, NAMES_TABLE_BYTES, config->key) != 0 ||

@@ -24,8 +24,8 @@
 #include "sensor/names_table.h"
 
 enum {
-	/* How many entries are told at once, and in each second of packet time after that: a flood of names must not
-	   drive records out of the spool. */
+	/* How many entries are told at once, and in each second of packet time after that, of DNS, of other names and
+	   of metadata each: a flood must not drive records out of the spool, nor one kind the others. */
 	NAMES_BURST = 2000,
 	NAMES_PER_SECOND = 100,
 	NAMES_HTTP_BURST = 200,

@@ -33,12 +33,6 @@ enum {
 	CLASS_IN = 1,
 };
 
-struct record {
-	size_t name_at, data_at;
-	uint32_t ttl;
-	uint16_t type, class, size;
-};
-
 /* The message; `rd` moves, the pointers count from `bytes`. */
 struct reader {
 	struct rd rd;
@@ -126,7 +120,7 @@ static bool same_name(const struct dns_name *a, const struct dns_name *b)
 }
 
 /* A record's head; the reader moves behind its data. */
-static bool take_record(struct reader *r, struct record *ret)
+static bool take_record(struct reader *r, struct dns_record *ret)
 {
 	struct dns_name name;
 
@@ -182,7 +176,7 @@ static void put_numbers(struct names_text *to, const uint8_t *p, unsigned n)
 	}
 }
 
-static void fill_answer(const struct reader *r, const struct record *rec,
+static void fill_answer(const struct reader *r, const struct dns_record *rec,
 			struct batch_dns_answer *ret, struct names_text *text)
 {
 	const uint8_t *data = r->bytes + rec->data_at;
@@ -225,7 +219,7 @@ static void fill_answer(const struct reader *r, const struct record *rec,
 }
 
 /* The addresses of the asked name: those of the name that its CNAMEs end at. */
-static void find_addresses(const struct reader *r, const struct record *records, size_t n,
+static void find_addresses(const struct reader *r, const struct dns_record *records, size_t n,
 			   struct dns_message *m)
 {
 	struct dns_name name = m->question, owner;
@@ -257,7 +251,7 @@ static void find_addresses(const struct reader *r, const struct record *records,
 /* Authority and additional records: what EDNS adds to the rcode (RFC 6891, 6.1.3). */
 static void read_rest(struct reader *r, unsigned n, struct dns_message *m)
 {
-	struct record rec;
+	struct dns_record rec;
 
 	for (; n && take_record(r, &rec); n--)
 		if (rec.type == TYPE_OPT)
@@ -266,7 +260,7 @@ static void read_rest(struct reader *r, unsigned n, struct dns_message *m)
 
 static void read_records(struct reader *r, unsigned others, struct dns_message *m)
 {
-	struct record records[DNS_RECORDS_MAX];
+	struct dns_record *records = m->records;
 	size_t n = 0;
 
 	for (; n < m->answers_said &&

@@ -35,6 +35,12 @@ struct dns_address {
 	uint8_t family;
 };
 
+struct dns_record {
+	size_t name_at, data_at; /* bytes from the message's begin */
+	uint32_t ttl;
+	uint16_t type, class, size;
+};
+
 struct dns_message {
 	uint16_t id, qtype, qclass, rcode, answers_said;
 	bool is_response, is_short;
@@ -45,6 +51,7 @@ struct dns_message {
 	size_t n_answers;
 	struct batch_dns_answer answers[BATCH_DNS_ANSWERS_MAX];
 	struct names_text texts[BATCH_DNS_ANSWERS_MAX]; /* theirs */
+	struct dns_record records[DNS_RECORDS_MAX]; /* where its answers are, while it is read */
 	/* Which addresses it says that the asked name has, over its CNAMEs too. Of a response that is whole. */
 	size_t n_addresses;
 	struct dns_address addresses[DNS_ADDRESSES_MAX];

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -85,6 +86,106 @@ static void merged_and_not_counted(void **state)
 	}
 }
 
+/* How many bytes are kept of an Ethernet frame with this IP packet in it, `size` bytes of which are written out. */
+static uint32_t kept_packet(const uint8_t *ip, uint32_t size, uint32_t len, uint16_t type,
+			    uint32_t segments)
+{
+	static uint8_t data[LONGEST + ETHERNET];
+	struct __sk_buff ctx;
+	union bpf_attr attr;
+
+	memset(&ctx, 0, sizeof ctx);
+	memset(&attr, 0, sizeof attr);
+	memset(data, 0, sizeof data);
+	data[12] = (uint8_t)(type >> 8);
+	data[13] = (uint8_t)type;
+	memcpy(data + ETHERNET, ip, size);
+	ctx.gso_segs = segments;
+	attr.test.prog_fd = (uint32_t)program;
+	attr.test.data_in = (uintptr_t)data;
+	attr.test.data_size_in = len + ETHERNET;
+	attr.test.ctx_in = (uintptr_t)&ctx;
+	attr.test.ctx_size_in = sizeof ctx;
+	assert_int_equal(syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof attr), 0);
+	return attr.test.retval < len ? attr.test.retval : len;
+}
+
+/* Frames that may bear a name are whole; their like are not. Ports and payload of IPv4 and IPv6, options too. */
+static void names_are_whole(void **state)
+{
+	static const struct {
+		uint8_t protocol;
+		uint16_t from, to;
+		const char *payload;
+		bool whole;
+	} cases[] = {
+		{17, 53, 40000, "", true},
+		{17, 40000, 53, "", true},
+		{17, 5353, 5353, "", true},
+		{17, 40000, 5355, "", true},
+		{17, 40000, 54, "GET", false},
+		{6, 40000, 53, "", true},
+		{6, 40000, 443, "\x16\x03", true},
+		{6, 40000, 443, "\x17\x03", false},
+		{6, 40000, 443, "\x16\x02", false},
+		{6, 40000, 9999, "GET /", true},
+		{6, 40000, 80, "POST", true},
+		{6, 40000, 80, "PUT", true},
+		{6, 40000, 80, "HEAD", true},
+		{6, 40000, 80, "DELETE", true},
+		{6, 40000, 80, "OPTIONS", true},
+		{6, 40000, 80, "CONNECT", true},
+		{6, 40000, 80, "PATCH", true},
+		{6, 40000, 80, "TRACE", true},
+		{6, 80, 40000, "HTTP/1.1", false},
+		{132, 53, 53, "", false},
+		{1, 53, 53, "", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (unsigned form = 0; form < 6; form++) {
+			bool six = form == 0;
+			uint32_t header = six ? 40 : 20 + (form - 1) * 4,
+				 options = form == 5 ? 12 : 0;
+			uint32_t tcp = cases[i].protocol == 6 ? 20 + options : 8;
+			uint8_t ip[128] = {0};
+			uint32_t want = cases[i].whole ? 1400 : SEGMENTS_SNAPLEN, got;
+
+			ip[0] = six ? 0x60 : (uint8_t)(0x40 | header / 4);
+			ip[six ? 6 : 9] = cases[i].protocol;
+			ip[header] = (uint8_t)(cases[i].from >> 8);
+			ip[header + 1] = (uint8_t)cases[i].from;
+			ip[header + 2] = (uint8_t)(cases[i].to >> 8);
+			ip[header + 3] = (uint8_t)cases[i].to;
+			ip[header + 12] = (uint8_t)(tcp / 4 << 4);
+			memcpy(ip + header + tcp, cases[i].payload, strlen(cases[i].payload));
+			got = kept_packet(ip, sizeof ip, 1400, six ? 0x86dd : 0x0800, 0);
+			if (got != want)
+				fail_msg("case %zu, form %u: kept %u instead of %u", i, form, got,
+					 want);
+			/* Short ones are whole anyway; the number is told as ever, or unknown. */
+			assert_int_equal(kept_packet(ip, sizeof ip, 200, six ? 0x86dd : 0x0800, 0),
+					 200);
+			got = kept_packet(ip, sizeof ip, 1400, six ? 0x86dd : 0x0800, 13);
+			assert_int_equal(segments_of(got, 1400), cases[i].whole ? 0 : 13);
+		}
+}
+
+/* A header that claims more than there is, no IP at all: as ever. */
+static void no_names(void **state)
+{
+	uint8_t ip[300] = {0x4f, [9] = 6};
+
+	(void)state;
+	assert_int_equal(kept_packet(ip, sizeof ip, 300, 0x0800, 0), SEGMENTS_SNAPLEN);
+	ip[0] = 0x45;
+	ip[20 + 12] = 0xf0; /* of 60 bytes */
+	assert_int_equal(kept_packet(ip, sizeof ip, 300, 0x0800, 0), SEGMENTS_SNAPLEN);
+	ip[0] = 0x55;
+	assert_int_equal(kept_packet(ip, sizeof ip, 300, 0x0806, 0), SEGMENTS_SNAPLEN);
+}
+
 /* Before the filter was attached frames are whole, merged or not. */
 static void early_frames(void **state)
 {
@@ -97,10 +198,9 @@ static void early_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ordinary_frames),
-		cmocka_unit_test(merged_frames),
-		cmocka_unit_test(merged_and_not_counted),
-		cmocka_unit_test(early_frames),
+		cmocka_unit_test(ordinary_frames),        cmocka_unit_test(merged_frames),
+		cmocka_unit_test(merged_and_not_counted), cmocka_unit_test(early_frames),
+		cmocka_unit_test(names_are_whole),        cmocka_unit_test(no_names),
 	};
 
 	return cmocka_run_group_tests_name("segments", tests, load, NULL);
