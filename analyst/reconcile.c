@@ -257,8 +257,8 @@ static int run_all(const struct options *o, struct flowlogs_input *input, int *r
 		rc = flowlogs_input_new(input, o->format, &logs, err);
 	if (rc == 0)
 		rc = o->records ? read_records(&run, o->records, err)
-				: reconcile_feed_host(run.rec, o->store, o->sensor, &run.progress,
-						      &run.damages, err);
+				: reconcile_feed_host(run.rec, o->store, o->sensor, false,
+						      &run.progress, &run.damages, err);
 	if (rc == 0)
 		rc = read_witness(&run, o, input, logs, err);
 	if (rc == 0)

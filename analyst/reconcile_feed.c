@@ -18,6 +18,7 @@ struct feed {
 	struct progress *progress;
 	struct err *err;
 	bool is_witness;
+	bool only_live; /* replayed files are passed over */
 	uint64_t records;
 	/* of the stream at hand */
 	bool is_live;
@@ -95,6 +96,8 @@ static int feed_batch(void *ctx, const struct ledger_entry *entry, const struct 
 	size_t n;
 
 	(void)entry;
+	if (f->only_live && (!hello || hello->is_replay))
+		return 0;
 	while (rc == 0 && batch_next(batch, &rec)) {
 		rc = feed_record(f, &rec);
 		f->records++;
@@ -159,9 +162,10 @@ static int feed(struct feed *f, const char *store, const char *sensor, uint64_t 
 }
 
 int reconcile_feed_host(struct reconcile *rec, const char *store, const char *sensor,
-			struct progress *progress, uint64_t *ret_damages, struct err *err)
+			bool only_live, struct progress *progress, uint64_t *ret_damages,
+			struct err *err)
 {
-	struct feed f = {.rec = rec, .progress = progress};
+	struct feed f = {.rec = rec, .progress = progress, .only_live = only_live};
 
 	return feed(&f, store, sensor, ret_damages, err);
 }

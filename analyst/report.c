@@ -46,6 +46,30 @@ static const struct setting table[] = {
 	 .offset = AT(policy),
 	 .arg = "FILE",
 	 .help = "The policy that was agreed before the start: a run under another one is told."},
+	{.name = "flow-logs",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(flow_logs),
+	 .arg = "PATH...",
+	 .help = "The second witness: Flow Logs of the machine's interfaces; files, folders with "
+		 "all below "
+		 "them, - for standard input."},
+	{.name = "format",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(format),
+	 .arg = "\"NAME ...\"|@FILE",
+	 .help = "Fields of Flow Logs without a header line, or what describe-flow-logs printed."},
+	{.name = "interface",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(interface),
+	 .arg = "ID",
+	 .help = "The interface of the Flow Logs that is this machine's."},
+	{.name = "subnet",
+	 .kind = SETTING_LIST,
+	 .offset = AT(subnets),
+	 .arg = "CIDR",
+	 .help = "A range of the VPC or its subnets: tells its resolver and router, which Flow "
+		 "Logs leave "
+		 "out."},
 	{.name = "html",
 	 .kind = SETTING_TEXT,
 	 .offset = AT(html),
@@ -299,7 +323,7 @@ static int audit_it(struct report *r, struct err *err)
 	return 0;
 }
 
-static int gather(struct report *r, struct err *err)
+static int gather(struct report *r, struct flowlogs_input *input, struct err *err)
 {
 	struct gather_config config = {0};
 	int rc = take_options(r, &config, err);
@@ -312,8 +336,11 @@ static int gather(struct report *r, struct err *err)
 		return rc;
 	gather_facts(&r->gather, &r->evidence);
 	gather_hours(&r->gather, &r->evidence);
-	put_fact(r, FACT_WITNESS_LINES, 0);
-	if (r->o.ca)
+	if (input->n_paths > 0)
+		rc = report_witness(r, input, err);
+	else
+		put_fact(r, FACT_WITNESS_LINES, 0);
+	if (rc == 0 && r->o.ca)
 		rc = audit_it(r, err);
 	verdict_judge(&r->evidence, &r->verdict);
 	return rc;
@@ -359,20 +386,23 @@ static void print_help(void)
 int report_main(int argc, char **argv)
 {
 	struct report *r = calloc(1, sizeof *r);
+	struct flowlogs_input input = {.n_paths = 0};
 	struct err err = {"no memory"};
 	int rest, rc, status;
 
 	if (!r)
 		return 3;
 	query_output_begin();
-	rc = settings_read(table, SETTINGS, &r->o, argc, argv, &rest, &err);
-	if (rc == 0 && rest < argc)
+	rc = flowlogs_input_take(&input, "report", argc, argv, &err);
+	if (rc == 0)
+		rc = settings_read(table, SETTINGS, &r->o, input.argc, input.argv, &rest, &err);
+	if (rc == 0 && rest < input.argc)
 		rc = err_set(&err, ERR_USAGE, "'%s' is too much: report takes options only",
-			     argv[rest]);
+			     input.argv[rest]);
 	if (rc == 0 && r->o.help)
 		print_help();
 	else if (rc == 0)
-		rc = gather(r, &err);
+		rc = gather(r, &input, &err);
 	if (rc == 0 && !r->o.help)
 		rc = print(r, &err);
 	status = err_exit_status(rc);
@@ -385,7 +415,9 @@ int report_main(int argc, char **argv)
 	gather_fini(&r->gather);
 	audit_free(r->audit);
 	policy_free(r->policy);
+	reconcile_free(r->reconcile);
 	settings_free(table, SETTINGS, &r->o);
+	flowlogs_input_fini(&input);
 	free(r);
 	return status;
 }

@@ -9,16 +9,18 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "analyst/flowlogs_input.h"
 #include "analyst/report_words.h"
 #include "evidence/audit.h"
 #include "evidence/gather.h"
+#include "evidence/reconcile.h"
 #include "evidence/verdict.h"
 #include "platform/settings.h"
 
 struct report_options {
-	char *store, *sensor, *span, *ca, *policy, *html, *json, *lang, *tz, *case_name, *analyst,
-		*note;
-	struct setting_list flow_logs;
+	char *store, *sensor, *span, *ca, *policy, *flow_logs, *format, *interface, *html, *json,
+		*lang, *tz, *case_name, *analyst, *note;
+	struct setting_list subnets;
 	bool help;
 };
 
@@ -28,6 +30,9 @@ struct report {
 	struct gather gather;
 	struct audit *audit;   /* NULL: it was not audited */
 	struct policy *policy; /* of --policy */
+	struct reconcile *reconcile;
+	const struct reconcile_result *witness; /* NULL: there is no second witness */
+	struct flowlogs_counts witness_read;
 	struct verdict_evidence evidence;
 	struct verdict verdict;
 };
@@ -56,6 +61,9 @@ struct report_check {
 	enum word meaning;
 };
 bool report_check(struct report_check *ret, const struct report *report, unsigned i);
+
+/* Reads the Flow Logs and holds the ledger against them; fills in the facts. */
+int report_witness(struct report *report, struct flowlogs_input *input, struct err *err);
 
 void report_print_text(const struct report *report, FILE *out);
 void report_print_json(const struct report *report, FILE *out);
