@@ -83,8 +83,9 @@ sensor-$(CONFIG_POLICY_BOUNDARY) += sensor/crossing
 sensor-$(CONFIG_MIRROR) += sensor/mirror
 sensor-$(CONFIG_FRAGMENTS) += sensor/fragment
 sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
-sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/endpoint_columns proto/signature \
+sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/endpoint_columns proto/burst_columns proto/signature \
 	    $(addprefix sensor/,spool spool_ring uplink uplink_machine clockwatch session_stream)
+sensor-$(CONFIG_RHYTHM) += sensor/rhythm
 sensor-$(CONFIG_HOST) += sensor/session_host
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary
 sensor-$(CONFIG_NAMES) += $(addprefix sensor/,names names_out names_text names_dns names_tls names_http names_table names_asked names_stream) \
@@ -95,9 +96,9 @@ sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 sensor-$(if $(STATIC),y) += platform/unresolved
 
 # What follows from the ledger: the engine, then a file a detector.
-findings-y := table domain known_names watch finding finding_print peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
-	      detect_volume detect_scan detect_watch detect_dns detect_metadata
-ledger-y := proto/endpoint_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
+findings-y := table beat domain known_names watch finding finding_print peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
+	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon
+ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
@@ -348,7 +349,7 @@ bench: programs $(bench-programs)
 	$(Q)$(PY3) tests/bench/run.py $(O) $(BENCH)
 # The collector's side: what it takes a second, and what its audit costs.
 .PHONY: bench-ingest
-$(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(base-y) proto/batch_write proto/names_write proto/endpoint_columns proto/signature \
+$(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(base-y) proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns proto/signature \
 		$(addprefix platform/,loop socket tls tls_config crypto_sign crypto_pem crypto_cert crypto_issuer))
 	$(call say,LINK,$@)
 	$(link) $(LIBS_proto) $(LIBS_platform)

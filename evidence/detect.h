@@ -32,6 +32,8 @@ struct detector {
 			  const struct batch_name *name);
 	void (*http)(struct findings *findings, void *state, const struct detect_from *from,
 		     const struct batch_http *http);
+	void (*burst)(struct findings *findings, void *state, const struct detect_from *from,
+		      const struct batch_burst *burst);
 	/* Judges all that it gathered. */
 	void (*settle)(struct findings *findings, void *state);
 	/* What found no room in its state. */
@@ -42,7 +44,7 @@ struct detector {
 extern const struct detector *const detectors[];
 extern const struct detector detect_unexpected, detect_port, detect_doh, detect_icmp,
 	detect_protocol, detect_volume, detect_drip, detect_scan, detect_watch, detect_dns,
-	detect_metadata;
+	detect_metadata, detect_beacon;
 
 /* The finding stands, with what `finding` says of it; one with the same key is replaced, its severity and
  * reached only rise. `name` of it is copied. */
@@ -66,6 +68,8 @@ struct finding detect_of_peer(const struct peer *peer, enum finding_kind kind,
 /* `severity`, lowered to INFO for what the policy expects, to at most LOW for what it watches. */
 enum finding_severity detect_tempered(const struct peer *peer, enum finding_severity severity);
 
+/* NULL if there is none. */
+const struct peer *detect_find_peer(const struct findings *findings, const struct peer_key *key);
 /* All peers, in the order in which they came. */
 size_t detect_peer_count(const struct findings *findings);
 const struct peer *detect_peer_at(const struct findings *findings, size_t index);

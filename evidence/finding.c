@@ -172,6 +172,9 @@ static void put_kind(struct words *w, const struct finding *f)
 			put(w, "instance metadata, what was asked is not known: ");
 		return;
 	case FINDING_BEACON:
+		put(w, "%" PRIu64 " calls, every %" PRIu64 ".%" PRIu64 " s, jitter %" PRIu64 "%%: ",
+		    f->count, f->values[0] / 10, f->values[0] % 10, f->values[1]);
+		return;
 	case FINDING_LOG_WIPED:
 	case FINDING_KINDS: break;
 	}

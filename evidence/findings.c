@@ -311,6 +311,7 @@ static int add_names(struct findings *f, const struct findings_from *batch_from,
 	const struct batch_dns *dns;
 	const struct batch_name *names;
 	const struct batch_http *http;
+	const struct batch_burst *bursts;
 	int rc = 0;
 	size_t n;
 
@@ -325,6 +326,16 @@ static int add_names(struct findings *f, const struct findings_from *batch_from,
 		for (size_t k = 0; rc == 0 && detectors[k]; k++)
 			if (detectors[k]->dns)
 				detectors[k]->dns(f, f->states[k], from, &dns[i]);
+	}
+	bursts = batch_burst_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (bursts[i].tenths[0] / 10 < from_s ||
+		    bursts[i].tenths[bursts[i].n - 1] / 10 > to_s)
+			continue;
+		rc = take_source(f, batch_from, 0, from);
+		for (size_t k = 0; rc == 0 && detectors[k]; k++)
+			if (detectors[k]->burst)
+				detectors[k]->burst(f, f->states[k], from, &bursts[i]);
 	}
 	http = batch_http_list(batch, &n);
 	for (size_t i = 0; rc == 0 && i < n; i++) {

@@ -195,6 +195,11 @@ enum finding_severity detect_tempered(const struct peer *peer, enum finding_seve
 	return severity;
 }
 
+const struct peer *detect_find_peer(const struct findings *f, const struct peer_key *key)
+{
+	return table_find(f->peers, key);
+}
+
 size_t detect_peer_count(const struct findings *f)
 {
 	return table_count(f->peers);

@@ -17,7 +17,12 @@ enum {
 	ICMP_SIZE = 200,                    /* bytes of an IP packet, on average */
 	ICMP6_PLAIN = 104,                  /* bytes of an IPv6 ping with 56 bytes of data */
 	ICMP_CHANGE = 16,                   /* bytes, between windows or directions */
-	TUNNEL_NULLS = 4,                   /* queries of type NULL to one parent domain */
+	BEACON_GAP_S = 5,     /* of silence before a call; the sensor's RHYTHM_GAP_S */
+	BEACON_TIGHT = 5,     /* intervals, most of them near the middle one */
+	BEACON_NEAR = 15,     /* percent: what is near */
+	BEACON_MANY = 20,     /* the same, if a few more are */
+	BEACON_LOOSE = 10,    /* intervals, of which almost none is far from it */
+	TUNNEL_NULLS = 4,     /* queries of type NULL to one parent domain */
 	TUNNEL_TYPED = 8,     /* distinct names, half of the queries for TXT, CNAME, MX, KEY */
 	TUNNEL_NAMES = 10,    /* distinct names that look encoded ... */
 	TUNNEL_LETTERS = 300, /* ... and carry so many letters in all */

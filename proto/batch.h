@@ -18,6 +18,7 @@
 
 #include "platform/crypto_sign.h"
 #include "platform/err.h"
+#include "proto/burst.h"
 #include "proto/endpoint.h"
 #include "proto/flowrec.h"
 #include "proto/names.h"
@@ -51,10 +52,10 @@ enum {
 	BATCH_WRITE_NAMES_BYTES = 0,
 #endif
 	/* Head, signature and the columns' tags; the longest record, alert, account, gap, event. */
-	BATCH_WRITE_BYTES = 512 + BATCH_WRITE_RECORDS * 95 + BATCH_ALERTS_MAX * 79 +
-			    BATCH_ACCOUNTS_MAX * 225 + BATCH_GAPS_MAX * 104 +
-			    BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES +
-			    BATCH_WRITE_NAMES_BYTES + 8 + BATCH_NAMES_COUNTS * 10,
+	BATCH_WRITE_BYTES =
+		512 + BATCH_WRITE_RECORDS * 95 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 225 +
+		BATCH_GAPS_MAX * 104 + BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES +
+		BATCH_WRITE_NAMES_BYTES + 8 + BATCH_NAMES_COUNTS * 10 + BATCH_WRITE_BURSTS_BYTES,
 	BATCH_ALLOWANCES = 5,
 };
 
@@ -170,6 +171,7 @@ bool batch_add_account(struct batch_writer *writer, const struct batch_account *
 bool batch_add_gap(struct batch_writer *writer, const struct batch_gap *gap);
 bool batch_add_event(struct batch_writer *writer, const struct batch_event *event);
 bool batch_add_endpoint(struct batch_writer *writer, const struct endpoint_digest *digest);
+bool batch_add_burst(struct batch_writer *writer, const struct batch_burst *burst);
 /* Only with CONFIG_NAMES. The texts are copied; they must be as names.h says. Counts replace those
  * that the batch has. */
 bool batch_add_dns(struct batch_writer *writer, const struct batch_dns *dns);
@@ -212,6 +214,7 @@ const struct batch_account *batch_account_list(const struct batch *batch, size_t
 const struct batch_gap *batch_gap_list(const struct batch *batch, size_t *ret_n);
 const struct batch_event *batch_event_list(const struct batch *batch, size_t *ret_n);
 const struct endpoint_digest *batch_endpoint_list(const struct batch *batch, size_t *ret_n);
+const struct batch_burst *batch_burst_list(const struct batch *batch, size_t *ret_n);
 const struct batch_dns *batch_dns_list(const struct batch *batch, size_t *ret_n);
 const struct batch_name *batch_name_list(const struct batch *batch, size_t *ret_n);
 const struct batch_http *batch_http_list(const struct batch *batch, size_t *ret_n);

@@ -14,6 +14,7 @@
 
 #include "platform/text.h"
 #include "proto/arena.h"
+#include "proto/burst_columns.h"
 #include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
 #include "proto/marks.h"
@@ -60,6 +61,8 @@ struct batch {
 	struct batch_event events[BATCH_EVENTS_MAX];
 	size_t n_endpoints;
 	struct endpoint_digest endpoints[BATCH_ENDPOINTS_MAX];
+	size_t n_bursts;
+	struct batch_burst bursts[BATCH_BURSTS_MAX];
 	struct names_lists names;
 	const uint64_t *names_counts; /* in the arena */
 	size_t n_names_counts;
@@ -452,6 +455,8 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 		broken = open_event(&b->events[i], message->events[i]);
 	if (!broken && message->endpoints)
 		broken = endpoint_columns_read(message->endpoints, b->endpoints, &b->n_endpoints);
+	if (!broken && message->bursts)
+		broken = burst_columns_read(message->bursts, b->bursts, &b->n_bursts);
 	b->head.endpoints_left_out = message->endpoints_left_out;
 	if (!broken && message->names.len)
 		broken = names_read(message->names.data, message->names.len, &b->arena, &b->names);
@@ -544,6 +549,12 @@ const struct batch_gap *batch_gap_list(const struct batch *b, size_t *ret_n)
 {
 	*ret_n = b->n_gaps;
 	return b->gaps;
+}
+
+const struct batch_burst *batch_burst_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->n_bursts;
+	return b->bursts;
 }
 
 const struct endpoint_digest *batch_endpoint_list(const struct batch *b, size_t *ret_n)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "platform/config.h"
+#include "proto/burst_columns.h"
 #include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
 #include "proto/marks.h"
@@ -44,7 +45,8 @@ enum {
 _Static_assert(HEAD_BYTES + RECORDS * RECORD_BYTES + BATCH_ALERTS_MAX * ALERT_BYTES +
 			       BATCH_ACCOUNTS_MAX * ACCOUNT_BYTES + BATCH_GAPS_MAX * GAP_BYTES +
 			       BATCH_EVENTS_MAX * EVENT_BYTES + BATCH_WRITE_ENDPOINTS_BYTES + 4 +
-			       BATCH_WRITE_NAMES_BYTES + 4 + BATCH_NAMES_COUNTS * 10 <=
+			       BATCH_WRITE_NAMES_BYTES + 4 + BATCH_NAMES_COUNTS * 10 +
+			       BATCH_WRITE_BURSTS_BYTES <=
 		       BATCH_WRITE_BYTES,
 	       "a full batch fits BATCH_WRITE_BYTES");
 _Static_assert((int)GAP_BYTES <= (int)BATCH_GAP_BYTES, "a Gap of its own too");
@@ -83,6 +85,7 @@ struct batch_writer {
 	struct batch_gap gaps[BATCH_GAPS_MAX];
 	struct batch_event events[BATCH_EVENTS_MAX];
 	struct endpoint_columns endpoints;
+	struct burst_columns bursts;
 	struct names_writer names;
 	uint64_t names_counts[BATCH_NAMES_COUNTS];
 	bool has_names_counts;
@@ -112,6 +115,7 @@ static void reset(struct batch_writer *w)
 	w->has_boundary = false;
 	w->n_alerts = w->n_accounts = w->n_gaps = w->n_events = 0;
 	endpoint_columns_reset(&w->endpoints);
+	burst_columns_reset(&w->bursts);
 	w->names.dns_before = w->names.name_before = w->names.http_before = 0;
 	w->names.len = 0;
 	w->has_names_counts = false;
@@ -377,6 +381,11 @@ void batch_set_names_counts(struct batch_writer *w,
 }
 #endif
 
+bool batch_add_burst(struct batch_writer *w, const struct batch_burst *burst)
+{
+	return burst_columns_add(&w->bursts, burst);
+}
+
 size_t batch_records(const struct batch_writer *w)
 {
 	return w->records.count;
@@ -395,8 +404,8 @@ size_t batch_endpoints(const struct batch_writer *w)
 bool batch_is_empty(const struct batch_writer *w)
 {
 	return w->records.count == 0 && w->n_alerts == 0 && w->n_accounts == 0 && w->n_gaps == 0 &&
-	       w->n_events == 0 && batch_endpoints(w) == 0 && w->names.len == 0 &&
-	       !w->has_names_counts;
+	       w->n_events == 0 && batch_endpoints(w) == 0 && w->bursts.message.n_marks == 0 &&
+	       w->names.len == 0 && !w->has_names_counts;
 }
 
 bool batch_must_be_kept(const struct batch_writer *w)
@@ -483,6 +492,8 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 		w->records.n_boundary = 0;
 	if (batch_endpoints(w) > 0)
 		batch.endpoints = &w->endpoints.message;
+	if (w->bursts.message.n_marks > 0)
+		batch.bursts = &w->bursts.message;
 	batch.endpoints_left_out = head->endpoints_left_out;
 	batch.n_events = w->n_events;
 	batch.events = events;

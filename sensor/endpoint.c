@@ -136,6 +136,11 @@ static bool key_of(const struct flow_entry *e, struct endpoint_digest *ret)
 	return v.direction != FLOWREC_EGRESS;
 }
 
+void endpoint_key(const struct flow_entry *e, struct endpoint_digest *ret)
+{
+	(void)key_of(e, ret);
+}
+
 /* MULTILINEAR, as the flow table's (sensor/flow.c says why). Both directions lie in one chain. */
 static uint32_t *bucket_of(const struct endpoint_table *t, const struct addr *remote, uint16_t port,
 			   uint8_t protocol, uint8_t family)

@@ -36,6 +36,8 @@ void endpoint_table_free(struct endpoint_table *table);
 /* Bytes that a table of so many slots takes. */
 size_t endpoint_memory(size_t slots);
 
+/* The entry's endpoint: remote, port, family, protocol and direction of *ret; the rest is 0. */
+void endpoint_key(const struct flow_entry *entry, struct endpoint_digest *ret);
 /* A flow began, or began anew, at `sec` (Unix seconds); initiator, locality, verdict and rule stand in
  * the entry. A mark by which endpoint_add() finds its endpoint faster; 0: there was no room for it. */
 uint32_t endpoint_open(struct endpoint_table *table, const struct flow_entry *entry, uint64_t sec);

@@ -531,6 +531,18 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 	return slot;
 }
 
+static void wake(const struct flow_table *t, const struct flow_entry *e,
+		 const struct flow_packet *p)
+{
+	size_t slot = (size_t)(e - t->entries);
+	uint16_t seen = t->sets[slot / FLOW_WAYS].seen[slot % FLOW_WAYS];
+	uint16_t silence = (uint16_t)(seen_at(t, p) - seen);
+
+	/* The highest are packets out of order. */
+	if (silence >= FLOW_SILENCE_S && silence < 0xff00)
+		t->sink.woke(t->sink.ctx, e, p, silence);
+}
+
 void flow_update(struct flow_table *t, const struct flow_packet *p)
 {
 	size_t slot = p->guess;
@@ -545,6 +557,8 @@ void flow_update(struct flow_table *t, const struct flow_packet *p)
 		e = t->entries + slot;
 	} else {
 		e = t->entries + slot;
+		if (t->sink.woke)
+			wake(t, e, p);
 		turn(t, e, p);
 	}
 	if (e->outcome != FLOWREC_DATA_OUT)

@@ -19,7 +19,11 @@
 #include "proto/flowrec.h"
 #include "sensor/decode.h"
 
-enum { FLOW_WAYS = 8, FLOW_SLOT_BYTES = 96 };
+enum {
+	FLOW_WAYS = 8,
+	FLOW_SLOT_BYTES = 96,
+	FLOW_SILENCE_S = 5, /* after which `woke` of the sink is called */
+};
 
 enum flow_initiator { FLOW_INITIATOR_UNKNOWN, FLOW_INITIATOR_A, FLOW_INITIATOR_B };
 
@@ -86,6 +90,10 @@ struct flow_sink {
 	 */
 	uint32_t (*opened)(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
 			   enum flow_initiator initiator);
+	/* A packet of a known flow came after `silence_s` seconds without one, FLOW_SILENCE_S at least; the entry is as it was
+	 * before. May be NULL. */
+	void (*woke)(void *ctx, const struct flow_entry *entry, const struct flow_packet *packet,
+		     unsigned silence_s);
 	/* A record's worth of one direction (0 or 1). */
 	void (*emit)(void *ctx, const struct flow_entry *entry, unsigned dir,
 		     enum flow_reason reason, uint32_t mark);

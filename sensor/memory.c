@@ -15,6 +15,7 @@
 #include "sensor/fragment.h"
 #include "sensor/names.h"
 #include "sensor/offload.h"
+#include "sensor/rhythm.h"
 #include "sensor/spool.h"
 #include "sensor/uplink.h"
 
@@ -44,6 +45,9 @@ void memory_print(const struct options *o, FILE *out)
 #endif
 	if (IS_ENABLED(CONFIG_NAMES))
 		part(out, &sum, "names", names_memory());
+#ifdef CONFIG_RHYTHM
+	part(out, &sum, "rhythm", rhythm_memory(CONFIG_RHYTHM_SLOTS));
+#endif
 	part(out, &sum, "offload-table", offload_memory());
 	part(out, &sum, "capture-file", 2 * (size_t)CAPTURE_FILE_BUFFER + FRAME_BYTES);
 	part(out, &sum, "text-output", (size_t)CONFIG_OUTPUT_KIB * 1024);

@@ -27,11 +27,13 @@
 #include "sensor/names_out.h"
 #include "sensor/offload.h"
 #include "sensor/record.h"
+#include "sensor/rhythm.h"
 #include "sensor/window.h"
 
 enum {
 	PENDING = 32, /* packets between their decoding and their update: their sets are on the way
 			 from memory */
+	TCP = 6,
 	UDP = 17,
 	SWEEP_PER_TURN = BATCH_WRITE_RECORDS, /* entries of a closed window looked at in one turn of
 						 the loop */
@@ -41,6 +43,7 @@ enum {
 	LOOK_PER_TURN = 4096, /* endpoints looked at in one turn */
 	TEXT_BLOCK =
 		4096, /* lines are written when there are so many bytes of them: a call of stdio for each costs too much */
+	BEAT_PER_TURN = 256,  /* those whose rhythm is */
 };
 
 struct pipeline {
@@ -52,6 +55,7 @@ struct pipeline {
 	struct crossing_table *crossings; /* NULL: the policy has no boundary */
 	struct alert_table *alerts;
 	struct endpoint_table *endpoints;
+	struct rhythm *rhythm; /* NULL: nobody is told */
 	struct offload *offload;
 	uint32_t mtu[WIRE_INTERFACES_MAX]; /* 0: unknown */
 	const struct mirror *mirror;       /* NULL: not in mirror mode */
@@ -72,8 +76,9 @@ struct pipeline {
 	uint64_t losses_read_s;         /* when the counters of losses were read last */
 	uint64_t now_ns;                /* of the call from outside that runs now */
 	bool turn_by_turn;              /* windows are swept a bounded part at a time */
-	bool sweeping, telling;         /* flows of closed windows; endpoints after them */
-	bool printing, headed;          /* endpoints as text; their header line is out */
+	/* flows of closed windows, then endpoints, then their rhythm */
+	bool sweeping, telling, beating;
+	bool printing, headed; /* endpoints as text; their header line is out */
 	bool ended;
 	bool output_failed;
 	uint64_t records, alerts_raised;
@@ -234,6 +239,7 @@ static void tell_endpoints(struct pipeline *p)
 	spool_stats(p->config.spool, &spool);
 	spool_endpoints_left_out(p->config.spool, ends.left_out);
 	p->telling = true;
+	p->beating = p->rhythm != NULL;
 	endpoint_walk(p->endpoints,
 		      !p->ended                ? ENDPOINT_NEWS
 		      : spool.given_up_batches ? ENDPOINT_ALL
@@ -253,8 +259,10 @@ static bool sweep_on(struct pipeline *p)
 			tell_endpoints(p);
 	} else if (p->telling) {
 		p->telling = !endpoint_walk_on(p->endpoints, LOOK_PER_TURN, BATCH_WRITE_ENDPOINTS);
+	} else if (IS_ENABLED(CONFIG_RHYTHM) && p->beating) {
+		p->beating = !rhythm_walk(p->rhythm, BEAT_PER_TURN, p->ended);
 	}
-	return !p->sweeping && !p->telling;
+	return !p->sweeping && !p->telling && !p->beating;
 }
 
 static void on_window_closed(void *ctx, uint32_t before)
@@ -309,6 +317,31 @@ static bool is_foreign(const struct pipeline *p, uint16_t iface)
 	return p->mirror && iface < p->config.n_captures;
 }
 
+static void on_burst(void *ctx, const struct batch_burst *burst)
+{
+	struct pipeline *p = ctx;
+
+	spool_burst(p->config.spool, burst, p->now_ns);
+}
+
+static void note_rhythm(struct pipeline *p, const struct flow_entry *entry,
+			const struct flow_packet *packet)
+{
+	uint64_t sec = (uint64_t)packet->window * p->window_s + packet->offset;
+
+	if (IS_ENABLED(CONFIG_RHYTHM) && p->rhythm)
+		rhythm_note(p->rhythm, entry, sec * 10 + packet->nsec / (NS_PER_S / 10));
+}
+
+static void on_woke(void *ctx, const struct flow_entry *entry, const struct flow_packet *packet,
+		    unsigned silence_s)
+{
+	/* A SYN that nobody answers is repeated by the kernel: no call of its own. */
+	if (packet->key.protocol != TCP || entry->outcome >= FLOWREC_ANSWERED ||
+	    silence_s > RHYTHM_RETRY_S)
+		note_rhythm(ctx, entry, packet);
+}
+
 static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow_packet *packet,
 			  enum flow_initiator initiator)
 {
@@ -325,6 +358,7 @@ static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow
 
 	if (judge_open(&bench, entry, packet, initiator, &alert))
 		raise_alert(p, &alert, packet, sec);
+	note_rhythm(p, entry, packet);
 	return endpoint_open(p->endpoints, entry, sec);
 }
 
@@ -676,7 +710,13 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 {
 	const struct options *o = config->options;
 	struct pipeline *p = calloc(1, sizeof *p);
-	struct flow_sink flow_sink = {.opened = on_opened, .emit = on_emit, .ctx = p};
+	struct flow_sink flow_sink = {
+		.opened = on_opened,
+		.woke = IS_ENABLED(CONFIG_RHYTHM) && IS_ENABLED(CONFIG_STREAM) && config->spool
+				? on_woke
+				: NULL,
+		.emit = on_emit,
+		.ctx = p};
 	struct endpoint_sink endpoint_sink = {.told = on_endpoint, .ctx = p};
 	struct window_sink window_sink = {.closed = on_window_closed, .mark = on_mark, .ctx = p};
 	uint64_t key[2] = {0, 0}; /* files: fixed, so that output can be repeated */
@@ -723,6 +763,13 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 		crossing_init(p->crossings);
 	}
 #endif
+#ifdef CONFIG_RHYTHM
+	if (streams(p) && rhythm_new(&p->rhythm, CONFIG_RHYTHM_SLOTS, key,
+				     &(struct rhythm_sink){.told = on_burst, .ctx = p}) != 0) {
+		pipeline_free(p);
+		return err_set(err, -ENOMEM, "no memory for the table of rhythms");
+	}
+#endif
 #ifdef CONFIG_FRAGMENTS
 	if (o->fragment_ports &&
 	    fragment_table_new(&p->fragments, CONFIG_FRAGMENT_SLOTS, key) != 0) {
@@ -759,6 +806,8 @@ void pipeline_free(struct pipeline *p)
 	alert_table_free(p->alerts);
 	offload_free(p->offload);
 	endpoint_table_free(p->endpoints);
+	if (IS_ENABLED(CONFIG_RHYTHM))
+		rhythm_free(p->rhythm);
 	if (IS_ENABLED(CONFIG_FRAGMENTS))
 		fragment_table_free(p->fragments);
 	if (IS_ENABLED(CONFIG_NAMES))

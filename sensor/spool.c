@@ -210,6 +210,14 @@ void spool_endpoint(struct spool *s, const struct endpoint_digest *digest, uint6
 	}
 }
 
+void spool_burst(struct spool *s, const struct batch_burst *burst, uint64_t now_ns)
+{
+	if (!batch_add_burst(s->writer, burst)) {
+		close_batch(s, now_ns, SPOOL_PLAIN);
+		(void)batch_add_burst(s->writer, burst);
+	}
+}
+
 #ifdef CONFIG_NAMES
 void spool_dns(struct spool *s, const struct batch_dns *dns, uint64_t now_ns)
 {

@@ -52,6 +52,7 @@ void spool_account(struct spool *spool, const struct batch_account *account, uin
 void spool_event(struct spool *spool, const struct batch_event *event, uint64_t now_ns);
 /* As an alert, begins a batch of its own. */
 void spool_endpoint(struct spool *spool, const struct endpoint_digest *digest, uint64_t now_ns);
+void spool_burst(struct spool *spool, const struct batch_burst *burst, uint64_t now_ns);
 /* Names: with the records. Only with CONFIG_NAMES. */
 void spool_dns(struct spool *spool, const struct batch_dns *dns, uint64_t now_ns);
 void spool_name(struct spool *spool, const struct batch_name *name, uint64_t now_ns);

@@ -32,6 +32,7 @@ OPTIONS = {
                ("mbedtls_ssl_handshake", "mbedtls_x509_crt_parse", "protobuf_c_message_pack", "bufferevent_socket_new"),
                ("--collector", "--spool-kib", "--ca")),
     "NAMES": (("names_take", "dns_read", "tls_read", "http_read", "batch_add_dns", "dns_log_print"), (), ("--dns-log",)),
+    "RHYTHM": (("rhythm_new", "rhythm_note"), (), ()),
     "HOST": (("session_host_tell",), (), ()),
     "CANARY": (("canary_next", "session_canary_open"), (), ()),
     "SPOOL_FILE": (("spool_file_open", "ring_recover"), (), ()),

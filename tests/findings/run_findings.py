@@ -5,6 +5,8 @@ README expects, and made-up ones whose findings are arithmetic. One collector, o
 import collections
 import json
 import os
+import random
+import struct
 import sys
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -12,6 +14,7 @@ sys.path[:0] = [os.path.join(TESTS, "lib"), os.path.join(TESTS, "golden")]
 from harness import Tap, check, equal, folder, run, write  # noqa: E402
 from pki import Pki, collector  # noqa: E402
 from shared import ABSENT, data_folder  # noqa: E402
+import make_captures as make  # noqa: E402
 
 TCP, UDP, ICMP, GRE = 6, 17, 1, 47
 
@@ -52,6 +55,177 @@ class Store:
         return [json.loads(line) for line in out.splitlines()]
 
 
+# ---- captures whose findings follow from how they are made ---------------------------------------------
+
+ME, PEER, RESOLVER, MIRROR, SSM, CLOCK, METADATA = ("10.0.0.5", "203.0.113.9", "10.0.0.2", "10.0.8.8", "10.0.9.9", "169.254.169.123",
+                                                    "169.254.169.254")
+SYN, ACK, FIN, RST = make.SYN, make.ACK, make.FIN, make.RST
+
+
+def at(seconds):
+    return make.ns(make.T0) + round(seconds * make.NS)
+
+
+def talk(start, peer, port, sport, up=200, down=300):
+    """A connection that sends and receives."""
+    return [make.tcp_packet(at(start), ME, peer, sport, port, SYN), make.tcp_packet(at(start + .01), peer, ME, port, sport, SYN | ACK),
+            make.tcp_packet(at(start + .02), ME, peer, sport, port, ACK, up),
+            make.tcp_packet(at(start + .03), peer, ME, port, sport, ACK, down),
+            make.tcp_packet(at(start + .04), ME, peer, sport, port, FIN | ACK),
+            make.tcp_packet(at(start + .05), peer, ME, port, sport, FIN | ACK)]
+
+
+def knocks(start, peer, port, sport):
+    """SYNs that nobody answers, as Linux repeats them."""
+    return [make.tcp_packet(at(start + wait), ME, peer, sport, port, SYN) for wait in (0, 1, 3, 7, 15, 31)]
+
+
+def jittered(count, period, percent, seed):
+    """Times of calls: intervals uniform within the jitter."""
+    rng, t, ret = random.Random(seed), 0.0, []
+    for _ in range(count):
+        ret.append(t)
+        t += period * (1 + percent / 100 * rng.uniform(-1, 1))
+    return ret
+
+
+def dns(start, name, kind, sport, answer=True, server=RESOLVER):
+    """A question, and an answer without records."""
+    labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b".")) + b"\0"
+    question = struct.pack(">HHHHHH", sport, 0x0100, 1, 0, 0, 0) + labels + struct.pack(">HH", kind, 1)
+    reply = struct.pack(">HHHHHH", sport, 0x8180, 1, 0, 0, 0) + labels + struct.pack(">HH", kind, 1)
+    ret = [make.frame(at(start), ME, server, UDP, make.udp(sport, 53, question), 28 + len(question), sport, 53)]
+    if answer:
+        ret.append(make.frame(at(start + .01), server, ME, UDP, make.udp(53, sport, reply), 28 + len(reply), 53, sport))
+    return ret
+
+
+def http(start, path, token, sport, version=b"HTTP/1.1"):
+    """A request to instance metadata, and some answer."""
+    head = b"GET " + path.encode() + b" " + version + b"\r\nHost: 169.254.169.254\r\n"
+    head += (b"X-aws-ec2-metadata-token: AQAEAFakeToken==\r\n" if token else b"") + b"\r\n"
+    packets = talk(start, METADATA, 80, sport)
+    packets[2] = make.frame(at(start + .02), ME, METADATA, TCP, make.tcp(sport, 80, ACK, head), 40 + len(head), sport, 80, ACK)
+    return packets
+
+
+def flat(lists):
+    return [p for packets in lists for p in packets]
+
+
+def in_one_connection():
+    packets = talk(0, PEER, 443, 2000)[:4]
+    for i in range(1, 14):
+        packets += [make.tcp_packet(at(45 * i), ME, PEER, 2000, 443, ACK, 64), make.tcp_packet(at(45 * i + .02), PEER, ME, 443, 2000, ACK, 32)]
+    return packets
+
+
+def upload(size):
+    packets = talk(0, PEER, 443, 2000)[:4]
+    return packets + [make.tcp_packet(at(1 + i / 1000), ME, PEER, 2000, 443, ACK, 1400) for i in range(size // 1400 + 1)]
+
+
+def poisson(count, mean, seed):
+    rng, t, packets = random.Random(seed), 0.0, []
+    for i in range(count):
+        packets += talk(t, PEER, 443, 2000 + i)
+        t += 5 + rng.expovariate(1 / mean)
+    return packets
+
+
+def encoded(count, length, alphabet, kind, gap, seed=1):
+    rng = random.Random(seed)
+    names = ["".join(rng.choice(alphabet) for _ in range(length)) + ".t.evil-tunnel.example" for _ in range(count)]
+    return flat(dns(i * gap, name, kind, 3000 + i) for i, name in enumerate(names))
+
+
+def benign():
+    """Two hours of a machine that does what its policy says."""
+    packets = [make.arp(at(0))]
+    packets += flat([make.udp_packet(at(64 * i), ME, CLOCK, 4000, 123, 48), make.udp_packet(at(64 * i + .01), CLOCK, ME, 123, 4000, 48)]
+                    for i in range(110))
+    packets += flat(talk(300 * i, SSM, 443, 5000 + i, 900, 500) for i in range(24))
+    for i in range(8):  # apt: 60 KB down each
+        packets += talk(900 * i, MIRROR, 80, 6000 + i)
+        packets += [make.tcp_packet(at(900 * i + .03 + k / 10000), MIRROR, ME, 80, 6000 + i, ACK, 1400) for k in range(40)]
+    names = ["ssm.eu-west-1.amazonaws.com", "ec2messages.eu-west-1.amazonaws.com", "security.debian.example", "deb.debian.example",
+             "s3.dualstack.eu-west-1.amazonaws.com", "ssmmessages.eu-west-1.amazonaws.com"]
+    packets += flat(dns(150 * i, names[i % len(names)], (1, 28)[i % 2], 7000 + i) for i in range(48))
+    packets += flat(http(1800 * i, "/latest/meta-data/instance-id", True, 8000 + i) for i in range(4))
+    packets += [make.udp_packet(at(1), "0.0.0.0", "255.255.255.255", 68, 67, 300)]
+    return sorted(packets, key=lambda p: p.ns)
+
+
+BENIGN_POLICY = f"""expect out udp 67 to 255.255.255.255
+expect out udp 123 to {CLOCK}
+expect out tcp 443 to {SSM}
+expect out tcp 80 to {MIRROR}
+watch out tcp+udp 53 to {RESOLVER}
+watch out tcp 80 to {METADATA}
+"""
+
+B32, HEX = "abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdef"
+
+# Name: packets, what must be found (kind, remote, port, protocol, reached), kinds that must not.
+MADE = {
+    "beacon, nobody answers, 20 % jitter": (
+        lambda: flat(knocks(t, PEER, 443, 2000 + i) for i, t in enumerate(jittered(15, 60, 20, 1))),
+        [("beacon", PEER, 443, TCP, "attempted")], ["drip", "volume"]),
+    "beacon, 50 % jitter, answered": (
+        lambda: flat(talk(t, PEER, 8443, 2000 + i) for i, t in enumerate(jittered(40, 60, 50, 2))),
+        [("beacon", PEER, 8443, TCP, "data_out")], []),
+    "beacon within one connection": (in_one_connection, [("beacon", PEER, 443, TCP, "data_out")], []),
+    "beacon of single datagrams": (
+        lambda: [make.udp_packet(at(30 * i), ME, PEER, 2000, 9999, 40) for i in range(10)],
+        [("beacon", PEER, 9999, UDP, "attempted")], []),
+    "calls at random": (lambda: poisson(60, 55, 3), [("unexpected_egress", PEER, 443, TCP, "data_out")], ["beacon"]),
+    "a drip an hour": (
+        lambda: flat(talk(t, PEER, 443, 2000 + i) for i, t in enumerate(jittered(12, 3600, 50, 4))),
+        [("drip", PEER, 443, TCP, "data_out")], ["volume"]),
+    "two megabytes out": (lambda: upload(2 << 20), [("volume", PEER, 443, TCP, "data_out")], ["drip", "beacon"]),
+    "a sweep": (
+        lambda: [make.tcp_packet(at(i / 10), ME, f"198.51.100.{i + 1}", 2000 + i, 22, SYN) for i in range(12)],
+        [("sweep", "198.51.100.1", 22, TCP, "attempted")], ["scan"]),
+    "a scan": (
+        lambda: flat([make.tcp_packet(at(i / 10), ME, PEER, 2000, 20 + i, SYN), make.tcp_packet(at(i / 10 + .01), PEER, ME, 20 + i, 2000, RST | ACK)]
+                     for i in range(12)),
+        [("scan", PEER, 0, TCP, "attempted")], ["sweep"]),
+    "hex names, one a minute": (lambda: encoded(40, 20, HEX, 1, 60), [("dns_tunnel", RESOLVER, 53, UDP, "data_out")], []),
+    "base32 names, TXT": (lambda: encoded(30, 30, B32, 16, 1), [("dns_tunnel", RESOLVER, 53, UDP, "data_out")], []),
+    "credentials, IMDSv1": (
+        lambda: http(0, "/latest/meta-data/iam/security-credentials/web", False, 2000),
+        [("metadata_credentials", METADATA, 80, TCP, "data_out")], []),
+    "what a benign machine does": (benign, [], []),
+}
+
+
+def made(tap):
+    with folder() as d:
+        policy = write(os.path.join(d, "benign.policy"), BENIGN_POLICY)
+        captures = {}
+        for i, (name, (packets, _, _)) in enumerate(MADE.items()):
+            path = write(os.path.join(d, f"{i}.pcap"), make.pcap(sorted(packets(), key=lambda p: p.ns)))
+            captures[f"m{i:02}"] = (path, ("-p", policy) if packets is benign else ())
+        store = Store(d, captures)
+        found = collections.defaultdict(list)
+        for f in store.findings():
+            found[f["sensor"]].append(f)
+        for i, (name, (packets, wanted, unwanted)) in enumerate(MADE.items()):
+            with tap.case(name):
+                rows = found[f"m{i:02}"]
+                got = [(f["kind"], f["remote"], f["port"], f["protocol"], f["reached"]) for f in rows]
+                for want in wanted:
+                    check(want in got, f"{want} is not among {got}")
+                equal([row for row in got if row[0] in unwanted], [], "what must not be found")
+                if packets is benign:
+                    equal([f["what"] for f in rows if f["severity"] != "info"], [], "above info")
+        with tap.case("credentials tell version and role, beacons their period"):
+            by_kind = {f["kind"]: f for rows in found.values() for f in rows}
+            equal((by_kind["metadata_credentials"]["name"], by_kind["metadata_credentials"]["severity"]), ("web", "high"))
+            periods = {f["port"]: f["what"] for f in found["m02"] + found["m03"] if f["kind"] == "beacon"}
+            check("every 45.0 s" in periods[443] and "every 30.0 s, jitter 0%" in periods[9999], f"{periods}")
+
+
 def attacks(tap, data):
     if not data:
         for file in ATTACKS:
@@ -71,6 +245,7 @@ def attacks(tap, data):
 
 def main():
     tap = Tap()
+    made(tap)
     attacks(tap, data_folder())
     tap.done()
 

@@ -5,13 +5,13 @@
 unit :=
 
 unit += proto/test_batch
-unit-proto/test_batch := platform/text proto/batch_write proto/names_write proto/endpoint_columns proto/batch_read proto/names_read proto/flowproof.pb-c platform/err
+unit-proto/test_batch := platform/text proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns proto/batch_read proto/names_read proto/flowproof.pb-c platform/err
 $(O)/tests/unit/proto/test_batch.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += proto/test_names
 unit-proto/test_names := $(unit-proto/test_batch) proto/names
 $(O)/tests/unit/proto/test_names.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += proto/test_endpoint
-unit-proto/test_endpoint := proto/endpoint proto/endpoint_columns proto/batch_write proto/names_write proto/batch_read proto/names_read proto/fields proto/flowrec \
+unit-proto/test_endpoint := proto/endpoint proto/endpoint_columns proto/burst_columns proto/batch_write proto/names_write proto/batch_read proto/names_read proto/fields proto/flowrec \
 	proto/flowproof.pb-c platform/addr platform/text platform/err
 $(O)/tests/unit/proto/test_endpoint.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += platform/test_err
@@ -70,6 +70,10 @@ unit += sensor/test_flow
 unit-sensor/test_flow := sensor/flow proto/fields proto/flowrec platform/err
 unit += sensor/test_endpoint
 unit-sensor/test_endpoint := sensor/endpoint
+unit += sensor/test_rhythm
+unit-sensor/test_rhythm := sensor/rhythm sensor/endpoint proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns \
+	proto/batch_read proto/names_read proto/flowproof.pb-c platform/text platform/err
+$(O)/tests/unit/sensor/test_rhythm.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += sensor/test_window
 unit-sensor/test_window := sensor/window
 unit += sensor/test_account
@@ -81,7 +85,7 @@ unit += sensor/test_offload
 unit-sensor/test_offload := sensor/offload
 unit += sensor/test_alert
 unit-sensor/test_alert := sensor/alert
-spool-objects := sensor/spool sensor/spool_ring sensor/spool_file sensor/spool_recover proto/signature proto/batch_write proto/names_write proto/endpoint_columns \
+spool-objects := sensor/spool sensor/spool_ring sensor/spool_file sensor/spool_recover proto/signature proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns \
 	proto/batch_read proto/names_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/text platform/log platform/clock platform/err
 unit += sensor/test_spool
@@ -93,11 +97,11 @@ unit-sensor/test_uplink_machine := sensor/uplink_machine
 unit += sensor/test_clockwatch
 unit-sensor/test_clockwatch := sensor/clockwatch
 unit += proto/test_signature
-unit-proto/test_signature := proto/signature proto/batch_write proto/names_write proto/endpoint_columns proto/flowproof.pb-c tests/unit/evidence/keys platform/crypto_cert platform/crypto_issuer \
+unit-proto/test_signature := proto/signature proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns proto/flowproof.pb-c tests/unit/evidence/keys platform/crypto_cert platform/crypto_issuer \
 	platform/crypto_sign platform/crypto_pem platform/crypto platform/file platform/clock platform/err
 unit += evidence/test_ledger
 ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_write ledger_resume ledger_seal) \
-	proto/fields proto/wire proto/batch_read proto/names_read proto/endpoint_columns proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
+	proto/fields proto/wire proto/batch_read proto/names_read proto/endpoint_columns proto/burst_columns proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
 unit += evidence/test_audit
@@ -107,9 +111,11 @@ unit += evidence/test_ledger_faults
 unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_sign,$(unit-evidence/test_audit)) \
 	tests/unit/evidence/fake_disk tests/unit/evidence/fake_sign
 unit += evidence/test_findings
-unit-evidence/test_findings := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns \
+unit-evidence/test_findings := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns proto/burst_columns \
 	proto/names proto/names_read proto/names_write proto/flowproof.pb-c proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock platform/file \
 	platform/text platform/err
+unit += evidence/test_beat
+unit-evidence/test_beat := evidence/beat
 unit += evidence/test_domain
 unit-evidence/test_domain := evidence/domain
 unit += evidence/test_detect_names
@@ -135,7 +141,7 @@ unit-proto/test_chain := proto/chain platform/crypto platform/err
 unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/fields proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
-unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write proto/names_write proto/endpoint_columns \
+unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns \
 	platform/tls platform/tls_config platform/loop platform/socket platform/crypto_cert platform/crypto_issuer platform/addr
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err

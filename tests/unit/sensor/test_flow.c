@@ -617,6 +617,44 @@ static void a_quoted_flow_is_refused(void **state)
 	}
 }
 
+static unsigned silences[8], n_silences;
+
+static void woke(void *ctx, const struct flow_entry *entry, const struct flow_packet *packet,
+		 unsigned silence_s)
+{
+	(void)ctx;
+	(void)packet;
+	assert_int_equal(peer_of(&entry->key), 7);
+	assert_true(n_silences < 8);
+	silences[n_silences++] = silence_s;
+}
+
+/* A known flow tells when it was silent, over windows too; a new one, and packets out of order, do not. */
+static void a_silence_is_told(void **state)
+{
+	static const struct {
+		uint32_t window;
+		uint16_t offset;
+		unsigned silence; /* 0: none is told */
+	} rows[] = {{1, 10, 0}, {1, 14, 0}, {1, 19, 5}, {1, 17, 0}, {2, 1, 44}, {3, 50, 109}};
+	struct model m = {0};
+	struct flow_sink sink = {.opened = opened, .woke = woke, .emit = emit, .ctx = &m};
+	struct decoded d = packet_of(7, false);
+	struct flow_table *t;
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(flow_table_new(&t, 64, WINDOW_S, (uint64_t[]){1, 2}, true, &sink), 0);
+	m.emitted = 16;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		put(t, &d, rows[i].window, rows[i].offset);
+		if (rows[i].silence)
+			assert_int_equal(silences[n++], rows[i].silence);
+		assert_int_equal(n_silences, n);
+	}
+	flow_table_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -630,6 +668,7 @@ int main(void)
 		cmocka_unit_test(the_initiator_is_who_began),
 		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
 		cmocka_unit_test(flows_that_are_remembered_give_way_first),
+		cmocka_unit_test(a_silence_is_told),
 		cmocka_unit_test(a_flow_climbs_the_ladder),
 		cmocka_unit_test(a_quoted_flow_is_refused),
 	};
