@@ -114,7 +114,7 @@ static const struct setting table[] = {
 	 .help = "Print this."},
 };
 
-enum { SETTINGS = sizeof table / sizeof table[0] };
+enum { SETTINGS = sizeof table / sizeof table[0], COURSES_MAX = 300 };
 
 /* ---- what all forms share ---- */
 
@@ -323,6 +323,40 @@ static int audit_it(struct report *r, struct err *err)
 	return 0;
 }
 
+static int add_files(struct report *r, const struct flowlogs_input *input)
+{
+	int rc = report_files_add(r, r->o.policy);
+
+	for (size_t i = 0; rc == 0 && i < input->n_paths; i++)
+		rc = report_files_add(r, input->paths[i]);
+	report_files_sort(r);
+	return rc;
+}
+
+/* What the HTML form shows over time: unexpected egress. */
+static int follow(struct report *r, struct err *err)
+{
+	const struct finding *f;
+	struct finding_origin origin;
+
+	r->courses = calloc(COURSES_MAX, sizeof *r->courses);
+	if (!r->courses)
+		return err_set(err, -ENOMEM, "no memory for the report");
+	for (size_t i = 0; r->n_courses < COURSES_MAX && (f = report_egress(r, &i));) {
+		struct course *c = &r->courses[r->n_courses++];
+
+		findings_origin(r->gather.findings, f, &origin);
+		(void)snprintf(c->sensor, sizeof c->sensor, "%s", origin.sensor);
+		c->key = (struct peer_key){.remote = f->key.remote,
+					   .port = f->key.port,
+					   .family = f->key.family,
+					   .protocol = f->key.protocol,
+					   .direction = f->key.direction};
+	}
+	return courses_run(r->courses, r->n_courses, r->o.store, r->o.sensor, r->evidence.from_s,
+			   r->evidence.to_s, err);
+}
+
 static int gather(struct report *r, struct flowlogs_input *input, struct err *err)
 {
 	struct gather_config config = {0};
@@ -336,12 +370,17 @@ static int gather(struct report *r, struct flowlogs_input *input, struct err *er
 		return rc;
 	gather_facts(&r->gather, &r->evidence);
 	gather_hours(&r->gather, &r->evidence);
+	if (labels_domains(r->gather.labels, &r->domains, &r->n_domains) < 0 ||
+	    add_files(r, input) < 0)
+		return err_set(err, -ENOMEM, "no memory for the report");
 	if (input->n_paths > 0)
 		rc = report_witness(r, input, err);
 	else
 		put_fact(r, FACT_WITNESS_LINES, 0);
 	if (rc == 0 && r->o.ca)
 		rc = audit_it(r, err);
+	if (rc == 0 && r->o.html)
+		rc = follow(r, err);
 	verdict_judge(&r->evidence, &r->verdict);
 	return rc;
 }
@@ -367,7 +406,9 @@ static int print(const struct report *r, struct err *err)
 {
 	int rc = 0;
 
-	if (r->o.json)
+	if (r->o.html)
+		rc = write_file(r, r->o.html, report_print_html, err);
+	if (rc == 0 && r->o.json)
 		rc = write_file(r, r->o.json, report_print_json, err);
 	if (rc == 0 && (!r->o.json || strcmp(r->o.json, "-") != 0))
 		report_print_text(r, stdout);
@@ -412,6 +453,8 @@ int report_main(int argc, char **argv)
 		fprintf(stderr, "flowproof report: %s\n", err.text);
 	else if (fflush(stdout) != 0 && errno != EPIPE)
 		status = 3;
+	report_files_free(r);
+	free(r->courses);
 	gather_fini(&r->gather);
 	audit_free(r->audit);
 	policy_free(r->policy);

@@ -12,6 +12,7 @@
 #include "analyst/flowlogs_input.h"
 #include "analyst/report_words.h"
 #include "evidence/audit.h"
+#include "evidence/courses.h"
 #include "evidence/gather.h"
 #include "evidence/reconcile.h"
 #include "evidence/verdict.h"
@@ -24,6 +25,12 @@ struct report_options {
 	bool help;
 };
 
+enum { REPORT_FILES_MAX = 1000 };
+struct report_file {
+	char *path;
+	uint8_t sha256[SHA256_BYTES];
+};
+
 struct report {
 	struct report_options o;
 	enum verdict_lang lang;
@@ -33,6 +40,12 @@ struct report {
 	struct reconcile *reconcile;
 	const struct reconcile_result *witness; /* NULL: there is no second witness */
 	struct flowlogs_counts witness_read;
+	struct course *courses; /* of what the HTML form shows over time */
+	size_t n_courses;
+	const struct label_domain *const *domains;
+	size_t n_domains;
+	size_t n_files; /* given beside the store, in order of their names */
+	struct report_file *files;
 	struct verdict_evidence evidence;
 	struct verdict verdict;
 };
@@ -65,5 +78,11 @@ bool report_check(struct report_check *ret, const struct report *report, unsigne
 /* Reads the Flow Logs and holds the ledger against them; fills in the facts. */
 int report_witness(struct report *report, struct flowlogs_input *input, struct err *err);
 
+/* The digest of a file, or of all in a folder; what cannot be read is left out. -ENOMEM. */
+int report_files_add(struct report *report, const char *path);
+void report_files_sort(struct report *report);
+void report_files_free(struct report *report);
+
 void report_print_text(const struct report *report, FILE *out);
+void report_print_html(const struct report *report, FILE *out);
 void report_print_json(const struct report *report, FILE *out);

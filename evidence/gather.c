@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "evidence/flowset.h"
+#include "evidence/hashset.h"
 #include "platform/clock.h"
 
 enum {
@@ -57,8 +57,9 @@ void gather_fini(struct gather *g)
 	free(g->runs);
 	free(g->sensors);
 	endpoints_free(g->endpoints);
+	labels_free(g->labels);
 	findings_free(g->findings);
-	flowset_free(g->flows);
+	hashset_free(g->flows);
 	policy_free(g->policy);
 	*g = (struct gather){0};
 }
@@ -168,9 +169,24 @@ static int add_hello(void *ctx, const struct ledger_entry *entry, const struct w
 
 /* ---- records ---- */
 
+/* The flow, whichever direction the record is of. */
+static int flow_is_new(struct gather *g, const struct flowrec *rec)
+{
+	int order = memcmp(&rec->src, &rec->dst, sizeof rec->src);
+	bool turned = order > 0 || (order == 0 && rec->srcport > rec->dstport);
+	uint64_t words[6] = {[4] = (uint64_t)(turned ? rec->dstport : rec->srcport) << 48 |
+				   (uint64_t)(turned ? rec->srcport : rec->dstport) << 32 |
+				   (uint64_t)rec->iface << 8 | rec->family,
+			     [5] = g->n_sensors};
+
+	memcpy(&words[0], turned ? &rec->dst : &rec->src, sizeof rec->src);
+	memcpy(&words[2], turned ? &rec->src : &rec->dst, sizeof rec->src);
+	return hashset_add(g->flows, words, 6);
+}
+
 static int look_for_begin(struct gather *g, struct gather_run *run, const struct flowrec *rec)
 {
-	int rc = flowset_add(g->flows, (uint32_t)g->n_sensors, rec);
+	int rc = flow_is_new(g, rec);
 
 	if (rc <= 0 || rec->tcp_flags & SYN)
 		return rc < 0 ? rc : 0;
@@ -389,6 +405,8 @@ static int add_rest(struct gather *g, struct gather_run *run, struct gather_sens
 	(void)batch_alert_list(batch, &n);
 	run->alerts += n;
 	rc = add_time(run, sensor, head);
+	if (rc == 0)
+		rc = labels_add(g->labels, batch);
 	return rc ? rc : add_endpoints(g, run, batch);
 }
 
@@ -527,7 +545,8 @@ int gather_run(struct gather *g, const char *store, const struct gather_config *
 	rc = findings_new(&g->findings, &findings, err);
 	if (rc < 0)
 		return rc;
-	if (endpoints_new(&g->endpoints) < 0 || flowset_new(&g->flows) < 0)
+	if (endpoints_new(&g->endpoints) < 0 || hashset_new(&g->flows) < 0 ||
+	    labels_new(&g->labels) < 0)
 		return err_set(err, -ENOMEM, "no memory for the report");
 	rc = replay_run(store, config->sensor, NULL, &ops, g, err);
 	if (rc == 0)

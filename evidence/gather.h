@@ -12,6 +12,7 @@
 
 #include "evidence/endpoints.h"
 #include "evidence/findings.h"
+#include "evidence/labels.h"
 #include "evidence/replay.h"
 #include "evidence/timeline.h"
 #include "evidence/verdict.h"
@@ -97,7 +98,7 @@ struct gather_config {
 	uint8_t policy_digest[SHA256_BYTES]; /* of its text */
 };
 
-struct flowset;
+struct hashset;
 
 struct gather {
 	struct gather_config config;
@@ -117,7 +118,8 @@ struct gather {
 	size_t n_faults;
 	struct gather_fault faults[GATHER_FAULTS_MAX]; /* the first of `damage` */
 	struct policy *policy; /* of the runs; NULL: not known, or several */
-	struct flowset *flows; /* TCP, of which a record was seen */
+	struct labels *labels;
+	struct hashset *flows; /* TCP, of which a record was seen */
 };
 
 /* Goes through the ledger. Negative with a sentence when STORE cannot be read. Free it in any case. */

@@ -4,12 +4,9 @@
  */
 #include "platform/text.h"
 
-#include <stdint.h>
 #include <string.h>
 
-/* The code point at *text, which moves past it; 0 at the end and for bytes that are not UTF-8 (RFC
- * 3629). */
-static uint32_t next_char(const char **text)
+uint32_t text_next(const char **text)
 {
 	const uint8_t *s = (const uint8_t *)*text;
 	size_t more = s[0] < 0x80       ? 0
@@ -38,7 +35,7 @@ static bool is_clean(const char *text, size_t max, uint32_t least)
 	if (strlen(text) > max)
 		return false;
 	while (*text) {
-		uint32_t c = next_char(&text);
+		uint32_t c = text_next(&text);
 
 		if (c < least || (c >= 0x7f && c <= 0x9f))
 			return false;

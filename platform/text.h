@@ -6,6 +6,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* The code point at *text, which moves past it; 0, and it stays, at the end and for bytes that are not UTF-8 (RFC
+ * 3629). */
+uint32_t text_next(const char **text);
 
 /* Well-formed UTF-8 (RFC 3629) of at most `max` bytes, without control characters (U+0000 to U+001F, U+007F to U+009F). */
 bool text_is_plain(const char *text, size_t max);

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * report, HTML: the second witness, integrity, and what stands at the end.
+ */
+#include "analyst/report_html.h"
+
+#include <inttypes.h>
+
+#include "platform/crypto.h"
+
+/* ---- the second witness ---- */
+
+void html_witness(FILE *out, const struct report *r)
+{
+	static const enum word columns[] = {W_WITNESS_CLASS, W_WITNESS_REASON, W_FLOWS,
+					    W_COUNT_PACKETS, W_COUNT_BYTES,    WORDS};
+	static const enum word classes[] = {
+		[RECONCILE_AGREE] = W_WITNESS_AGREE,
+		[RECONCILE_COUNTS_DIFFER] = W_WITNESS_DIFFER,
+		[RECONCILE_HOST_ONLY] = W_WITNESS_HOST,
+		[RECONCILE_WITNESS_ONLY] = W_WITNESS_ONLY,
+	};
+
+	html_heading(out, r, "witness", W_WITNESS_TITLE);
+	if (!r->witness) {
+		html_paragraph(out, word(r->lang, W_WITNESS_NONE));
+		fputs("</section>\n", out);
+		return;
+	}
+	html_table(out, r, 0x1c, columns);
+	for (size_t k = 0; k < RECONCILE_CLASSES; k++) {
+		for (size_t i = 0; i < RECONCILE_REASONS; i++) {
+			const struct reconcile_sum *sum = &r->witness->sums[k][i];
+
+			if (sum->flows == 0)
+				continue;
+			fprintf(out, "<tr%s>",
+				reconcile_reasons[i].weight == RECONCILE_RED ? " class=\"not_met\""
+									     : "");
+			html_cell(out, word(r->lang, classes[k]));
+			fprintf(out, "<td lang=\"en\"><code>%s</code>: %s</td>",
+				reconcile_reasons[i].name, reconcile_reasons[i].meaning);
+			html_number(out, sum->flows);
+			html_number(out, sum->packets);
+			html_number(out, sum->bytes);
+			fputs("</tr>\n", out);
+		}
+	}
+	html_table_end(out);
+	fputs("</section>\n", out);
+}
+
+/* ---- integrity ---- */
+
+static void print_audit(FILE *out, const struct report *r)
+{
+	static const enum word grades[] = {
+		[AUDIT_INTACT] = W_AUDIT_INTACT,
+		[AUDIT_INCOMPLETE] = W_AUDIT_INCOMPLETE,
+		[AUDIT_BROKEN] = W_AUDIT_BROKEN,
+	};
+	const struct audit *a = r->audit;
+	const struct audit_fault *first = a ? audit_first(a) : NULL;
+	char text[SAY_MAX], n[3][NUMBER_TEXT];
+
+	html_paragraph(out, word(r->lang, a ? grades[a->grade] : W_AUDIT_NONE));
+	if (a)
+		html_paragraph(out,
+			       say(text, r->lang, W_AUDIT_COUNTS, number_text(n[0], a->manifests),
+				   number_text(n[1], a->starts),
+				   number_text(n[2], a->unclean_starts), NULL));
+	if (first)
+		html_paragraph(out, say(text, r->lang, W_DAMAGED, first->file,
+					number_text(n[0], first->offset), first->reason, NULL));
+	for (size_t i = 0; i < r->gather.n_faults; i++)
+		html_paragraph(out, say(text, r->lang, W_DAMAGED, r->gather.faults[i].file,
+					number_text(n[0], r->gather.faults[i].offset),
+					r->gather.faults[i].reason, NULL));
+}
+
+static const char *known(char out[static NUMBER_TEXT], const struct report *r, bool is_known,
+			 uint64_t n)
+{
+	return is_known ? number_text(out, n) : word(r->lang, W_UNKNOWN);
+}
+
+static void print_interface(FILE *out, const struct report *r, const struct gather_interface *iface)
+{
+	const struct batch_account *a = &iface->account;
+	int64_t residual = batch_account_residual(a);
+	char text[SAY_MAX], n[8][NUMBER_TEXT];
+
+	if (!iface->has_account)
+		return;
+	fputs("<li>", out);
+	html_text(out,
+		  say(text, r->lang, W_RUN_EQUATION, iface->name, number_text(n[0], a->received),
+		      number_text(n[1], a->offload_packets), number_text(n[2], a->recorded),
+		      number_text(n[3], a->live), number_text(n[4], a->not_ip),
+		      number_text(n[5], a->malformed), number_text(n[6], a->cut),
+		      number_text(n[7], residual < 0 ? -(uint64_t)residual : (uint64_t)residual),
+		      NULL));
+	fputs("; ", out);
+	html_text(out, say(text, r->lang, W_RUN_DROPPED,
+			   known(n[0], r, !iface->kernel_unknown, a->kernel_dropped),
+			   known(n[1], r, !iface->nic_unknown, a->nic_dropped), NULL));
+	fputs("</li>\n", out);
+}
+
+/* The rule of three: of n canaries all were seen, so at most 3/n of the packets are lost unseen (95 %). */
+static void print_canaries(FILE *out, const struct report *r, const struct gather_run *run)
+{
+	const int64_t *c = run->canaries;
+	char text[SAY_MAX], bound[NUMBER_TEXT], n[3][NUMBER_TEXT];
+
+	if (!run->has_canaries)
+		return;
+	fputs("<li>", out);
+	html_text(out,
+		  say(text, r->lang, W_RUN_CANARIES, number_text(n[0], (uint64_t)c[0]),
+		      number_text(n[1], (uint64_t)c[1]), number_text(n[2], (uint64_t)c[2]), NULL));
+	if (c[0] + c[1] >= 3 && c[2] == 0) {
+		(void)snprintf(bound, sizeof bound, "%.2f", 300.0 / (double)(c[0] + c[1]));
+		fputs("; ", out);
+		html_text(out, say(text, r->lang, W_RUN_BOUND, bound, NULL));
+	}
+	fputs("</li>\n", out);
+}
+
+static void print_run(FILE *out, const struct report *r, const struct gather_run *run)
+{
+	char hex[2 * WIRE_STREAM_ID + 1], text[SAY_MAX], n[4][NUMBER_TEXT];
+
+	fputs("<tr>", out);
+	fprintf(out, "<td>");
+	html_bdi(out, run->sensor);
+	fprintf(out, "<br><code>%.8s</code><br>%s</td>",
+		crypto_hex(hex, run->stream, WIRE_STREAM_ID),
+		word(r->lang, run->is_replay ? W_RUN_REPLAY : W_RUN_LIVE));
+	html_when(out, run->begin_s);
+	html_when(out, run->end_s);
+	fprintf(out, "<td>%s<ul><li>", word(r->lang, run->goodbye ? W_RUN_GOODBYE : W_RUN_OPEN));
+	html_text(out, say(text, r->lang, W_RUN_COUNTS, number_text(n[0], run->records),
+			   number_text(n[1], run->packets), number_text(n[2], run->batches),
+			   number_text(n[3], run->is_signed), NULL));
+	fputs("</li>\n", out);
+	for (size_t i = 0; i < run->n_interfaces; i++)
+		print_interface(out, r, &run->interfaces[i]);
+	print_canaries(out, r, run);
+	fputs("</ul></td></tr>\n", out);
+}
+
+void html_integrity(FILE *out, const struct report *r)
+{
+	static const enum word columns[] = {W_SENSOR, W_BEGIN, W_END, W_FIGURES, WORDS};
+
+	html_heading(out, r, "integrity", W_AUDIT_TITLE);
+	print_audit(out, r);
+	if (r->gather.n_runs > 0) {
+		fprintf(out, "<h3>%s</h3>\n", word(r->lang, W_RUNS_TITLE));
+		html_table(out, r, 0, columns);
+		for (size_t i = 0; i < r->gather.n_runs; i++)
+			print_run(out, r, &r->gather.runs[i]);
+		html_table_end(out);
+	}
+	fputs("</section>\n", out);
+}
+
+/* ---- the end ---- */
+
+static void print_limits(FILE *out, const struct report *r)
+{
+	char text[SAY_MAX];
+	const char *said;
+
+	html_heading(out, r, "limits", W_LIMITS_TITLE);
+	fputs("<ul>\n", out);
+	for (unsigned i = 0; (said = report_limit(text, r, i)); i++) {
+		fputs("<li>", out);
+		html_text(out, said);
+		fputs("</li>\n", out);
+	}
+	fputs("</ul></section>\n", out);
+}
+
+static void print_checks(FILE *out, const struct report *r)
+{
+	struct report_check check;
+
+	html_heading(out, r, "check", W_CHECK_TITLE);
+	fputs("<ul>\n", out);
+	for (unsigned i = 0; report_check(&check, r, i); i++) {
+		fputs("<li><code>", out);
+		html_text(out, check.command);
+		fputs("</code><br>", out);
+		html_text(out, word(r->lang, check.meaning));
+		fputs("</li>\n", out);
+	}
+	fputs("</ul></section>\n", out);
+}
+
+static void hex_term(FILE *out, const char *name, const uint8_t *bytes)
+{
+	char hex[SHA256_HEX];
+
+	fputs("<dt>", out);
+	html_text(out, name);
+	fprintf(out, "</dt><dd><code>%s</code></dd>\n", crypto_hex(hex, bytes, SHA256_BYTES));
+}
+
+static void print_digests(FILE *out, const struct report *r)
+{
+	char text[SAY_MAX], number[NUMBER_TEXT], hex[2 * WIRE_STREAM_ID + 1];
+
+	html_heading(out, r, "digests", W_DIGESTS_TITLE);
+	fputs("<dl>\n", out);
+	if (r->audit)
+		hex_term(out,
+			 say(text, r->lang, W_DIGEST_HEAD, number_text(number, r->audit->manifests),
+			     NULL),
+			 r->audit->head);
+	for (size_t i = 0; i < r->gather.n_runs; i++) {
+		const struct gather_run *run = &r->gather.runs[i];
+
+		(void)crypto_hex(hex, run->stream, WIRE_STREAM_ID);
+		hex[8] = '\0';
+		hex_term(out, say(text, r->lang, W_DIGEST_BATCH, hex, NULL), run->last_digest);
+		hex_term(out, word(r->lang, W_DIGEST_POLICY), run->policy);
+		hex_term(out, word(r->lang, W_DIGEST_CONFIG), run->config);
+		html_term(out, word(r->lang, W_BUILD), run->build);
+	}
+	for (size_t i = 0; i < r->n_files; i++)
+		hex_term(out, say(text, r->lang, W_DIGEST_FILE, r->files[i].path, NULL),
+			 r->files[i].sha256);
+	fputs("</dl></section>\n", out);
+}
+
+void html_rest(FILE *out, const struct report *r)
+{
+	print_limits(out, r);
+	print_checks(out, r);
+	print_digests(out, r);
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Labels: two tables of evidence/table.h, and a set of the names that were asked for.
+ */
+#include "evidence/labels.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evidence/hashset.h"
+#include "evidence/table.h"
+#include "platform/clock.h"
+#include "platform/crypto.h"
+
+struct labels {
+	struct table *addresses, *domains;
+	struct hashset *names;
+	const struct label_domain **sorted;
+};
+
+enum { LABEL_KEY = sizeof(struct addr) + sizeof(uint64_t) };
+
+int labels_new(struct labels **ret)
+{
+	struct labels *l = calloc(1, sizeof *l);
+
+	*ret = l;
+	if (!l || table_new(&l->addresses, sizeof(struct label), LABEL_KEY, LABELS_MAX) < 0 ||
+	    table_new(&l->domains, sizeof(struct label_domain), 16, LABELS_DOMAINS) < 0)
+		return -ENOMEM;
+	return hashset_new(&l->names);
+}
+
+void labels_free(struct labels *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; l->addresses && i < table_count(l->addresses); i++) {
+		struct label *label = table_at(l->addresses, i);
+
+		for (size_t n = 0; n < LABELS_NAMES; n++)
+			free(label->names[n]);
+	}
+	for (size_t i = 0; l->domains && i < table_count(l->domains); i++)
+		free(((struct label_domain *)table_at(l->domains, i))->name);
+	table_free(l->addresses);
+	table_free(l->domains);
+	hashset_free(l->names);
+	free(l->sorted);
+	free(l);
+}
+
+/* ---- parent domains ---- */
+
+const char *label_parent(const char *name)
+{
+	const char *dots[3] = {NULL}; /* the last three, from the right */
+	size_t n = 0, last, before;
+
+	for (const char *p = name + strlen(name); p > name && n < 3; p--) {
+		/* A dot behind a backslash is part of a label. */
+		if (p[-1] == '.' && (p - 1 == name || p[-2] != '\\'))
+			dots[n++] = p - 1;
+	}
+	if (n < 2)
+		return name;
+	last = strlen(dots[0] + 1);
+	before = (size_t)(dots[0] - dots[1]) - 1;
+	if (last != 2 || before > 3)
+		return dots[1] + 1;
+	return n == 3 ? dots[2] + 1 : name;
+}
+
+/* 16 bytes that stand for a text. */
+static void key_of(uint64_t ret[static 2], const char *text)
+{
+	uint8_t digest[SHA256_BYTES];
+
+	crypto_sha256(digest, text, strlen(text));
+	memcpy(ret, digest, 2 * sizeof *ret);
+}
+
+static int take_domain(struct labels *l, const char *name, struct label_domain **ret)
+{
+	struct label_domain item = {.first = UINT64_MAX};
+	void *at;
+
+	key_of(item.key, name);
+	if (table_take(l->domains, &item, &at) < 0)
+		return -ENOMEM;
+	*ret = at;
+	if (!at || (*ret)->name)
+		return 0;
+	(*ret)->name = strdup(name);
+	return (*ret)->name ? 0 : -ENOMEM;
+}
+
+static int add_dns(struct labels *l, const struct batch_dns *dns)
+{
+	struct label_domain *domain;
+	uint64_t key[2], time = dns->time_ns / NS_PER_S;
+	int rc = take_domain(l, label_parent(dns->name), &domain);
+
+	if (rc < 0 || !domain)
+		return rc;
+	if (time < domain->first)
+		domain->first = time;
+	if (time > domain->last)
+		domain->last = time;
+	if (dns->is_response) {
+		domain->failed += dns->rcode != 0;
+		return 0;
+	}
+	domain->questions++;
+	domain->bytes += dns->size;
+	key_of(key, dns->name);
+	rc = hashset_add(l->names, key, 2);
+	domain->names += rc > 0;
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- names of addresses ---- */
+
+static int add_name(struct labels *l, const struct batch_name *name)
+{
+	struct label item = {.addr = name->remote, .family = name->family};
+	struct label *label;
+	void *at;
+
+	if (!*name->name)
+		return 0;
+	if (table_take(l->addresses, &item, &at) < 0)
+		return -ENOMEM;
+	label = at;
+	if (!label)
+		return 0;
+	for (size_t i = 0; i < LABELS_NAMES; i++) {
+		if (!label->names[i]) {
+			label->names[i] = strdup(name->name);
+			label->n++;
+			return label->names[i] ? 0 : -ENOMEM;
+		}
+		if (strcmp(label->names[i], name->name) == 0)
+			return 0;
+	}
+	label->n++;
+	return 0;
+}
+
+int labels_add(struct labels *l, const struct batch *batch)
+{
+	size_t n;
+	const struct batch_dns *dns = batch_dns_list(batch, &n);
+	const struct batch_name *names;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = add_dns(l, &dns[i]);
+	names = batch_name_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = add_name(l, &names[i]);
+	return rc;
+}
+
+/* ---- asking ---- */
+
+const struct label *labels_find(const struct labels *l, uint8_t family, const struct addr *addr)
+{
+	struct label item = {.addr = *addr, .family = family};
+
+	return table_find(l->addresses, &item);
+}
+
+static int compare(const void *one, const void *two)
+{
+	const struct label_domain *a = *(const struct label_domain *const *)one;
+	const struct label_domain *b = *(const struct label_domain *const *)two;
+
+	if (a->questions != b->questions)
+		return a->questions < b->questions ? 1 : -1;
+	return strcmp(a->name, b->name);
+}
+
+int labels_domains(struct labels *l, const struct label_domain *const **ret, size_t *ret_n)
+{
+	size_t n = table_count(l->domains);
+	const struct label_domain **sorted = calloc(n + 1, sizeof *sorted);
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = table_at(l->domains, i);
+	qsort(sorted, n, sizeof *sorted, compare);
+	free(l->sorted);
+	l->sorted = sorted;
+	*ret = sorted;
+	*ret_n = n;
+	return 0;
+}
+
+uint64_t labels_left_out(const struct labels *l)
+{
+	return table_left_out(l->addresses) + table_left_out(l->domains);
+}

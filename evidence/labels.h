@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Labels: what the remote addresses were called, and the DNS questions by parent domain, as the batches tell it.
+ *
+ * The parent domain is what somebody would have registered: the last two labels of a name, or three where the last has two
+ * letters and the one before it at most three (example.co.jp). It is a rule of thumb, without a list of public suffixes.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/batch.h"
+
+enum {
+	LABELS_NAMES = 3,      /* of an address; further ones are counted */
+	LABELS_MAX = 65536,    /* addresses */
+	LABELS_DOMAINS = 16384 /* parent domains */
+};
+
+struct label {
+	struct addr addr;
+	uint64_t family;
+	char *names[LABELS_NAMES];
+	uint64_t
+		n; /* all that were told, one told twice by different sources counting once if it is kept */
+};
+
+struct label_domain {
+	uint64_t key[2]; /* of the name */
+	char *name;
+	uint64_t questions, failed,
+		names; /* failed: answers with an error; names: different ones that were asked for */
+	uint64_t bytes;       /* of the questions' messages */
+	uint64_t first, last; /* Unix seconds */
+};
+
+struct labels;
+
+int labels_new(struct labels **ret); /* -ENOMEM; free it in any case */
+void labels_free(struct labels *labels);
+/* 0 or -ENOMEM. */
+int labels_add(struct labels *labels, const struct batch *batch);
+
+/* NULL if it has no name. */
+const struct label *labels_find(const struct labels *labels, uint8_t family,
+				const struct addr *addr);
+/* Most questions first. Borrowed until the next call with these labels; -ENOMEM. */
+int labels_domains(struct labels *labels, const struct label_domain *const **ret, size_t *ret_n);
+/* Names and questions that found no room. */
+uint64_t labels_left_out(const struct labels *labels);
+
+/* Where the parent domain begins within a name. */
+const char *label_parent(const char *name);
