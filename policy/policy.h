@@ -135,6 +135,9 @@ struct policy_ruling {
 void policy_judge(const struct policy *policy, const struct policy_context *context,
 		  const struct policy_query *query, struct policy_ruling *ret);
 
+/* True if a place of a rule is a name: whoever asks must then say which names a remote has. */
+bool policy_has_names(const struct policy *policy);
+
 /* ---- boundaries ---- */
 
 /* Direction 0 is from the initiator, 1 back to it. */

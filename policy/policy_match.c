@@ -126,6 +126,15 @@ static bool rule_has_place(const struct policy *policy, const struct policy_rule
 	return false;
 }
 
+bool policy_has_names(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_places; i++) {
+		if (policy->places[i].kind == POLICY_PLACE_NAME)
+			return true;
+	}
+	return false;
+}
+
 void policy_judge(const struct policy *policy, const struct policy_context *context,
 		  const struct policy_query *query, struct policy_ruling *ret)
 {

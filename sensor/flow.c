@@ -594,6 +594,14 @@ void flow_refused(struct flow_table *t, const struct decoded *quoted, uint8_t if
 	t->entries[slot].outcome = FLOWREC_REFUSED;
 }
 
+struct flow_entry *flow_lookup(struct flow_table *t, const struct flow_key *key)
+{
+	struct flow_packet p = {.key = *key, .hash = key_hash(t->secret, key)};
+	size_t slot = find(t, &p);
+
+	return slot == SIZE_MAX ? NULL : t->entries + slot;
+}
+
 /* The second of the entry's closed window up to which it was watched. */
 static unsigned watched(const struct flow_table *t, const struct flow_entry *e)
 {

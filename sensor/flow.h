@@ -125,6 +125,9 @@ void flow_update(struct flow_table *table, const struct flow_packet *packet);
  * the table stays unknown. */
 void flow_refused(struct flow_table *table, const struct decoded *quoted, uint8_t iface);
 
+/* The entry of a flow; NULL: it is not in the table. Valid until the next packet is counted. */
+struct flow_entry *flow_lookup(struct flow_table *table, const struct flow_key *key);
+
 /* Window `before` - 1 and all older ones are over: flow_sweep() will emit them. They were watched
  * until `until_s` (Unix seconds), which lies before the last one's end when the run does. */
 void flow_close(struct flow_table *table, uint32_t before, uint64_t until_s);

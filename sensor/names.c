@@ -100,7 +100,7 @@ static void called(struct names *n, const struct segment *s, uint64_t now_ns,
 		return;
 	learn(n, &name);
 	if (text->len && n->sink.flow)
-		n->sink.flow(n->sink.ctx, d, s->iface, text->text);
+		n->sink.flow(n->sink.ctx, d, s->iface, text->text, now_ns);
 }
 
 /* ---- DNS ---- */

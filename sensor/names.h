@@ -48,7 +48,8 @@ struct names_sink {
 	 * many there are. */
 	void (*asked)(void *ctx, const struct batch_dns *dns);
 	/* The flow of this packet asks for a server of this name (SNI or Host). May be NULL. */
-	void (*flow)(void *ctx, const struct decoded *decoded, uint16_t iface, const char *name);
+	void (*flow)(void *ctx, const struct decoded *decoded, uint16_t iface, const char *name,
+		     uint64_t now_ns);
 	void *ctx;
 };
 

@@ -44,10 +44,23 @@ static void on_asked(void *ctx, const struct batch_dns *dns)
 		dns_log_print(out->log, dns, &out->texts[dns->iface]);
 }
 
+static void on_flow(void *ctx, const struct decoded *decoded, uint16_t iface, const char *name,
+		    uint64_t now_ns)
+{
+	const struct names_out *out = ctx;
+
+	if (out->flow)
+		out->flow(out->flow_ctx, decoded, iface, name, now_ns);
+}
+
 struct names_sink names_out_sink(struct names_out *out)
 {
-	return (struct names_sink){
-		.dns = on_dns, .name = on_name, .http = on_http, .asked = on_asked, .ctx = out};
+	return (struct names_sink){.dns = on_dns,
+				   .name = on_name,
+				   .http = on_http,
+				   .asked = on_asked,
+				   .flow = on_flow,
+				   .ctx = out};
 }
 
 static void counts_of(const struct names_out *out, const struct names *names,

@@ -12,13 +12,16 @@
 #include "sensor/names.h"
 #include "sensor/spool.h"
 
-/* All borrowed. */
+/* All borrowed. `flow`: see struct names_sink; NULL: nobody asks. */
 struct names_out {
 	struct spool *spool;                  /* NULL: no collector */
 	FILE *log;                            /* NULL: none */
 	const struct flowrec_identity *texts; /* per interface */
 	const struct account *account;        /* knows of ARP */
-	const uint64_t *now_ns;               /* wall clock, the time that batches bear */
+	void (*flow)(void *ctx, const struct decoded *decoded, uint16_t iface, const char *name,
+		     uint64_t now_ns);
+	void *flow_ctx;
+	const uint64_t *now_ns; /* wall clock, the time that batches bear */
 };
 
 struct names_sink names_out_sink(struct names_out *out);

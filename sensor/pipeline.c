@@ -50,10 +50,8 @@ struct pipeline {
 	struct pipeline_config config;
 	bool live;
 	uint32_t window_s;
-	struct policy_context context; /* its lists lie in identity and options */
+	struct judge judge; /* the lists of its context lie in identity and options */
 	struct flow_table *flows;
-	struct crossing_table *crossings; /* NULL: the policy has no boundary */
-	struct alert_table *alerts;
 	struct endpoint_table *endpoints;
 	struct rhythm *rhythm; /* NULL: nobody is told */
 	struct offload *offload;
@@ -81,7 +79,7 @@ struct pipeline {
 	bool printing, headed; /* endpoints as text; their header line is out */
 	bool ended;
 	bool output_failed;
-	uint64_t records, alerts_raised;
+	uint64_t records;
 	const struct endpoint *follow_local, *follow_remote; /* NULL: nothing is followed */
 	struct flow_count followed[2];                       /* summed from the records */
 	size_t n_text;                                       /* bytes of lines not written yet */
@@ -152,10 +150,11 @@ static void on_emit(void *ctx, const struct flow_entry *entry, unsigned dir,
 	struct flowrec rec;
 
 	(void)reason; /* counted by the table */
+	judge_settle(&p->judge, entry);
 	record_from_flow(&rec, entry, dir, p->window_s);
-	if (IS_ENABLED(CONFIG_POLICY_BOUNDARY) && p->crossings) {
-		rec.action = (uint8_t)crossing_action(p->crossings, entry, dir);
-		rec.boundary = crossing_rule(p->crossings, entry, dir);
+	if (IS_ENABLED(CONFIG_POLICY_BOUNDARY) && p->judge.crossings) {
+		rec.action = (uint8_t)crossing_action(p->judge.crossings, entry, dir);
+		rec.boundary = crossing_rule(p->judge.crossings, entry, dir);
 	}
 	endpoint_add(p->endpoints, entry, dir, &rec, mark);
 	write_record(p, &rec);
@@ -284,7 +283,7 @@ static void set_context(struct pipeline *p)
 {
 	const struct options *o = p->config.options;
 
-	p->context = (struct policy_context){
+	p->judge.context = (struct policy_context){
 		.local = p->config.identity->local,
 		.n_local = p->config.identity->n_local,
 		.subnets = p->config.identity->subnets,
@@ -298,17 +297,12 @@ static void set_context(struct pipeline *p)
 	};
 }
 
-static void raise_alert(struct pipeline *p, struct batch_alert *alert,
-			const struct flow_packet *packet, uint64_t sec)
+static void on_alert(void *ctx, const struct batch_alert *alert)
 {
-	if (!alert_due(p->alerts, alert->family, &alert->remote, alert->remote_port,
-		       alert->protocol, sec, &alert->suppressed))
-		return;
-	p->alerts_raised++;
-	alert->time_ns = sec * NS_PER_S + packet->nsec;
+	struct pipeline *p = ctx;
+
 	if (streams(p))
 		spool_alert(p->config.spool, alert, p->now_ns);
-	judge_say(alert);
 }
 
 /* In mirror mode --local is the mirrored machines; the target's own traffic is not judged. */
@@ -346,18 +340,10 @@ static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow
 			  enum flow_initiator initiator)
 {
 	struct pipeline *p = ctx;
-	const struct judge_bench bench = {
-		.policy = p->config.policy,
-		.context = &p->context,
-		.identity = p->config.identity,
-		.crossings = p->crossings,
-		.is_foreign = is_foreign(p, packet->key.iface),
-	};
 	uint64_t sec = (uint64_t)packet->window * p->window_s + packet->offset;
-	struct batch_alert alert;
 
-	if (judge_open(&bench, entry, packet, initiator, &alert))
-		raise_alert(p, &alert, packet, sec);
+	judge_open(&p->judge, entry, packet, initiator, is_foreign(p, packet->key.iface),
+		   sec * NS_PER_S + packet->nsec);
 	note_rhythm(p, entry, packet);
 	return endpoint_open(p->endpoints, entry, sec);
 }
@@ -412,6 +398,17 @@ static void update_pending(struct pipeline *p)
 		p->seen_s = (uint64_t)last->window * p->window_s + last->offset;
 	}
 	p->n_pending = p->pending_done = 0;
+	judge_tick(&p->judge, p->seen_s);
+}
+
+/* Its SYN is in the table by then. */
+static void on_flow_named(void *ctx, const struct decoded *decoded, uint16_t iface,
+			  const char *name, uint64_t now_ns)
+{
+	struct pipeline *p = ctx;
+
+	update_pending(p);
+	judge_named(&p->judge, decoded, iface, name, now_ns);
 }
 
 /* The packet that the error is about is in the table by then, and the frame is still there. */
@@ -557,6 +554,7 @@ int pipeline_tick(struct pipeline *p, uint64_t now_ns, struct err *err)
 		read_allowances(p);
 	}
 	read_losses(p, now_ns / NS_PER_S);
+	judge_tick(&p->judge, now_ns / NS_PER_S);
 	window_tick(&p->window, now_ns / NS_PER_S);
 	if (p->window.current != window) {
 		identity_refresh(p->config.identity);
@@ -606,8 +604,8 @@ void pipeline_follow(struct pipeline *p, const struct endpoint *local,
 {
 	p->follow_local = local;
 	p->follow_remote = remote;
-	p->context.canary = remote;
-	p->context.n_canary = 1;
+	p->judge.context.canary = remote;
+	p->judge.context.n_canary = 1;
 }
 
 void pipeline_followed(const struct pipeline *p, struct flow_count ret[static 2])
@@ -676,17 +674,17 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 		"%llu\n",
 		(unsigned long long)p->records, (unsigned long long)reasons[FLOW_STALE],
 		(unsigned long long)reasons[FLOW_EVICTED],
-		(unsigned long long)reasons[FLOW_OVERFLOW], (unsigned long long)p->alerts_raised);
+		(unsigned long long)reasons[FLOW_OVERFLOW], (unsigned long long)p->judge.n_alerts);
 	fprintf(out,
 		"endpoints: kept %zu of %zu, gave way %llu, flows without room for theirs %llu%s\n",
 		ends.kept, ends.slots, (unsigned long long)ends.gave_way,
 		(unsigned long long)ends.left_out,
 		ends.left_out ? ": destinations may be missing from their list" : "");
-	if (p->crossings && p->crossings->unnamed)
+	if (p->judge.crossings && p->judge.crossings->unnamed)
 		fprintf(out,
 			"boundary: %llu flows without the name of their rule: more than %d "
 			"answers\n",
-			(unsigned long long)p->crossings->unnamed, (int)CROSSING_MAX);
+			(unsigned long long)p->judge.crossings->unnamed, (int)CROSSING_MAX);
 	if (p->config.options->filter)
 		fprintf(out, "filter: '%s'; what it left out is unknown\n",
 			p->config.options->filter);
@@ -729,6 +727,10 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 					  .texts = config->texts,
 					  .account = &p->account,
 					  .now_ns = &p->now_ns};
+	p->judge.policy = config->policy;
+	p->judge.identity = config->identity;
+	p->judge.raised = on_alert;
+	p->judge.ctx = p;
 	p->account.n = config->n_interfaces;
 	p->mirror = o->mirror ? &o->mirrored : NULL;
 	p->live = o->read == NULL;
@@ -742,7 +744,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 		crypto_random(key, sizeof key);
 	if (flow_table_new(&p->flows, (size_t)o->flow_slots, p->window_s, key, !p->turn_by_turn,
 			   &flow_sink) != 0 ||
-	    alert_table_new(&p->alerts, CONFIG_ALERT_SLOTS, key) != 0 ||
+	    alert_table_new(&p->judge.alerts, CONFIG_ALERT_SLOTS, key) != 0 ||
 	    endpoint_table_new(&p->endpoints, (size_t)o->endpoint_slots, key, &endpoint_sink) !=
 		    0 ||
 	    offload_new(&p->offload, key) != 0) {
@@ -755,12 +757,12 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	}
 #ifdef CONFIG_POLICY_BOUNDARY
 	if (policy_has_boundary(config->policy)) {
-		p->crossings = malloc(sizeof *p->crossings);
-		if (!p->crossings) {
+		p->judge.crossings = malloc(sizeof *p->judge.crossings);
+		if (!p->judge.crossings) {
 			pipeline_free(p);
 			return err_set(err, -ENOMEM, "no memory for the boundary");
 		}
-		crossing_init(p->crossings);
+		crossing_init(p->judge.crossings);
 	}
 #endif
 #ifdef CONFIG_RHYTHM
@@ -785,6 +787,12 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 		pipeline_free(p);
 		return err_set(err, -ENOMEM, "no memory for the tables of names");
 	}
+	p->judge.flows = p->flows;
+	if (IS_ENABLED(CONFIG_NAMES) && policy_has_names(config->policy)) {
+		p->judge.names = names_table(p->names);
+		p->names_out.flow = on_flow_named;
+		p->names_out.flow_ctx = p;
+	}
 	/* Unlisted VNIs are nobody's interface: their silence is not told. */
 	window_init(&p->window, p->window_s, (uint16_t)(config->n_interfaces - (p->mirror ? 1 : 0)),
 		    p->live, config->now_s, &window_sink);
@@ -802,8 +810,8 @@ void pipeline_free(struct pipeline *p)
 	if (!p)
 		return;
 	flow_table_free(p->flows);
-	free(p->crossings);
-	alert_table_free(p->alerts);
+	free(p->judge.crossings);
+	alert_table_free(p->judge.alerts);
 	offload_free(p->offload);
 	endpoint_table_free(p->endpoints);
 	if (IS_ENABLED(CONFIG_RHYTHM))

@@ -79,12 +79,13 @@ static void on_http(void *ctx, const struct batch_http *http)
 	strcpy(t->path, http->path);
 }
 
-static void on_flow(void *ctx, const struct decoded *d, uint16_t iface, const char *name)
+static void on_flow(void *ctx, const struct decoded *d, uint16_t iface, const char *name, uint64_t now_ns)
 {
 	struct told *t = ctx;
 
 	(void)d;
 	(void)iface;
+	(void)now_ns;
 	t->flows++;
 	strcpy(t->flow, name);
 }
