@@ -74,7 +74,7 @@ sandbox-y := $(addprefix platform/,sandbox sandbox_selftest)
 sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
 sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
-sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture capture_usual decode_link decode_usual decode_ip flow window \
+sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture capture_usual decode_link decode_usual decode_ip flow flow_began window \
 	    record judge endpoint alert account offload pipeline session memory) proto/endpoint
 sensor-$(CONFIG_LIVE) += $(addprefix platform/,rtnl ifaddr nic nic_text segments)
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra

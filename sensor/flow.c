@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 
 #include "platform/hash.h"
+#include "sensor/flow_began.h"
 
 _Static_assert(sizeof(struct flow_key) == 38, "no padding: keys are compared as bytes");
 _Static_assert(sizeof(struct flow_entry) == 80, "an entry is 80 bytes: see FLOW_SLOT_BYTES");
@@ -32,17 +33,12 @@ _Static_assert(sizeof(struct flow_entry) + 3 * sizeof(uint32_t) + 2 * sizeof(uin
 enum {
 	TCP = 6,
 	UDP = 17,
-	ICMP = 1,
-	ICMPV6 = 58,
 	SYN = 2,
 	RST = 4,
 	SYN_ACK = 18,
 	/* Words of the secret: one more than the most that is hashed, two addresses and two. */
 	FLOW_SECRET = 11,
 	A_FEW = 3, /* empty ways that let a new flow stay in its first set */
-	/* A portless or UDP flow that was silent for so long begins anew (AWS security groups
-	   forget a UDP stream after it). */
-	REOPEN_S = 180,
 };
 
 /* What a lookup touches first, and a choice of whom to evict touches only. */
@@ -67,6 +63,7 @@ struct flow_table {
 	uint64_t secret[FLOW_SECRET];
 	struct flow_sink sink;
 	uint64_t reasons[FLOW_REASONS];
+	struct began_table began;
 	_Alignas(64) uint8_t memory[];
 };
 
@@ -262,53 +259,6 @@ static void push(struct flow_table *t, size_t slot, unsigned dir)
 	t->order[t->tail++ & t->order_mask] = (uint32_t)(slot << 1 | dir);
 }
 
-/* An error is about another packet, mostly of another flow. */
-static bool is_icmp_error(const struct flow_packet *p)
-{
-	if (!p->has_icmp_type)
-		return false;
-	if (p->key.protocol == ICMPV6)
-		return p->icmp_type < 128;
-	switch (p->icmp_type) {
-	case 3:  /* unreachable */
-	case 4:  /* source quench */
-	case 11: /* time exceeded */
-	case 12: /* parameter problem */ return true;
-	default: return false;
-	}
-}
-
-static bool is_icmp_answer(const struct flow_packet *p)
-{
-	if (!p->has_icmp_type)
-		return false;
-	if (p->key.protocol == ICMPV6) /* echo reply, neighbour advertisement */
-		return p->icmp_type == 129 || p->icmp_type == 136;
-	/* echo reply, timestamp reply, address mask reply */
-	return p->icmp_type == 0 || p->icmp_type == 14 || p->icmp_type == 18;
-}
-
-/*
- * Who began a flow whose first packet this is. A SYN says it, a SYN-ACK, RST, ICMP answer or error
- * says it of the other side. Of a TCP connection that was there before us the lower port is taken
- * for the server's; of all else whoever is seen first.
- */
-enum flow_initiator flow_initiator(const struct flow_packet *p)
-{
-	enum flow_initiator sender = p->side ? FLOW_INITIATOR_B : FLOW_INITIATOR_A;
-	enum flow_initiator receiver = p->side ? FLOW_INITIATOR_A : FLOW_INITIATOR_B;
-
-	if (p->key.protocol == TCP && p->has_ports) {
-		if ((p->tcp_flags & SYN_ACK) == SYN)
-			return sender;
-		if (p->tcp_flags & (SYN | RST))
-			return receiver;
-		if (p->key.port_a != p->key.port_b)
-			return p->key.port_a < p->key.port_b ? FLOW_INITIATOR_B : FLOW_INITIATOR_A;
-	}
-	return is_icmp_answer(p) || is_icmp_error(p) ? receiver : sender;
-}
-
 static bool by_initiator(const struct flow_entry *e, const struct flow_packet *p)
 {
 	return (e->initiator == FLOW_INITIATOR_B) == (p->side == 1);
@@ -321,15 +271,21 @@ static void climb(struct flow_entry *e, const struct flow_packet *p)
 	if (by_initiator(e, p)) {
 		if (e->outcome == FLOWREC_ANSWERED && p->has_payload)
 			e->outcome = FLOWREC_DATA_OUT;
-	} else if (e->outcome < FLOWREC_ANSWERED && !is_icmp_error(p)) {
+	} else if (e->outcome < FLOWREC_ANSWERED && !began_is_error(p)) {
 		e->outcome = p->tcp_flags & RST ? FLOWREC_REFUSED : FLOWREC_ANSWERED;
 	}
+}
+
+/* Unix seconds, low bits. */
+static uint32_t second_of(const struct flow_table *t, const struct flow_packet *p)
+{
+	return p->window * t->window_s + p->offset;
 }
 
 /* What `seen` of a set holds after this packet. */
 static uint16_t seen_at(const struct flow_table *t, const struct flow_packet *p)
 {
-	return (uint16_t)(p->window * t->window_s + p->offset);
+	return (uint16_t)second_of(t, p);
 }
 
 static uint16_t last_offset(const struct flow_entry *e)
@@ -337,15 +293,17 @@ static uint16_t last_offset(const struct flow_entry *e)
 	return e->dir[0].last > e->dir[1].last ? e->dir[0].last : e->dir[1].last;
 }
 
-/* A new attempt on a known flow: a SYN on the same ports, or a packet after a long silence. */
+/* A new attempt on a known flow: a SYN on the same ports, an ICMP request from the other side, or a packet after a long silence. */
 static bool is_attempt(const struct flow_table *t, const struct flow_entry *e,
 		       const struct flow_packet *p)
 {
 	if (p->key.protocol == TCP)
 		return p->has_ports && (p->tcp_flags & SYN_ACK) == SYN;
+	if (began_is_request(p) && !by_initiator(e, p))
+		return true;
 	return e->window < p->window &&
 	       (uint64_t)(p->window - e->window) * t->window_s + p->offset - last_offset(e) >
-		       REOPEN_S;
+		       BEGAN_REOPEN_S;
 }
 
 /* A packet of a known flow, from the entry's window or another. Records that went out keep what was
@@ -360,8 +318,8 @@ static void turn(struct flow_table *t, struct flow_entry *e, const struct flow_p
 		if (attempt)
 			e->outcome = FLOWREC_SENT;
 	}
-	if (attempt && e->initiator != flow_initiator(p)) {
-		*mark_of(t, e) = t->sink.opened(t->sink.ctx, e, p, flow_initiator(p));
+	if (attempt && e->initiator != began_by(p)) {
+		*mark_of(t, e) = t->sink.opened(t->sink.ctx, e, p, began_by(p));
 		if (by_initiator(e, p))
 			e->outcome = FLOWREC_SENT;
 	}
@@ -518,16 +476,21 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 		slot = victim(t, p);
 		tag = tag_at(t, slot);
 	}
-	if (*tag)
+	if (*tag) {
 		emit(t, t->entries + slot, 3, FLOW_EVICTED,
 		     t->entries[slot].window == p->window ? p->offset : t->window_s);
+		if (began_is_told_once(t->entries[slot].key.protocol))
+			began_keep(&t->began, key_hash(t->secret, &t->entries[slot].key),
+				   (enum flow_initiator)t->entries[slot].initiator,
+				   second_of(t, p));
+	}
 	*tag = tag_of(p->hash);
 	t->entries[slot] = (struct flow_entry){.key = p->key,
 					       .queued = t->entries[slot].queued,
 					       .outcome = FLOWREC_SENT,
 					       .window = p->window};
-	*mark_of(t, t->entries + slot) =
-		t->sink.opened(t->sink.ctx, t->entries + slot, p, flow_initiator(p));
+	*mark_of(t, t->entries + slot) = t->sink.opened(
+		t->sink.ctx, t->entries + slot, p, began_before(&t->began, p, second_of(t, p)));
 	return slot;
 }
 

@@ -115,8 +115,6 @@ void flow_prepare(const struct decoded *decoded, uint8_t iface, uint32_t window,
 /* Finds the places of a batch of packets. First it asks the memory for the tags of their sets, then for the entries that these
  * point at, so that flow_update() has them in the cache: memory latency is the cost here, and a batch hides it. */
 void flow_locate(const struct flow_table *table, struct flow_packet *packets, size_t n);
-/* Who begins a flow whose first packet this is. */
-enum flow_initiator flow_initiator(const struct flow_packet *packet);
 /* Counts a packet that was located. */
 void flow_update(struct flow_table *table, const struct flow_packet *packet);
 

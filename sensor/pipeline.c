@@ -20,6 +20,7 @@
 #include "sensor/decode.h"
 #include "sensor/endpoint.h"
 #include "sensor/flow.h"
+#include "sensor/flow_began.h"
 #include "sensor/fragment.h"
 #include "sensor/judge.h"
 #include "sensor/mirror.h"
@@ -369,7 +370,7 @@ static void ask_endpoints(struct pipeline *p)
 
 		if (!packet->is_new)
 			continue;
-		from_b = flow_initiator(packet) == FLOW_INITIATOR_B;
+		from_b = began_by(packet) == FLOW_INITIATOR_B;
 		begun_here = is_local(p, k, from_b);
 		is_target = !begun_here && is_local(p, k, !from_b);
 		endpoint_fetch(p->endpoints, packet->guess_mark);

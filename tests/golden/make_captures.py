@@ -578,14 +578,14 @@ def outcomes():
     flow(0, A, 1008, B, 80, UDP, "data_out")
     attempt(2, 1009, ("s", 0, 9), ("c", 0, 0), proto=UDP)
     flow(0, A, 1009, B, 80, UDP, "answered")
-    # A router, C, says that nobody is there: by ICMP of a datagram and of a SYN. Its own flow is nobody's answer.
+    # A router, C, says that nobody is there: by ICMP of a datagram and of a SYN. Its own flow, which it began, is nobody's answer and gets none.
     attempt(3, 1010, proto=UDP)
     p.append(refusal(ns(T0 + 3), C, (A, B, UDP, udp(1010, 80, b"u" * 30)), 3, 1))
     flow(0, A, 1010, B, 80, UDP, "refused")
     attempt(3, 1011)
     p.append(refusal(ns(T0 + 3), C, (A, B, TCP, tcp(1011, 80, SYN, b"")), 3, 13))
     flow(0, A, 1011, B, 80, TCP, "refused")
-    flow(0, A, 0, C, 0, ICMP, "sent")
+    flow(0, C, 0, A, 0, ICMP, "unanswered")
     # "Too big" refuses nothing, nor does an error that quotes another port.
     attempt(4, 1012, proto=UDP)
     p.append(refusal(ns(T0 + 4), C, (A, B, UDP, udp(1012, 80, b"u" * 30)), 3, 4))
@@ -601,7 +601,7 @@ def outcomes():
     # IPv6, and a peer that begins.
     p += [udp_packet(ns(T0 + 6), A6, B6, 1016, 80, 10), refusal(ns(T0 + 6), B6, (A6, B6, UDP, udp(1016, 80, b"u" * 10)), 1, 4)]
     flow(0, A6, 1016, B6, 80, UDP, "refused")
-    flow(0, A6, 0, B6, 0, ICMP6, "sent")
+    flow(0, B6, 0, A6, 0, ICMP6, "unanswered")
     p += [tcp_packet(ns(T0 + 7), C, A, 1017, 22, SYN), tcp_packet(ns(T0 + 7), A, C, 22, 1017, RST | ACK)]
     flow(0, A, 22, C, 1017, TCP, "refused")
     p += [ping(ns(T0 + 8), A, "203.0.113.10"), ping(ns(T0 + 8), "203.0.113.10", A, reply=True)]

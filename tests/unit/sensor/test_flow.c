@@ -293,13 +293,21 @@ static void the_initiator_is_who_began(void **state)
 		{6, 18, 0, 443, 40000, false}, /* SYN-ACK */
 		{6, 4, 0, 40000, 443, false},  /* RST answers something */
 		{6, 0, 0, 443, 40000, false},  /* under way: the lower port serves */
-		{6, 0, 0, 40000, 443, true},   {6, 0, 0, 500, 500, true},
+		{6, 0, 0, 40000, 443, true},
+		{6, 0, 0, 500, 500, true},
 		{17, 0, 0, 53, 40000, true}, /* a source port proves nothing */
 		{1, 0, 8, 0, 0, true},       /* echo */
 		{1, 0, 0, 0, 0, false},      /* echo reply */
-		{1, 0, 3, 0, 0, false},      /* unreachable */
-		{58, 0, 128, 0, 0, true},      {58, 0, 129, 0, 0, false},
-		{58, 0, 1, 0, 0, false},       {47, 0, 0, 0, 0, true},
+		/* errors are about another flow (RFC 792, RFC 4443), whoever gets them */
+		{1, 0, 3, 0, 0, true},
+		{1, 0, 4, 0, 0, true},
+		{1, 0, 11, 0, 0, true},
+		{1, 0, 12, 0, 0, true},
+		{58, 0, 128, 0, 0, true},
+		{58, 0, 129, 0, 0, false},
+		{58, 0, 1, 0, 0, true},
+		{58, 0, 4, 0, 0, true},
+		{47, 0, 0, 0, 0, true},
 	};
 
 	(void)state;
@@ -358,6 +366,74 @@ static void a_long_silence_or_a_syn_begins_anew(void **state)
 	flow_sweep(t, SIZE_MAX);
 	assert_int_equal(m.emitted, 2); /* and still one record a direction */
 	flow_table_free(t);
+}
+
+/* A router's error makes nobody but the router its sender; a request of this machine's own is not hidden behind it. */
+static void an_icmp_request_begins_anew(void **state)
+{
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 16, false);
+	struct decoded d = packet_of(1, true);
+	enum flow_initiator remote, local;
+
+	(void)state;
+	d.protocol = 1;
+	d.has_ports = false;
+	d.has_icmp_type = true;
+	d.srcport = d.dstport = 0;
+	d.icmp_type = 11; /* time exceeded */
+	put(t, &d, 0, 0);
+	assert_int_equal(m.opened, 1);
+	remote = m.last_initiator;
+	local = remote == FLOW_INITIATOR_A ? FLOW_INITIATOR_B : FLOW_INITIATOR_A;
+	d.src = packet_of(1, false).src;
+	d.dst = packet_of(1, false).dst;
+	d.icmp_type = 3; /* an error of ours begins nothing either */
+	put(t, &d, 0, 1);
+	assert_int_equal(m.opened, 1);
+	d.icmp_type = 8;
+	put(t, &d, 0, 2);
+	put(t, &d, 0, 3);
+	assert_int_equal(m.opened, 2);
+	assert_int_equal(m.last_initiator, local);
+	d = packet_of(1, true);
+	d.protocol = 1;
+	d.has_ports = false;
+	d.has_icmp_type = true;
+	d.srcport = d.dstport = 0; /* type 0: the reply */
+	put(t, &d, 0, 4);
+	assert_int_equal(m.opened, 2);
+	flow_table_free(t);
+}
+
+/* A datagram goes out, 40 flows drive its flow out of 16 slots, `later` seconds after that the answer comes. Is it known who began? */
+static bool is_known_after_a_flood(unsigned later)
+{
+	struct model m = {.emitted = 0};
+	struct flow_table *t = table_new(&m, 16, false);
+	struct decoded ask = packet_of(1, false), answer = packet_of(1, true);
+	struct flow_packet p;
+
+	flow_prepare(&ask, 3, 0, 0, &p);
+	put(t, &ask, 0, 0);
+	for (unsigned i = 0; i < 40; i++) {
+		struct decoded other = packet_of(2 + i % 30, true);
+
+		other.dstport = (uint16_t)i;
+		put(t, &other, 0, 1);
+	}
+	assert_int_equal(m.packets[0][1][0], 1); /* it gave way */
+	put(t, &answer, (1 + later) / WINDOW_S, (uint16_t)((1 + later) % WINDOW_S));
+	flow_table_free(t);
+	return m.last_initiator == (p.side ? FLOW_INITIATOR_B : FLOW_INITIATOR_A);
+}
+
+static void who_began_outlasts_the_flow(void **state)
+{
+	(void)state;
+	assert_true(is_known_after_a_flood(0));
+	assert_true(is_known_after_a_flood(180));
+	assert_false(is_known_after_a_flood(181));
 }
 
 /* Two flows of endpoints that nobody else remembers, the oldest of all, in a table of two sets: a flood of flows that are
@@ -667,6 +743,8 @@ int main(void)
 		cmocka_unit_test(flows_that_differ_in_a_port_are_two),
 		cmocka_unit_test(the_initiator_is_who_began),
 		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
+		cmocka_unit_test(an_icmp_request_begins_anew),
+		cmocka_unit_test(who_began_outlasts_the_flow),
 		cmocka_unit_test(flows_that_are_remembered_give_way_first),
 		cmocka_unit_test(a_silence_is_told),
 		cmocka_unit_test(a_flow_climbs_the_ladder),
