@@ -59,7 +59,7 @@ unit += sensor/test_fragment
 unit-sensor/test_fragment := sensor/fragment
 unit-sensor/test_decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 unit += sensor/test_judge
-unit-sensor/test_judge := sensor/judge sensor/crossing sensor/alert sensor/names_table sensor/flow proto/fields proto/flowrec $(unit-policy/test_policy_match) \
+unit-sensor/test_judge := sensor/judge sensor/crossing sensor/alert sensor/names_table sensor/flow sensor/flow_began proto/fields proto/flowrec $(unit-policy/test_policy_match) \
 	platform/log platform/clock
 unit += sensor/test_names
 unit-sensor/test_names := $(addprefix sensor/,names names_text names_dns names_tls names_http names_table names_asked names_stream)
