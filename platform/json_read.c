@@ -398,7 +398,7 @@ bool json_integer(const struct json_value *value, int64_t min, int64_t max, int6
 const char *json_where(char out[static JSON_WHERE_TEXT], const struct json *json,
 		       const struct json_value *value)
 {
-	const struct json_value *chain[JSON_DEPTH + 1];
+	const struct json_value *chain[JSON_DEPTH + 1] = {0};
 	size_t depth = 0, at;
 	int n;
 
