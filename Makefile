@@ -96,13 +96,13 @@ sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 sensor-$(if $(STATIC),y) += platform/unresolved
 
 # What follows from the ledger: the engine, then a file a detector.
-findings-y := table beat domain known_names watch finding finding_print peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
+findings-y := limits table beat domain known_names watch finding finding_print finding_export peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
 	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon
 ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
-analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,audit audit_manifest audit_sensor) \
+analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
 	     $(addprefix analyst/,main query records events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 gunzip-y := $(addprefix platform/,gunzip gunzip_zlib $(if $(ISAL),gunzip_isal))

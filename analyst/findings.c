@@ -12,12 +12,14 @@
 #include "analyst/losses.h"
 #include "analyst/query.h"
 #include "evidence/findings.h"
+#include "evidence/limits.h"
 #include "evidence/watch.h"
 
 struct options {
 	struct query query;
 	struct losses_list losses; /* not a setting: its home is as large as this */
-	struct setting_list watch;
+	struct setting_list watch, suspects;
+	bool ocsf, asff, limits;
 };
 
 static const struct setting table[] = {
@@ -26,6 +28,24 @@ static const struct setting table[] = {
 	 .offset = offsetof(struct options, watch),
 	 .arg = "FILE",
 	 .help = "Addresses, networks and names to report, one a line. Repeatable."},
+	{.name = "suspects",
+	 .kind = SETTING_LIST,
+	 .offset = offsetof(struct options, suspects),
+	 .arg = "ALB_LOG",
+	 .help = "Report the clients of this ALB access log, gzip or not, as --watch does. "
+		 "Repeatable."},
+	{.name = "ocsf",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, ocsf),
+	 .help = "OCSF Detection Findings, one a line."},
+	{.name = "asff",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, asff),
+	 .help = "AWS Security Finding Format, one a line."},
+	{.name = "limits",
+	 .kind = SETTING_ACTION,
+	 .offset = offsetof(struct options, limits),
+	 .help = "Print what each detector needs and what it cannot see; reads no store."},
 	QUERY_SETTINGS(struct options, query),
 };
 
@@ -79,7 +99,16 @@ static int gather_batch(void *ctx, const struct ledger_entry *entry, const struc
 	return rc;
 }
 
-static int print_all(struct findings *findings, bool json)
+/* NULL: text. */
+static finding_printer *printer_of(const struct options *o)
+{
+	return o->query.json ? finding_print_json
+	       : o->ocsf     ? finding_print_ocsf
+	       : o->asff     ? finding_print_asff
+			     : NULL;
+}
+
+static int print_all(struct findings *findings, finding_printer *printer)
 {
 	const struct finding *const *all;
 	struct findings_stats stats;
@@ -88,18 +117,15 @@ static int print_all(struct findings *findings, bool json)
 
 	if (rc < 0)
 		return rc;
-	if (!json && n == 0)
+	if (!printer && n == 0)
 		(void)fputs("no unexpected traffic in the ledger\n", stdout);
-	if (!json && n > 0)
+	if (!printer && n > 0)
 		finding_print_header(stdout);
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {
 		struct finding_origin origin;
 
 		findings_origin(findings, all[i], &origin);
-		if (json)
-			finding_print_json(all[i], &origin, stdout);
-		else
-			finding_print(all[i], &origin, stdout);
+		(printer ? printer : finding_print)(all[i], &origin, stdout);
 	}
 	findings_stats(findings, &stats);
 	if (stats.peers_left_out > 0 || stats.findings_left_out > 0)
@@ -125,6 +151,17 @@ static int read_watch(struct watch_list **ret, const struct options *o, struct e
 		return err_set(err, rc, "no memory for the watch list");
 	for (size_t i = 0; rc == 0 && i < o->watch.n; i++)
 		rc = watch_add_file(*ret, o->watch.v[i], err);
+	for (size_t i = 0; rc == 0 && i < o->suspects.n; i++) {
+		size_t before = watch_count(*ret);
+		uint64_t masked;
+
+		rc = watch_add_alb(*ret, o->suspects.v[i], &masked, err);
+		if (rc == 0)
+			fprintf(stderr,
+				"flowproof findings: %s: %zu clients; %" PRIu64
+				" lines whose client is no address\n",
+				o->suspects.v[i], watch_count(*ret) - before, masked);
+	}
 	return rc;
 }
 
@@ -143,7 +180,7 @@ static int run(struct options *o, struct err *err)
 	if (rc == 0)
 		rc = query_run(&o->query, &ops, &g, err);
 	if (rc == 0)
-		rc = print_all(g.findings, o->query.json);
+		rc = print_all(g.findings, printer_of(o));
 	if (rc == 0 && g.is_full)
 		fputs("flowproof findings: a sensor met more endpoints than it can keep: that "
 		      "nothing else "
@@ -176,6 +213,11 @@ int findings_main(int argc, char **argv)
 	rc = settings_read(table, SETTINGS, o, argc, argv, &rest, &err);
 	if (rc == 0 && o->query.help) {
 		print_help();
+	} else if (rc == 0 && o->limits) {
+		limits_print(stdout, o->query.json);
+	} else if (rc == 0 && o->query.json + o->ocsf + o->asff > 1) {
+		rc = err_set(&err, ERR_USAGE,
+			     "--json, --ocsf and --asff exclude each other; give one");
 	} else if (rc == 0) {
 		rc = query_prepare(&o->query, argc, argv, rest, &err);
 		if (rc == 0)

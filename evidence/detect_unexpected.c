@@ -6,6 +6,11 @@
  * began it matters what this machine sent back.
  */
 #include "evidence/detect.h"
+#include "policy/policy.h"
+
+_Static_assert((int)POLICY_SEVERITY_INFO - 1 == (int)FINDING_INFO &&
+		       (int)POLICY_SEVERITY_CRITICAL - 1 == (int)FINDING_CRITICAL,
+	       "the same words in the same order");
 
 static enum finding_severity of_egress(const struct peer *peer)
 {
@@ -37,6 +42,8 @@ static void judge(struct findings *findings, void *state, const struct peer *pee
 	} else {
 		return;
 	}
+	if (peer->breach) /* the policy knows better */
+		finding.severity = (uint8_t)(peer->breach - 1);
 	detect_raise(findings, &finding);
 }
 

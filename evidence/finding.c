@@ -49,10 +49,9 @@ const struct finding_kind_info finding_kinds[FINDING_KINDS] = {
 const char *finding_severity_text(enum finding_severity severity)
 {
 	static const char *const words[FINDING_SEVERITIES] = {
-		[FINDING_INFO] = "info",
-		[FINDING_LOW] = "low",
-		[FINDING_MEDIUM] = "medium",
-		[FINDING_HIGH] = "high",
+		[FINDING_INFO] = "info",         [FINDING_LOW] = "low",
+		[FINDING_MEDIUM] = "medium",     [FINDING_HIGH] = "high",
+		[FINDING_CRITICAL] = "critical",
 	};
 
 	return words[severity];

@@ -44,6 +44,7 @@ enum finding_severity {
 	FINDING_LOW,
 	FINDING_MEDIUM,
 	FINDING_HIGH,
+	FINDING_CRITICAL, /* only where a rule of the policy says so */
 	FINDING_SEVERITIES
 };
 
@@ -127,6 +128,8 @@ const char *finding_say(char out[static FINDING_SENTENCE], const struct finding 
 enum { FINDING_NAMES = 3 };
 struct finding_origin {
 	const char *sensor, *interface; /* interface: "" if it is not known */
+	const char *account, *region, *instance,
+		*interface_id; /* of AWS; "" if they are not known */
 	bool is_replay;
 	uint8_t streams[FINDING_STREAMS][WIRE_STREAM_ID]; /* of the evidence */
 	const char *names[FINDING_NAMES];                 /* the remote address was called so */
@@ -134,7 +137,9 @@ struct finding_origin {
 	bool more_names;
 };
 
+typedef void finding_printer(const struct finding *finding, const struct finding_origin *origin,
+			     FILE *out);
 void finding_print_header(FILE *out);
-void finding_print(const struct finding *finding, const struct finding_origin *origin, FILE *out);
-void finding_print_json(const struct finding *finding, const struct finding_origin *origin,
-			FILE *out);
+finding_printer finding_print, finding_print_json;
+/* OCSF Detection Finding; ASFF. Their times are the finding's own: the same ledger gives the same lines. */
+finding_printer finding_print_ocsf, finding_print_asff;

@@ -29,7 +29,7 @@ int findings_new(struct findings **ret, const struct findings_config *config, st
 	rc = table_new(&f->owners, sizeof(struct owner), sizeof(struct owner),
 		       FINDINGS_SOURCES_MAX);
 	if (rc == 0)
-		rc = table_new(&f->sources, sizeof(struct source), sizeof(struct source),
+		rc = table_new(&f->sources, sizeof(struct source), SOURCE_KEY,
 			       FINDINGS_SOURCES_MAX);
 	if (rc == 0)
 		rc = table_new(&f->streams, sizeof(struct stream), WIRE_STREAM_ID,
@@ -96,7 +96,8 @@ size_t findings_memory(const struct findings_config *config)
 static void set_text(char *out, size_t size, const char *text)
 {
 	memset(out, 0, size);
-	memcpy(out, text, strnlen(text, size - 1));
+	if (text)
+		memcpy(out, text, strnlen(text, size - 1));
 }
 
 /* Fills all but `source`. Beyond FINDINGS_SOURCES_MAX the last one stands for what follows. */
@@ -124,6 +125,16 @@ static int take_from(struct findings *f, const struct findings_from *from, struc
 	return 0;
 }
 
+static void set_source(struct source *source, const struct flowrec_identity *of)
+{
+	set_text(source->interface, sizeof source->interface, of->interface);
+	set_text(source->account, sizeof source->account, of->text[FLOWREC_T_ACCOUNT_ID]);
+	set_text(source->region, sizeof source->region, of->text[FLOWREC_T_REGION]);
+	set_text(source->instance, sizeof source->instance, of->text[FLOWREC_T_INSTANCE_ID]);
+	set_text(source->interface_id, sizeof source->interface_id,
+		 of->text[FLOWREC_T_INTERFACE_ID]);
+}
+
 static int take_source(struct findings *f, const struct findings_from *from, uint16_t iface,
 		       struct detect_from *ret)
 {
@@ -132,9 +143,8 @@ static int take_source(struct findings *f, const struct findings_from *from, uin
 	void *at;
 	int rc;
 
-	if (hello && iface < hello->n_interfaces && hello->interfaces[iface].interface)
-		set_text(source.interface, sizeof source.interface,
-			 hello->interfaces[iface].interface);
+	if (hello && iface < hello->n_interfaces)
+		set_source(&source, &hello->interfaces[iface]);
 	rc = table_take(f->sources, &source, &at);
 	if (rc == 0)
 		ret->source = at ? (uint32_t)table_index(f->sources, at) : FINDINGS_SOURCES_MAX - 1;
@@ -149,6 +159,10 @@ void findings_origin(const struct findings *f, const struct finding *finding,
 
 	*ret = (struct finding_origin){.sensor = owner->sensor,
 				       .interface = source->interface,
+				       .account = source->account,
+				       .region = source->region,
+				       .instance = source->instance,
+				       .interface_id = source->interface_id,
 				       .is_replay = owner->is_replay};
 	ret->n_names = known_names_of(f->names, finding->key.owner, finding->key.family,
 				      &finding->remote, ret->names, &ret->more_names);
@@ -188,10 +202,16 @@ static int take_peer(struct findings *f, const struct peer_key *key, const struc
 	return mark(f, at);
 }
 
-static bool is_rule(const struct findings_from *from, uint16_t rule, const char *name)
+/* What the rule that decided is: the sensor's own stream, or a breach with a severity of its own. */
+static void note_rule(const struct findings_from *from, struct peer *peer, uint16_t rule)
 {
-	return from->hello && rule && rule <= from->hello->n_rules &&
-	       strcmp(from->hello->rules[rule - 1], name) == 0;
+	const struct wire_hello *hello = from->hello;
+
+	if (!hello || rule == 0 || rule > hello->n_rules)
+		return;
+	peer->is_own = peer->is_own || strcmp(hello->rules[rule - 1], "collector") == 0;
+	if (hello->severities && hello->severities[rule - 1] > peer->breach)
+		peer->breach = hello->severities[rule - 1];
 }
 
 /* A connection whose first packets were seen by nobody. */
@@ -225,7 +245,7 @@ static int add_record(struct findings *f, const struct findings_from *batch,
 	if (rc < 0 || !peer)
 		return rc;
 	peer_add_record(peer, rec, out, f->key);
-	peer->is_own = peer->is_own || is_rule(batch, rec->rule, "collector");
+	note_rule(batch, peer, rec->rule);
 	peer->under_way = peer->under_way || is_under_way(f, from, rec);
 	return 0;
 }
@@ -269,7 +289,7 @@ static int add_digest(struct findings *f, const struct findings_from *batch,
 	if (rc < 0 || !peer)
 		return rc;
 	peer_add_digest(peer, digest);
-	peer->is_own = peer->is_own || is_rule(batch, digest->rule, "collector");
+	note_rule(batch, peer, digest->rule);
 	return 0;
 }
 

@@ -16,10 +16,14 @@ struct owner {
 	uint64_t is_replay;
 };
 
+/* Its key are the first two members. The texts are as the first hello said. */
 struct source {
 	char interface[FLOWREC_ID_MAX + 1];
 	uint64_t owner;
+	char account[16], region[32], instance[32], interface_id[32];
 };
+enum { SOURCE_KEY = FLOWREC_ID_MAX + 1 + 8 };
+_Static_assert(offsetof(struct source, account) == SOURCE_KEY, "the key ends here");
 
 struct stream {
 	uint8_t id[WIRE_STREAM_ID];

@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdio.h>
+
 enum {
 	VOLUME_BYTES = 1024 * 1024,         /* out to one endpoint */
 	VOLUME_EXPECTED = 64 * 1024 * 1024, /* the same, where the policy expects it */
@@ -29,3 +32,6 @@ enum {
 	TUNNEL_MANY = 200,    /* distinct names of any look */
 	TUNNEL_LABEL = 48,    /* letters of a label that looks encoded */
 };
+
+/* Each detector's limit: what it needs, and what it cannot see. With `json` an object a line. */
+void limits_print(FILE *out, bool json);

@@ -34,9 +34,10 @@ struct peer {
 	uint16_t size_least, size_most; /* of records out: bytes a packet; least 0: none went out */
 	uint8_t verdict;                /* enum flowrec_verdict: the gravest */
 	uint8_t outcome;                /* enum flowrec_outcome: the farthest */
-	bool is_own;                    /* the sensor's stream to its collector */
-	bool under_way;                 /* a TCP connection that began before the watch did */
-	bool is_dirty;                  /* it changed since it was judged */
+	uint8_t breach; /* enum policy_severity, of the gravest rule that says so; 0: none */
+	bool is_own;    /* the sensor's stream to its collector */
+	bool under_way; /* a TCP connection that began before the watch did */
+	bool is_dirty;  /* it changed since it was judged */
 };
 
 /* What is known of its traffic. */

@@ -68,14 +68,13 @@ bool watch_has_names(const struct watch_list *list)
 
 /* ---- filling ---- */
 
-static int full(const char *path, size_t line, struct err *err)
+static int full(struct err *err)
 {
-	return err_set(err, ERR_USAGE, "%s:%zu: more than %d entries; shorten the list", path, line,
-		       WATCH_MAX);
+	return err_set(err, ERR_USAGE,
+		       "more than %d addresses, networks and names; shorten the lists", WATCH_MAX);
 }
 
-static int add_network(struct watch_list *list, const struct cidr *cidr, const char *path,
-		       size_t line, struct err *err)
+static int add_network(struct watch_list *list, const struct cidr *cidr, struct err *err)
 {
 	struct network network;
 	void *at;
@@ -91,9 +90,17 @@ static int add_network(struct watch_list *list, const struct cidr *cidr, const c
 	if (table_take(list->networks, &network, &at) < 0)
 		return err_set(err, -ENOMEM, "no memory for the watch list");
 	if (!at)
-		return full(path, line, err);
+		return full(err);
 	list->bits[cidr->family == 6][cidr->bits] = true;
 	return 0;
+}
+
+int watch_add_addr(struct watch_list *list, uint8_t family, const struct addr *addr,
+		   struct err *err)
+{
+	const struct cidr cidr = {.addr = *addr, .family = family, .bits = family == 4 ? 32 : 128};
+
+	return add_network(list, &cidr, err);
 }
 
 /* Letters, digits, '-' and '_' in labels of at most 63 bytes (RFC 1035, 2.3.4), at least two of them. */
@@ -143,7 +150,7 @@ static int add_line(struct watch_list *list, const char *path, size_t number, co
 	memcpy(word, text, len);
 	word[len] = '\0';
 	if (cidr_parse(word, &cidr, &why) == 0)
-		return add_network(list, &cidr, path, number, err);
+		return add_network(list, &cidr, err);
 	/* What looks like numbers was meant as an address. */
 	if (strchr(word, ':') || strchr(word, '/') || strspn(word, "0123456789.") == len)
 		return err_set(err, ERR_USAGE, "%s:%zu: %s", path, number, why.text);
@@ -154,7 +161,7 @@ static int add_line(struct watch_list *list, const char *path, size_t number, co
 			       path, number, word);
 	if (table_take(list->names, &name, &at) < 0)
 		return err_set(err, -ENOMEM, "no memory for the watch list");
-	return at ? 0 : full(path, number, err);
+	return at ? 0 : full(err);
 }
 
 int watch_add_file(struct watch_list *list, const char *path, struct err *err)

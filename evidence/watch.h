@@ -29,6 +29,10 @@ void watch_free(struct watch_list *list);
  */
 int watch_add_file(struct watch_list *list, const char *path, struct err *err);
 
+/* Adds one address. ERR_USAGE if there are too many. */
+int watch_add_addr(struct watch_list *list, uint8_t family, const struct addr *addr,
+		   struct err *err);
+
 /* Adds the clients of an ALB access log (Elastic Load Balancing, "Access logs for your Application Load Balancer": the
  * fourth field), gzip or not. Lines whose client is no address are counted, not refused: logs are masked
  * before they are handed on. ERR_USAGE with the path if it cannot be read, or if no line has the form. */

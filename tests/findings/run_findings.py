@@ -3,15 +3,17 @@
 """run_findings.py BUILD_DIR   What `flowproof findings` says of captures: the attack captures kept beside the tree, as a reader of their
 README expects, and made-up ones whose findings are arithmetic. One collector, one store; each capture is a sensor of its own."""
 import collections
+import gzip
 import json
 import os
 import random
+import re
 import struct
 import sys
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(TESTS, "lib"), os.path.join(TESTS, "golden")]
-from harness import Tap, check, equal, folder, run, write  # noqa: E402
+from harness import ROOT, Tap, check, equal, folder, match, run, write  # noqa: E402
 from pki import Pki, collector  # noqa: E402
 from shared import ABSENT, data_folder  # noqa: E402
 import make_captures as make  # noqa: E402
@@ -50,8 +52,8 @@ class Store:
                     limit=60).expect(0)
             c.stop()
 
-    def findings(self, *args):
-        out = run("flowproof", "findings", "-d", self.path, "--json", *args).expect(0).out
+    def findings(self, *args, form="--json"):
+        out = run("flowproof", "findings", "-d", self.path, form, *args).expect(0).out
         return [json.loads(line) for line in out.splitlines()]
 
 
@@ -164,6 +166,10 @@ watch out tcp+udp 53 to {RESOLVER}
 watch out tcp 80 to {METADATA}
 """
 
+BREACH_POLICY = f"""breach out tcp 8443 to {PEER} severity critical as "the-worst"
+breach out tcp 8444 to {PEER} severity info
+"""
+
 B32, HEX = "abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdef"
 
 # Name: packets, what must be found (kind, remote, port, protocol, reached), kinds that must not.
@@ -199,6 +205,95 @@ MADE = {
 }
 
 
+# ---- what others take ------------------------------------------------------------------------------------
+
+AWS = {"account-id": "123456789012", "region": "eu-west-1", "instance-id": "i-0123456789abcdef0", "interface-id": "eni-0123456789abcdef0"}
+
+
+def at_path(obj, path):
+    for part in path.split("."):
+        obj = obj[int(part)] if isinstance(obj, list) else obj[part]
+    return obj
+
+
+def ocsf(f):
+    """OCSF 1.5.0, base_event, finding, detection_finding and the objects in it: what is required, and what is of a fixed value."""
+    for path, want in (("class_uid", 2004), ("category_uid", 2), ("activity_id", 1), ("type_uid", 2004 * 100 + 1), ("metadata.version", "1.5.0"),
+                       ("metadata.profiles", ["cloud"]), ("cloud.provider", "AWS"), ("status_id", 1)):
+        equal(at_path(f, path), want, path)
+    for path, kind in (("time", int), ("severity_id", int), ("finding_info.uid", str), ("finding_info.title", str), ("message", str),
+                       ("metadata.product.vendor_name", str), ("metadata.product.name", str), ("cloud.region", str), ("cloud.account.uid", str),
+                       ("evidences.0.connection_info.direction_id", int), ("finding_info.analytic.type_id", int), ("is_alert", bool),
+                       ("resources.0.uid", str), ("observables.0.value", str), ("observables.0.name", str)):
+        check(isinstance(at_path(f, path), kind), f"{path} in {f}")
+    check(1 <= f["severity_id"] <= 5 and f["start_time"] <= f["time"] and f["start_time"] > 10 ** 12, "severity, milliseconds")
+    equal(f["severity"], ["Informational", "Low", "Medium", "High", "Critical"][f["severity_id"] - 1], "severity")
+    equal(at_path(f, "observables.0.type_id"), 2, "an IP address")
+    for end in ("src_endpoint", "dst_endpoint"):
+        check({"ip", "name", "hostname", "uid", "instance_uid"} & set(f["evidences"][0][end]), f"{end} names nothing")
+
+
+# Security Hub User Guide, "Required attributes" and their forms.
+RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+ASFF_TYPES = {"TTPs", "Effects", "Unusual Behaviors", "Software and Configuration Checks", "Sensitive Data Identifications"}
+
+
+def asff(f):
+    for name in ("AwsAccountId", "CreatedAt", "Description", "GeneratorId", "Id", "ProductArn", "Resources", "SchemaVersion", "Severity", "Title",
+                 "Types", "UpdatedAt"):
+        check(f[name], f"{name} in {f}")
+    equal(f["SchemaVersion"], "2018-10-08", "SchemaVersion")
+    match(r"^\d{12}$", f["AwsAccountId"], "AwsAccountId")
+    match(r"^arn:aws:securityhub:[a-z0-9-]+:\d{12}:product/\d{12}/default$", f["ProductArn"], "ProductArn")
+    check(len(f["Id"]) <= 512 and len(f["Title"]) <= 256 and len(f["Description"]) <= 1024, "lengths")
+    check(f["Severity"]["Label"] in ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"), "Label")
+    for name in ("CreatedAt", "UpdatedAt", "FirstObservedAt", "LastObservedAt"):
+        match(f"^{RFC3339}$", f[name], name)
+    check(f["CreatedAt"] <= f["UpdatedAt"], "times")
+    for kind in f["Types"]:
+        check(kind.split("/")[0] in ASFF_TYPES and 2 <= len(kind.split("/")) <= 3, kind)
+    for resource in f["Resources"]:
+        check(resource["Type"] and resource["Id"], "Resources")
+    equal(f["Action"]["ActionType"], "NETWORK_CONNECTION", "ActionType")
+
+
+def exports(tap, store, sensor):
+    plain = store.findings()
+    with tap.case("OCSF: what the schema requires"):
+        rows = store.findings(form="--ocsf")
+        equal(len(rows), len(plain), "as many")
+        for row in rows:
+            ocsf(row)
+        equal(len({row["finding_info"]["uid"] for row in rows}), len(rows), "ids")
+        mine = [row for row in rows if f"/{sensor}/" in row["finding_info"]["uid"]]
+        equal({(row["cloud"]["region"], row["cloud"]["account"]["uid"], row["resources"][0]["uid"]) for row in mine},
+              {(AWS["region"], AWS["account-id"], AWS["instance-id"])}, "identity")
+    with tap.case("ASFF: what Security Hub requires"):
+        rows = store.findings(form="--asff")
+        equal(len(rows), len(plain), "as many")
+        for row in rows:
+            asff(row)
+        equal(len({row["Id"] for row in rows}), len(rows), "ids")
+        mine = [row for row in rows if f"/{sensor}/" in row["Id"]]
+        equal({(row["Resources"][0]["Type"], row["Resources"][0]["Id"]) for row in mine},
+              {("AwsEc2Instance", "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0")}, "identity")
+    with tap.case("a breach has the severity that its rule gives"):
+        got = {f["port"]: f["severity"] for f in plain if f["kind"] == "unexpected_egress" and f["port"] in (8443, 8444) and f["sensor"] == "breach"}
+        equal(got, {8443: "critical", 8444: "info"}, "severities")
+    with tap.case("limits: every detector has one, with the numbers of the code"):
+        rows = [json.loads(line) for line in run("flowproof", "findings", "--limits", "--json").expect(0).out.splitlines()]
+        header = open(os.path.join(ROOT, "evidence", "limits.h"), encoding="ascii").read()
+        numbers = {name: eval(value) for name, value in re.findall(r"\t([A-Z0-9_]+) = ([0-9 *]+),", header)}  # pylint: disable=eval-used
+        text = {row["kind"]: row["needs"] for row in rows}
+        for kind, names in (("beacon", ("BEACON_GAP_S", "BEACON_NEAR")), ("volume", ("VOLUME_BYTES", "VOLUME_EXPECTED")),
+                            ("drip", ("DRIP_MINUTES", "DRIP_SPAN_S", "DRIP_BYTES")), ("sweep", ("SWEEP_ADDRESSES",)), ("scan", ("SCAN_PORTS",)),
+                            ("icmp_tunnel", ("ICMP_PACKETS", "ICMP_SIZE", "ICMP_CHANGE")),
+                            ("dns_tunnel", ("TUNNEL_NULLS", "TUNNEL_TYPED", "TUNNEL_NAMES", "TUNNEL_LETTERS", "TUNNEL_MANY", "TUNNEL_LABEL"))):
+            for name in names:
+                check(re.search(rf"\b{numbers[name]}\b", text[kind]), f"{name} is not in '{text[kind]}'")
+        check(all(row["needs"] and row["cannot_see"] for row in rows), "nothing is left empty")
+
+
 def made(tap):
     with folder() as d:
         policy = write(os.path.join(d, "benign.policy"), BENIGN_POLICY)
@@ -206,6 +301,10 @@ def made(tap):
         for i, (name, (packets, _, _)) in enumerate(MADE.items()):
             path = write(os.path.join(d, f"{i}.pcap"), make.pcap(sorted(packets(), key=lambda p: p.ns)))
             captures[f"m{i:02}"] = (path, ("-p", policy) if packets is benign else ())
+        sweep = f"m{list(MADE).index('a sweep'):02}"
+        captures[sweep] = (captures[sweep][0], [w for k, v in AWS.items() for w in ("--field", f"{k}={v}")])
+        breach = write(os.path.join(d, "breach.pcap"), make.pcap(talk(0, PEER, 8443, 2000) + talk(1, PEER, 8444, 2001)))
+        captures["breach"] = (breach, ("-p", write(os.path.join(d, "breach.policy"), BREACH_POLICY)))
         store = Store(d, captures)
         found = collections.defaultdict(list)
         for f in store.findings():
@@ -224,6 +323,36 @@ def made(tap):
             equal((by_kind["metadata_credentials"]["name"], by_kind["metadata_credentials"]["severity"]), ("web", "high"))
             periods = {f["port"]: f["what"] for f in found["m02"] + found["m03"] if f["kind"] == "beacon"}
             check("every 45.0 s" in periods[443] and "every 30.0 s, jitter 0%" in periods[9999], f"{periods}")
+        exports(tap, store, sweep)
+
+
+def suspects(tap, data):
+    """The clients of real access logs, read here by another way, and a machine that calls one of them."""
+    logs = {"alb-opensearch-catalog.log": None, "alb-lambda-promtail.log.gz": None}
+    if not data:
+        tap.skip("suspects", ABSENT)
+        return
+    with tap.case("the clients of ALB access logs are suspects"), folder() as d:
+        for name in logs:
+            path = os.path.join(data, "awslogs", name)
+            with (gzip.open if name.endswith(".gz") else open)(path, "rt", encoding="ascii") as f:
+                logs[name] = [line.split(" ")[3].rpartition(":")[0] for line in f if line.strip()]
+        plain = sorted({a for a in logs["alb-opensearch-catalog.log"]})
+        check(len(plain) > 1, "several of them")
+        capture = write(os.path.join(d, "calls.pcap"), make.pcap(talk(0, plain[0], 443, 2000) + talk(1, PEER, 443, 2001)))
+        packed = os.path.join(d, "log.gz")
+        with gzip.open(packed, "wb") as out, open(os.path.join(data, "awslogs", "alb-opensearch-catalog.log"), "rb") as f:
+            out.write(f.read())
+        store = Store(d, {"s": (capture, ())})
+        for path in (os.path.join(data, "awslogs", "alb-opensearch-catalog.log"), packed):
+            p = run("flowproof", "findings", "-d", store.path, "--json", "--suspects", path).expect(0)
+            match(rf": {len(plain)} clients; 0 lines", p.err, "what was read")
+            got = [json.loads(line) for line in p.out.splitlines()]
+            equal([(f["remote"], f["name"], f["severity"]) for f in got if f["kind"] == "watch_list"], [(plain[0], plain[0], "high")], "found")
+        masked = run("flowproof", "findings", "-d", store.path, "--suspects", os.path.join(data, "awslogs", "alb-lambda-promtail.log.gz")).expect(0)
+        match(rf": 0 clients; {len(logs['alb-lambda-promtail.log.gz'])} lines whose client is no address", masked.err, "masked")
+        for bad in (os.path.join(data, "awslogs", "waf-opensearch-catalog.log"), "/nowhere"):
+            match(re.escape(bad), run("flowproof", "findings", "-d", store.path, "--suspects", bad).expect(2).err, "refused")
 
 
 def attacks(tap, data):
@@ -246,6 +375,7 @@ def attacks(tap, data):
 def main():
     tap = Tap()
     made(tap)
+    suspects(tap, data_folder())
     attacks(tap, data_folder())
     tap.done()
 

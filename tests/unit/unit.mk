@@ -116,7 +116,7 @@ unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_s
 unit += evidence/test_findings
 unit-evidence/test_findings := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns proto/burst_columns \
 	proto/names proto/names_read proto/names_write proto/flowproof.pb-c proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock platform/file \
-	platform/text platform/err
+	platform/text platform/version platform/err
 unit += evidence/test_beat
 unit-evidence/test_beat := evidence/beat
 unit += evidence/test_domain
