@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Judging flows: a table of cases, the quarantine policy, and random policies beside an evaluator
- * of a few lines that works on small numbers instead of addresses.
+ * Judging flows: a table of cases, the quarantine policy, names. Random ones: test_policy_slow.c.
  */
 #include "policy/policy.h"
 
@@ -344,192 +343,13 @@ static void test_names(void **state)
 	policy_free(policy);
 }
 
-/*
- * The random part. Addresses are numbers: 0 to 31 stand for 10.0.0.N or 2001:db8::N, 32 for an
- * address of the link (224.0.0.22, ff02::16).
- */
-enum { HOSTS = 32, LINK_HOST = 32, MODEL_RULES = 12 };
-static const unsigned int protocols[] = {6, 17, 1, 47};
-
-struct model_rule {
-	bool watch, out, any_protocol;
-	bool has[4]; /* of protocols[] */
-	unsigned int n_ports, low[3], high[3];
-	unsigned int n_places;
-	char kind
-		[3]; /* a any, s subnet, l local, c collector, r resolver, k link, y canary, 4, 6 prefix */
-	unsigned int base[3], bits[3]; /* bits: of the last five */
-};
-
-static unsigned int pick(uint64_t *seed, unsigned int n)
-{
-	*seed = *seed * 6364136223846793005U + 1442695040888963407U;
-	return (unsigned int)(*seed >> 33) % n;
-}
-
-static void model_make(struct model_rule *m, uint64_t *seed)
-{
-	*m = (struct model_rule){
-		.watch = pick(seed, 2), .out = pick(seed, 2), .any_protocol = pick(seed, 6) == 0};
-	m->has[pick(seed, 4)] = true;
-	m->has[pick(seed, 4)] = true;
-	m->n_ports = m->any_protocol || m->has[2] || m->has[3] ? 0 : pick(seed, 4);
-	for (unsigned int i = 0; i < m->n_ports; i++) {
-		m->low[i] = pick(seed, 12);
-		m->high[i] = m->low[i] + pick(seed, 4);
-	}
-	m->n_places = 1 + pick(seed, 3);
-	for (unsigned int i = 0; i < m->n_places; i++) {
-		m->kind[i] = "aslrk44446666cy"[pick(seed, m->out ? 15 : 13)];
-		m->bits[i] = pick(seed, 6);
-		m->base[i] = pick(seed, HOSTS) >> (5 - m->bits[i]) << (5 - m->bits[i]);
-	}
-}
-
-static void model_write(const struct model_rule *m, FILE *out)
-{
-	const char *comma = "";
-
-	(void)fprintf(out, "%s %s ", m->watch ? "watch" : "expect", m->out ? "out" : "in");
-	for (unsigned int i = 0; i < 4; i++) {
-		if (m->has[i] && !m->any_protocol) {
-			(void)fprintf(out, "%s%u", comma, protocols[i]);
-			comma = "+";
-		}
-	}
-	(void)fputs(m->any_protocol ? "any" : "", out);
-	comma = " ";
-	for (unsigned int i = 0; i < m->n_ports; i++, comma = ",")
-		(void)fprintf(out, m->low[i] == m->high[i] ? "%s%u" : "%s%u-%u", comma, m->low[i],
-			      m->high[i]);
-	comma = m->out ? " to " : " from ";
-	for (unsigned int i = 0; i < m->n_places; i++, comma = ", ") {
-		(void)fputs(comma, out);
-		switch (m->kind[i]) {
-		case 'a': (void)fputs("any", out); break;
-		case 's': (void)fputs("subnet", out); break;
-		case 'l': (void)fputs("local", out); break;
-		case 'r': (void)fputs("resolver", out); break;
-		case 'k': (void)fputs("link", out); break;
-		case 'c': (void)fputs("collector", out); break;
-		case 'y': (void)fputs("canary", out); break;
-		case '4': (void)fprintf(out, "10.0.0.%u/%u", m->base[i], 27 + m->bits[i]); break;
-		default: (void)fprintf(out, "2001:db8::%x/%u", m->base[i], 123 + m->bits[i]); break;
-		}
-	}
-	(void)fputc('\n', out);
-}
-
-static bool model_place(const struct model_rule *m, unsigned int i, unsigned int host,
-			unsigned int family, int port)
-{
-	switch (m->kind[i]) {
-	case 'a': return true;
-	case 's': return host < 16;
-	case 'l': return host == 5;
-	case 'r': return host == 2;
-	case 'k': return host == LINK_HOST;
-	case 'c': return host == 9 && (port < 0 || port == (family == 4 ? 4739 : 4740));
-	case 'y': return host == 9 && family == 4 && (port < 0 || port == 4799);
-	default:
-		return family == (unsigned int)(m->kind[i] - '0') && host < HOSTS &&
-		       host >= m->base[i] && host < m->base[i] + (1U << (5 - m->bits[i]));
-	}
-}
-
-static bool model_matches(const struct model_rule *m, bool out, unsigned int protocol,
-			  unsigned int host, unsigned int family, int port)
-{
-	bool place = false, in_ports = m->n_ports == 0 || port < 0;
-
-	for (unsigned int i = 0; i < m->n_ports; i++)
-		in_ports = in_ports || (port >= (int)m->low[i] && port <= (int)m->high[i]);
-	for (unsigned int i = 0; i < m->n_places; i++)
-		place = place || model_place(m, i, host, family, port);
-	return m->out == out && (m->any_protocol || m->has[protocol]) && in_ports && place;
-}
-
-static void model_query(const struct policy *policy, const struct policy_context *context,
-			const struct model_rule *model, uint64_t *seed, unsigned int hits[static 5])
-{
-	unsigned int protocol = pick(seed, 4), host = pick(seed, HOSTS + 1),
-		     family = pick(seed, 2) ? 6 : 4;
-	unsigned int ends = pick(seed, 8); /* 0: neither is local */
-	bool out = ends & 1, in = ends & 6;
-	int port = protocol > 1 || pick(seed, 6) == 0 ? NO_PORT : (int)pick(seed, 16);
-	enum flowrec_verdict expected = out  ? FLOWREC_UNEXPECTED_EGRESS
-					: in ? FLOWREC_UNEXPECTED_INBOUND
-					     : FLOWREC_VERDICT_NONE;
-	struct policy_query query = {.family = (uint8_t)family,
-				     .protocol = (uint8_t)protocols[protocol],
-				     .has_ports = port != NO_PORT,
-				     .initiator_local = out,
-				     .responder_local = in};
-	struct policy_ruling ruling;
-	uint16_t expected_rule = 0;
-	char text[ADDR_TEXT];
-
-	if (host == 9 && port != NO_PORT && pick(seed, 2))
-		port = family == 4 ? 4739 : 4740;
-	query.port = port == NO_PORT ? 0 : (uint16_t)port;
-	if (host == LINK_HOST)
-		(void)snprintf(text, sizeof text, "%s", family == 4 ? "224.0.0.22" : "ff02::16");
-	else
-		(void)snprintf(text, sizeof text, family == 4 ? "10.0.0.%u" : "2001:db8::%x", host);
-	query.remote = cidr(text).addr;
-	for (unsigned int i = MODEL_RULES; i > 0 && (out || in); i--) {
-		if (model_matches(&model[i - 1], out, protocol, host, family, port)) {
-			expected_rule =
-				(uint16_t)i; /* downwards: the first is the last to be found */
-			expected = model[i - 1].watch ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
-		}
-	}
-	policy_judge(policy, context, &query, &ruling);
-	assert_int_equal(ruling.verdict, expected);
-	assert_int_equal(ruling.rule, expected_rule);
-	hits[expected]++;
-}
-
-static void test_random(void **state)
-{
-	unsigned int hits[5] = {0};
-	uint64_t seed = 4;
-	struct place p;
-
-	(void)state;
-	place_init(&p);
-	for (unsigned int round = 0; round < 300; round++) {
-		struct model_rule model[MODEL_RULES];
-		struct policy *policy;
-		char *text = NULL;
-		size_t len;
-		FILE *out = open_memstream(&text, &len);
-		struct err err;
-
-		assert_non_null(out);
-		for (unsigned int i = 0; i < MODEL_RULES; i++) {
-			model_make(&model[i], &seed);
-			model_write(&model[i], out);
-		}
-		assert_int_equal(fclose(out), 0);
-		if (policy_parse(&policy, "random", text, len, &err) != 0)
-			fail_msg("%s\n%s", err.text, text);
-		for (unsigned int i = 0; i < 200; i++)
-			model_query(policy, &p.context, model, &seed, hits);
-		policy_free(policy);
-		free(text);
-	}
-	for (unsigned int i = 0; i < 5; i++)
-		assert_in_range(hits[i], 3000,
-				60000); /* no outcome is rare: the comparison means something */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),       cmocka_unit_test(test_nothing_known),
-		cmocka_unit_test(test_quarantine), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_nothing_known),
+		cmocka_unit_test(test_quarantine),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
