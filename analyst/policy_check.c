@@ -95,6 +95,8 @@ static void merge(struct policy_check *check)
 {
 	size_t n = 0;
 
+	if (check->n == 0)
+		return;
 	qsort(check->rows, check->n, sizeof check->rows[0], by_key);
 	for (size_t i = 0; i < check->n; i++) {
 		struct row *to = &check->rows[n ? n - 1 : 0], *from = &check->rows[i];

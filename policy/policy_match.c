@@ -90,7 +90,7 @@ bool policy_place_has(const struct policy *policy, const struct policy_place *pl
 static bool in_ranges(const struct policy *policy, const struct policy_rule *rule,
 		      const struct policy_query *q, uint16_t port)
 {
-	uint16_t number = rule->is_types ? (uint16_t)(q->icmp_type << 8 | q->icmp_code) : port;
+	unsigned number = rule->is_types ? (unsigned)q->icmp_type << 8 | q->icmp_code : port;
 
 	if (rule->n_ports == 0 || !(rule->is_types ? q->has_icmp : q->has_ports))
 		return true;

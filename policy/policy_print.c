@@ -6,6 +6,11 @@
 
 #include "policy/policy_rules.h"
 
+static bool has_protocol(const struct policy_rule *rule, unsigned int p)
+{
+	return rule->protocols[p / 8] & 1U << p % 8;
+}
+
 static void print_protocols(const struct policy_rule *rule, FILE *out)
 {
 	static const struct {
@@ -15,7 +20,7 @@ static void print_protocols(const struct policy_rule *rule, FILE *out)
 	unsigned int n = 0;
 
 	for (unsigned int p = 0; p < 256; p++)
-		n += rule->protocols[p / 8] >> p % 8 & 1U;
+		n += has_protocol(rule, p);
 	if (n == 256) {
 		fputs(" any", out);
 		return;
@@ -24,7 +29,7 @@ static void print_protocols(const struct policy_rule *rule, FILE *out)
 	for (unsigned int p = 0; p < 256; p++) {
 		size_t i = 0;
 
-		if (!(rule->protocols[p / 8] >> p % 8 & 1U))
+		if (!has_protocol(rule, p))
 			continue;
 		fputc(n++ ? '+' : ' ', out);
 		while (i < sizeof names / sizeof names[0] && names[i].number != p)
