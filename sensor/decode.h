@@ -65,9 +65,10 @@ struct decoded {
 	uint8_t fragment_protocol; /* of a fragment: what IPv4 or the fragment header names */
 	uint32_t fragment_id;      /* of a fragment */
 	bool has_payload;          /* by its lengths it bears bytes behind the transport header */
+	bool refuses;              /* an ICMP error that says that nobody will answer */
 	uint32_t quote_len;        /* bytes at `quote` */
-	const uint8_t *quote; /* what an ICMP error that says "refused" quotes, as far as it was
-				 captured; lies in the frame. Else NULL */
+	const uint8_t *quote; /* what an ICMP error quotes, as far as it was captured; lies in the
+				 frame. Else NULL */
 	uint32_t ip_at;       /* where in the frame the IP header begins */
 };
 

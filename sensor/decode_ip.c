@@ -61,12 +61,21 @@ static bool is_refusal(uint8_t protocol, uint8_t type, uint8_t code)
 	return type == 1 || (type == 4 && code == 1);
 }
 
+/* Errors that quote the packet they are about: RFC 792 without what nobody sends any more, RFC 4443. */
+static bool is_error(uint8_t protocol, uint8_t type)
+{
+	if (protocol == IP_ICMP) /* unreachable, redirect, time exceeded, parameter problem */
+		return type == 3 || type == 5 || type == 11 || type == 12;
+	return type >= 1 && type <= 4;
+}
+
 static void icmp(struct rd *rd, struct decoded *out)
 {
 	const uint8_t *p = rd_peek(rd, ICMP_HEADER);
 
-	if (!p || !is_refusal(out->protocol, p[0], p[1]))
+	if (!p || !is_error(out->protocol, p[0]))
 		return;
+	out->refuses = is_refusal(out->protocol, p[0], p[1]);
 	out->quote = p + ICMP_HEADER;
 	out->quote_len = (uint32_t)(rd_left(rd) - ICMP_HEADER);
 }

@@ -217,6 +217,7 @@ void flow_prepare(const struct decoded *d, uint8_t iface, uint32_t window, uint1
 	ret->has_ports = d->has_ports;
 	ret->has_icmp_type = d->has_icmp_type;
 	ret->has_payload = d->has_payload;
+	ret->is_related = false;
 }
 
 static uint32_t *mark_of(const struct flow_table *t, const struct flow_entry *e)
@@ -293,13 +294,15 @@ static uint16_t last_offset(const struct flow_entry *e)
 	return e->dir[0].last > e->dir[1].last ? e->dir[0].last : e->dir[1].last;
 }
 
-/* A new attempt on a known flow: a SYN on the same ports, an ICMP request from the other side, or a packet after a long silence. */
+/* A new attempt on a known flow: a SYN on the same ports, an ICMP request from the other side, anything after errors only, or a
+ * packet after a long silence. */
 static bool is_attempt(const struct flow_table *t, const struct flow_entry *e,
 		       const struct flow_packet *p)
 {
 	if (p->key.protocol == TCP)
 		return p->has_ports && (p->tcp_flags & SYN_ACK) == SYN;
-	if (began_is_request(p) && !by_initiator(e, p))
+	if ((began_is_request(p) && !by_initiator(e, p)) ||
+	    (flow_is_of_errors(e) && !p->is_related))
 		return true;
 	return e->window < p->window &&
 	       (uint64_t)(p->window - e->window) * t->window_s + p->offset - last_offset(e) >
@@ -318,7 +321,7 @@ static void turn(struct flow_table *t, struct flow_entry *e, const struct flow_p
 		if (attempt)
 			e->outcome = FLOWREC_SENT;
 	}
-	if (attempt && e->initiator != began_by(p)) {
+	if (attempt && (e->initiator != began_by(p) || flow_is_of_errors(e))) {
 		*mark_of(t, e) = t->sink.opened(t->sink.ctx, e, p, began_by(p));
 		if (by_initiator(e, p))
 			e->outcome = FLOWREC_SENT;
@@ -543,26 +546,24 @@ void flow_update(struct flow_table *t, const struct flow_packet *p)
 	e->tcp_flags[p->side] |= p->tcp_flags;
 }
 
-void flow_refused(struct flow_table *t, const struct decoded *quoted, uint8_t iface)
-{
-	struct flow_packet p;
-	size_t slot;
-
-	flow_prepare(quoted, iface, 0, 0, &p);
-	p.hash = key_hash(t->secret, &p.key);
-	slot = find(t, &p);
-	if (slot == SIZE_MAX || !by_initiator(t->entries + slot, &p) ||
-	    t->entries[slot].outcome >= FLOWREC_REFUSED)
-		return;
-	t->entries[slot].outcome = FLOWREC_REFUSED;
-}
-
 struct flow_entry *flow_lookup(struct flow_table *t, const struct flow_key *key)
 {
 	struct flow_packet p = {.key = *key, .hash = key_hash(t->secret, key)};
 	size_t slot = find(t, &p);
 
 	return slot == SIZE_MAX ? NULL : t->entries + slot;
+}
+
+bool flow_quoted(struct flow_table *t, const struct decoded *quoted, uint8_t iface, bool refuses)
+{
+	struct flow_packet p;
+	struct flow_entry *e;
+
+	flow_prepare(quoted, iface, 0, 0, &p);
+	e = flow_lookup(t, &p.key);
+	if (e && refuses && by_initiator(e, &p) && e->outcome < FLOWREC_REFUSED)
+		e->outcome = FLOWREC_REFUSED;
+	return e != NULL;
 }
 
 /* The second of the entry's closed window up to which it was watched. */

@@ -60,6 +60,12 @@ struct flow_entry {
 	struct flow_dir dir[2];
 };
 
+/* All of it so far was ICMP errors about flows that are known: it is watched, by no rule. */
+static inline bool flow_is_of_errors(const struct flow_entry *entry)
+{
+	return entry->verdict == FLOWREC_WATCHED && entry->rule == 0;
+}
+
 /* A decoded packet with its place in the table. */
 struct flow_packet {
 	struct flow_key key;
@@ -76,7 +82,8 @@ struct flow_packet {
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
 	bool has_ports, has_icmp_type, has_payload;
-	bool is_new; /* its flow is not in the table, unless a packet since brought it in */
+	bool is_new;     /* its flow is not in the table, unless a packet since brought it in */
+	bool is_related; /* an ICMP error that quotes a flow of this table; filled by the caller */
 };
 
 enum flow_reason { FLOW_WINDOW_CLOSED, FLOW_STALE, FLOW_EVICTED, FLOW_OVERFLOW, FLOW_REASONS };
@@ -118,10 +125,10 @@ void flow_locate(const struct flow_table *table, struct flow_packet *packets, si
 /* Counts a packet that was located. */
 void flow_update(struct flow_table *table, const struct flow_packet *packet);
 
-/* An ICMP error says that this packet, which went through the same interface, found nobody. Its flow
- * counts as refused if its initiator sent the packet and nobody answered yet; a flow that is not in
- * the table stays unknown. */
-void flow_refused(struct flow_table *table, const struct decoded *quoted, uint8_t iface);
+/* An ICMP error quotes this packet, which went through the same interface: is its flow in the table? If the error
+ * `refuses`, the flow counts as refused if its initiator sent the packet and nobody answered yet. */
+bool flow_quoted(struct flow_table *table, const struct decoded *quoted, uint8_t iface,
+		 bool refuses);
 
 /* The entry of a flow; NULL: it is not in the table. Valid until the next packet is counted. */
 struct flow_entry *flow_lookup(struct flow_table *table, const struct flow_key *key);

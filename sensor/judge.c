@@ -196,16 +196,20 @@ void judge_open(struct judge *j, struct flow_entry *entry, const struct flow_pac
 		query.n_names = name_table_of(j->names, k->family, &query.remote, names);
 	}
 	policy_judge(j->policy, &j->context, &query, &ruling);
+	/* An ICMP error: the flow that it is about is judged already. */
+	if (packet->is_related && ruling.verdict != FLOWREC_VERDICT_NONE)
+		ruling = (struct policy_ruling){.verdict = FLOWREC_WATCHED};
 	waits = IS_ENABLED(CONFIG_NAMES) && j->names && is_empty && ruling.name_may_help &&
 		ruling.verdict == FLOWREC_UNEXPECTED_EGRESS && k->protocol == TCP;
-	if (is_empty || gravity((enum flowrec_verdict)entry->verdict) <= gravity(ruling.verdict)) {
+	if (is_empty || flow_is_of_errors(entry) ||
+	    gravity((enum flowrec_verdict)entry->verdict) <= gravity(ruling.verdict)) {
 		entry->initiator = (unsigned)initiator & 3U;
 		entry->verdict = waits ? FLOWREC_VERDICT_NONE : (unsigned)ruling.verdict & 7U;
 		entry->rule = ruling.rule & 0x7ffU;
 		entry->a_local = a_local;
 		entry->b_local = b_local;
 		entry->crossing_low = entry->crossing_high = 0;
-		if (IS_ENABLED(CONFIG_POLICY_BOUNDARY) && j->crossings) {
+		if (IS_ENABLED(CONFIG_POLICY_BOUNDARY) && j->crossings && !packet->is_related) {
 			policy_cross(j->policy, &j->context, &query, &crossing);
 			crossing_put(j->crossings, entry, &crossing, from_b);
 		}

@@ -44,7 +44,7 @@ enum {
 	LOOK_PER_TURN = 4096, /* endpoints looked at in one turn */
 	TEXT_BLOCK =
 		4096, /* lines are written when there are so many bytes of them: a call of stdio for each costs too much */
-	BEAT_PER_TURN = 256,  /* those whose rhythm is */
+	BEAT_PER_TURN = 256, /* those whose rhythm is */
 };
 
 struct pipeline {
@@ -412,14 +412,14 @@ static void on_flow_named(void *ctx, const struct decoded *decoded, uint16_t ifa
 	judge_named(&p->judge, decoded, iface, name, now_ns);
 }
 
-/* The packet that the error is about is in the table by then, and the frame is still there. */
-static void take_error(struct pipeline *p, const struct decoded *error, uint16_t iface)
+/* The packet that the error is about is in the table by then, and the frame is still there. Is its flow known? */
+static bool take_error(struct pipeline *p, const struct decoded *error, uint16_t iface)
 {
 	struct decoded quoted;
 
 	update_pending(p);
-	if (decode_quote(error, &quoted))
-		flow_refused(p->flows, &quoted, (uint8_t)iface);
+	return decode_quote(error, &quoted) &&
+	       flow_quoted(p->flows, &quoted, (uint8_t)iface, error->refuses);
 }
 
 /* Counts the packets of the wire that the frame stands for. */
@@ -449,6 +449,7 @@ static void on_packet(void *ctx, const struct packet *packet)
 	struct decoded decoded;
 	enum decode_result result = decode_packet(in->link, packet, &decoded);
 	struct packet inner;
+	bool is_related;
 
 	if (IS_ENABLED(CONFIG_MIRROR) && p->mirror && result == DECODE_IP) {
 		result = mirror_enter(p->mirror, p->config.n_captures, packet, &decoded, &inner);
@@ -467,13 +468,13 @@ static void on_packet(void *ctx, const struct packet *packet)
 		p->second.sec = packet->sec;
 		window_place(&p->window, packet->sec, &p->second.window, &p->second.offset);
 	}
+	is_related = decoded.quote && take_error(p, &decoded, packet->iface);
 	flow_prepare(&decoded, (uint8_t)packet->iface, p->second.window, p->second.offset,
 		     &p->pending[p->n_pending]);
 	p->pending[p->n_pending].nsec = packet->nsec;
+	p->pending[p->n_pending].is_related = is_related;
 	if (++p->n_pending == PENDING)
 		update_pending(p);
-	if (decoded.quote)
-		take_error(p, &decoded, packet->iface);
 }
 
 int pipeline_input(struct pipeline *p, uint16_t iface, int max, uint64_t now_ns, struct err *err)

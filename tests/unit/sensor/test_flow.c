@@ -50,9 +50,10 @@ static uint32_t opened(void *ctx, struct flow_entry *entry, const struct flow_pa
 {
 	struct model *m = ctx;
 
-	(void)packet;
 	m->opened++;
 	m->last_initiator = initiator;
+	entry->verdict = packet->is_related ? FLOWREC_WATCHED : FLOWREC_EXPECTED;
+	entry->rule = !packet->is_related;
 	entry->initiator = (unsigned)initiator & 3U;
 	return m->known ? peer_of(&entry->key) : 0;
 }
@@ -681,7 +682,9 @@ static void a_quoted_flow_is_refused(void **state)
 		if (rows[i].answered)
 			put(t, &back, 0, 1);
 		quoted.srcport = (uint16_t)(quoted.srcport + rows[i].port);
-		flow_refused(t, &quoted, rows[i].iface);
+		for (unsigned refuses = 0; refuses < 2; refuses++)
+			assert_int_equal(flow_quoted(t, &quoted, rows[i].iface, refuses),
+					 rows[i].iface == 3 && rows[i].port == 0);
 		if (rows[i].late)
 			put(t, &back, 0, 2);
 		flow_close(t, UINT32_MAX, UINT64_MAX);
@@ -731,6 +734,62 @@ static void a_silence_is_told(void **state)
 	flow_table_free(t);
 }
 
+/* Errors about known flows are no leave for anything else between the same two, and a ping from one side is none for
+ * the other. Rows: ICMP packets in turn, and after which of them the flow was judged. */
+static void errors_open_no_way(void **state)
+{
+	static const struct {
+		struct {
+			char from;
+			uint8_t type;
+			bool related, judged;
+		} packets[4];
+	} rows[] = {
+		{{{'r', 3, true, true},
+		  {'r', 3, true, false},
+		  {'i', 8, false, true},
+		  {'r', 0, false, false}}},
+		{{{'r', 3, true, true},
+		  {'i', 0, false, true},
+		  {'i', 0, false, false},
+		  {'r', 3, true, false}}},
+		{{{'r', 3, true, true},
+		  {'r', 3, false, true},
+		  {'i', 8, false, true},
+		  {'i', 8, false, false}}},
+		{{{'r', 8, false, true},
+		  {'i', 0, false, false},
+		  {'i', 8, false, true},
+		  {'r', 0, false, false}}},
+		{{{'i', 8, false, true},
+		  {'r', 3, true, false},
+		  {'i', 8, false, false},
+		  {'r', 8, false, true}}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct model m = {.emitted = 0};
+		struct flow_table *t = table_new(&m, 16, false);
+
+		for (size_t j = 0; j < 4; j++) {
+			struct step step = {rows[i].packets[j].from, rows[i].packets[j].type, true,
+					    1};
+			struct decoded d = decoded_of(1, &step);
+			unsigned before = m.opened;
+			struct flow_packet p;
+
+			flow_prepare(&d, 3, 0, 1, &p);
+			p.is_related = rows[i].packets[j].related;
+			flow_locate(t, &p, 1);
+			flow_update(t, &p);
+			if ((m.opened > before) != rows[i].packets[j].judged)
+				fail_msg("row %zu, packet %zu", i, j);
+		}
+		flow_table_free(t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -744,6 +803,7 @@ int main(void)
 		cmocka_unit_test(the_initiator_is_who_began),
 		cmocka_unit_test(a_long_silence_or_a_syn_begins_anew),
 		cmocka_unit_test(an_icmp_request_begins_anew),
+		cmocka_unit_test(errors_open_no_way),
 		cmocka_unit_test(who_began_outlasts_the_flow),
 		cmocka_unit_test(flows_that_are_remembered_give_way_first),
 		cmocka_unit_test(a_silence_is_told),
