@@ -45,7 +45,7 @@ class Run:
                         pool.submit(self.one, t)
                 c.stop().expect(0)
         self.findings = {t.name: [] for t in rows}
-        out = run("flowproof", "findings", "-d", self.store, "--json").expect(0)
+        out = run("flowproof", "findings", "-d", self.store, "--json", "--watch", os.path.join(table.HERE, "watch.list")).expect(0)
         for f in map(json.loads, out.out.splitlines()):
             self.findings[f["sensor"]].append((f["kind"], f["remote"], f["port"] or 0, f["protocol"], f["severity"]))
 
