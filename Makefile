@@ -111,7 +111,7 @@ reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_if
 	       reconcile_result reconcile_again)
 analyst-y += $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print)
 verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels courses gather gather_facts)
-analyst-y += $(verdict-y) $(addprefix analyst/,report report_witness report_files report_words report_text report_json report_html report_html_more report_svg report_style)
+analyst-y += $(verdict-y) $(addprefix analyst/,report report_witness report_files report_given report_words report_text report_json report_html report_html_more report_svg report_style)
 # What an interface has on, in words.
 collector-y += platform/nic_text
 analyst-y += platform/nic_text analyst/losses

@@ -11,9 +11,10 @@
 #include <time.h>
 
 #include "analyst/query.h"
+#include "evidence/watch.h"
 #include "platform/clock.h"
 #include "platform/file.h"
-#include "platform/text.h"
+#include "platform/json_read.h"
 
 #define AT(member) offsetof(struct report_options, member)
 
@@ -92,6 +93,24 @@ static const struct setting table[] = {
 	 .arg = "ZONE",
 	 .preset = "UTC",
 	 .help = "Time zone of the machine, as in Asia/Tokyo: times in it stand beside UTC."},
+	{.name = "original",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(original),
+	 .arg = "FILE",
+	 .help = "What `aws ec2 describe-instances` printed of the original machine, and perhaps "
+		 "of this one: how "
+		 "they differ is told."},
+	{.name = "suspects",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(suspects),
+	 .arg = "FILE",
+	 .help = "Addresses, networks and names to look for, one a line; as of `findings "
+		 "--watch`."},
+	{.name = "inventory",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(inventory),
+	 .arg = "FILE",
+	 .help = "What `preflight --json` printed: which logs of the case exist."},
 	{.name = "case",
 	 .kind = SETTING_TEXT,
 	 .offset = AT(case_name),
@@ -290,6 +309,8 @@ static int take_policy(struct report *r, struct gather_config *config, struct er
 
 static int take_options(struct report *r, struct gather_config *config, struct err *err)
 {
+	int rc;
+
 	if (!r->o.store)
 		return err_set(err, ERR_USAGE, "-d is missing: the collector's store");
 	if (strcmp(r->o.lang, "en") != 0 && strcmp(r->o.lang, "ja") != 0)
@@ -299,7 +320,11 @@ static int take_options(struct report *r, struct gather_config *config, struct e
 		return err_errno(err, "--tz");
 	tzset();
 	config->sensor = r->o.sensor;
-	return take_span(r->o.span, config, err);
+	if (r->o.suspects && watch_new(&r->suspects) < 0)
+		return err_set(err, -ENOMEM, "no memory for the suspects");
+	config->watch = r->suspects;
+	rc = r->suspects ? watch_add_file(r->suspects, r->o.suspects, err) : 0;
+	return rc ? rc : take_span(r->o.span, config, err);
 }
 
 static void put_fact(struct report *r, enum verdict_fact_id id, uint64_t n)
@@ -325,8 +350,11 @@ static int audit_it(struct report *r, struct err *err)
 
 static int add_files(struct report *r, const struct flowlogs_input *input)
 {
-	int rc = report_files_add(r, r->o.policy);
+	const char *const given[] = {r->o.policy, r->o.original, r->o.suspects, r->o.inventory};
+	int rc = 0;
 
+	for (size_t i = 0; rc == 0 && i < sizeof given / sizeof given[0]; i++)
+		rc = report_files_add(r, given[i]);
 	for (size_t i = 0; rc == 0 && i < input->n_paths; i++)
 		rc = report_files_add(r, input->paths[i]);
 	report_files_sort(r);
@@ -377,6 +405,8 @@ static int gather(struct report *r, struct flowlogs_input *input, struct err *er
 		rc = report_witness(r, input, err);
 	else
 		put_fact(r, FACT_WITNESS_LINES, 0);
+	if (rc == 0)
+		rc = report_given(r, err);
 	if (rc == 0 && r->o.ca)
 		rc = audit_it(r, err);
 	if (rc == 0 && r->o.html)
@@ -454,6 +484,9 @@ int report_main(int argc, char **argv)
 	else if (fflush(stdout) != 0 && errno != EPIPE)
 		status = 3;
 	report_files_free(r);
+	json_free(r->original);
+	json_free(r->inventory);
+	watch_free(r->suspects);
 	free(r->courses);
 	gather_fini(&r->gather);
 	audit_free(r->audit);

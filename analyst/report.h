@@ -20,12 +20,20 @@
 
 struct report_options {
 	char *store, *sensor, *span, *ca, *policy, *flow_logs, *format, *interface, *html, *json,
-		*lang, *tz, *case_name, *analyst, *note;
+		*lang, *tz, *original, *suspects, *inventory, *case_name, *analyst, *note;
 	struct setting_list subnets;
 	bool help;
 };
 
-enum { REPORT_FILES_MAX = 1000 };
+enum report_same { REPORT_UNKNOWN, REPORT_SAME, REPORT_DIFFERS };
+/* A fact of the machine's identity. Texts are borrowed; NULL: not told. */
+struct report_fact {
+	const char *name, *original, *here;
+	enum report_same state;
+};
+
+struct json;
+enum { REPORT_FILES_MAX = 1000, REPORT_FACTS_MAX = 24 };
 struct report_file {
 	char *path;
 	uint8_t sha256[SHA256_BYTES];
@@ -44,6 +52,10 @@ struct report {
 	size_t n_courses;
 	const struct label_domain *const *domains;
 	size_t n_domains;
+	struct json *original, *inventory; /* as they were given; NULL: not */
+	struct watch_list *suspects;
+	size_t n_given;
+	struct report_fact given[REPORT_FACTS_MAX]; /* of --original */
 	size_t n_files; /* given beside the store, in order of their names */
 	struct report_file *files;
 	struct verdict_evidence evidence;
@@ -77,6 +89,10 @@ bool report_check(struct report_check *ret, const struct report *report, unsigne
 
 /* Reads the Flow Logs and holds the ledger against them; fills in the facts. */
 int report_witness(struct report *report, struct flowlogs_input *input, struct err *err);
+
+/* Reads --original and --inventory; fills in the facts. */
+int report_given(struct report *report, struct err *err);
+void report_print_inventory(const struct report *report, FILE *out);
 
 /* The digest of a file, or of all in a folder; what cannot be read is left out. -ENOMEM. */
 int report_files_add(struct report *report, const char *path);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "platform/crypto.h"
+#include "platform/json_read.h"
 
 /* ---- the second witness ---- */
 
@@ -166,6 +167,71 @@ void html_integrity(FILE *out, const struct report *r)
 	fputs("</section>\n", out);
 }
 
+/* ---- what was given ---- */
+
+static void print_original(FILE *out, const struct report *r)
+{
+	static const enum word columns[] = {W_WHAT, W_ORIGINAL, W_HERE, W_STATE, WORDS};
+	static const enum word states[] = {
+		[REPORT_UNKNOWN] = W_UNKNOWN,
+		[REPORT_SAME] = W_SAME,
+		[REPORT_DIFFERS] = W_DIFFERS,
+	};
+
+	if (r->n_given == 0)
+		return;
+	html_heading(out, r, "original", W_ORIGINAL_TITLE);
+	html_table(out, r, 0, columns);
+	for (size_t i = 0; i < r->n_given; i++) {
+		const struct report_fact *f = &r->given[i];
+
+		fputs("<tr>", out);
+		html_cell(out, f->name);
+		html_cell(out, f->original);
+		html_cell(out, f->here);
+		html_cell(out, word(r->lang, states[f->state]));
+		fputs("</tr>\n", out);
+	}
+	html_table_end(out);
+	fputs("</section>\n", out);
+}
+
+/* A list of what is in an object or array; JSON is shown as what it is. */
+static void print_json(FILE *out, const struct json_value *value)
+{
+	if (value->kind != JSON_ARRAY && value->kind != JSON_OBJECT) {
+		html_bdi(out, value->text                 ? value->text
+			      : value->kind == JSON_TRUE  ? "true"
+			      : value->kind == JSON_FALSE ? "false"
+							  : "–");
+		return;
+	}
+	fputs("<ul>", out);
+	for (const struct json_value *v = value->child; v; v = v->next) {
+		fputs("<li>", out);
+		if (v->key) {
+			html_bdi(out, v->key);
+			fputs(": ", out);
+		}
+		print_json(out, v);
+		fputs("</li>\n", out);
+	}
+	fputs("</ul>\n", out);
+}
+
+static void print_inventory(FILE *out, const struct report *r)
+{
+	const struct json_value *root, *list;
+
+	if (!r->inventory)
+		return;
+	root = json_root(r->inventory);
+	list = json_member(root, "inventory");
+	html_heading(out, r, "inventory", W_INVENTORY_TITLE);
+	print_json(out, list ? list : root);
+	fputs("</section>\n", out);
+}
+
 /* ---- the end ---- */
 
 static void print_limits(FILE *out, const struct report *r)
@@ -237,6 +303,8 @@ static void print_digests(FILE *out, const struct report *r)
 
 void html_rest(FILE *out, const struct report *r)
 {
+	print_original(out, r);
+	print_inventory(out, r);
 	print_limits(out, r);
 	print_checks(out, r);
 	print_digests(out, r);

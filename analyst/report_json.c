@@ -111,7 +111,17 @@ static void print_obligation(FILE *out, const struct report *r, size_t i)
 
 /* ---- endpoints ---- */
 
-static void print_end(FILE *out, const struct endpoint_sum *sum)
+static void put_names(FILE *out, const struct label *label)
+{
+	fputs(",\"names\":[", out);
+	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
+		fputs(i ? "," : "", out);
+		json_print_string(out, label->names[i]);
+	}
+	fputc(']', out);
+}
+
+static void print_end(FILE *out, const struct report *r, const struct endpoint_sum *sum)
 {
 	const struct endpoint_digest *d = &sum->digest;
 	char remote[ADDR_TEXT];
@@ -123,6 +133,7 @@ static void print_end(FILE *out, const struct endpoint_sum *sum)
 	put_text(out, "rule", sum->rule);
 	put_text(out, "verdict", flowrec_verdict_text((enum flowrec_verdict)d->verdict));
 	put_text(out, "outcome", flowrec_outcome_text((enum flowrec_outcome)d->outcome));
+	put_names(out, labels_find(r->gather.labels, d->family, &d->remote));
 	put_number(out, "first", d->first);
 	put_number(out, "last", d->last);
 	put_number(out, "flows", d->flows);
@@ -141,7 +152,7 @@ static void print_ends(FILE *out, const struct report *r, const char *name, enum
 	fprintf(out, ",\n\"%s\":[", name);
 	for (size_t i = 0; (sum = report_next(r, part, &i)); comma = ",\n") {
 		fputs(comma, out);
-		print_end(out, sum);
+		print_end(out, r, sum);
 	}
 	fputc(']', out);
 }
@@ -166,6 +177,91 @@ static void print_findings(FILE *out, const struct report *r)
 		fprintf(out, "%s{\"weight\":\"%s\",\"finding\":", comma,
 			weights[gather_weigh(&r->gather, f)]);
 		finding_print_json(f, &origin, out);
+		fputc('}', out);
+	}
+	fputc(']', out);
+}
+
+static void print_dns(FILE *out, const struct report *r)
+{
+	fputs(",\n\"dns\":[", out);
+	for (size_t i = 0; i < r->n_domains; i++) {
+		const struct label_domain *d = r->domains[i];
+
+		fputs(i ? ",\n{\"domain\":" : "\n{\"domain\":", out);
+		json_print_string(out, d->name);
+		put_number(out, "questions", d->questions);
+		put_number(out, "names", d->names);
+		put_number(out, "failed", d->failed);
+		put_number(out, "bytes", d->bytes);
+		put_number(out, "first", d->first);
+		put_number(out, "last", d->last);
+		fputc('}', out);
+	}
+	fputc(']', out);
+}
+
+static void print_witness(FILE *out, const struct report *r)
+{
+	const char *comma = "";
+
+	fputs(",\n\"witness\":", out);
+	if (!r->witness) {
+		fputs("null", out);
+		return;
+	}
+	fputs("{\"read\":", out);
+	flowlogs_input_json(&r->witness_read, out);
+	fputs(",\"classes\":[", out);
+	for (size_t k = 0; k < RECONCILE_CLASSES; k++) {
+		for (size_t i = 0; i < RECONCILE_REASONS; i++) {
+			const struct reconcile_sum *sum = &r->witness->sums[k][i];
+
+			if (sum->flows == 0)
+				continue;
+			fprintf(out, "%s{\"class\":\"%s\"", comma, reconcile_class_names[k]);
+			put_text(out, "reason", reconcile_reasons[i].name);
+			put_number(out, "flows", sum->flows);
+			put_number(out, "packets", sum->packets);
+			put_number(out, "bytes", sum->bytes);
+			fputc('}', out);
+			comma = ",";
+		}
+	}
+	fputs("]}", out);
+}
+
+static void print_original(FILE *out, const struct report *r)
+{
+	static const char *const states[] = {
+		[REPORT_UNKNOWN] = "unknown",
+		[REPORT_SAME] = "same",
+		[REPORT_DIFFERS] = "differs",
+	};
+
+	fputs(",\n\"original\":", out);
+	if (r->n_given == 0) {
+		fputs("null", out);
+		return;
+	}
+	for (size_t i = 0; i < r->n_given; i++) {
+		fputs(i ? ",\n{\"fact\":" : "[\n{\"fact\":", out);
+		json_print_string(out, r->given[i].name);
+		put_text(out, "original", r->given[i].original);
+		put_text(out, "here", r->given[i].here);
+		put_text(out, "state", states[r->given[i].state]);
+		fputc('}', out);
+	}
+	fputc(']', out);
+}
+
+static void print_files(FILE *out, const struct report *r)
+{
+	fputs(",\n\"files\":[", out);
+	for (size_t i = 0; i < r->n_files; i++) {
+		fputs(i ? ",{\"file\":" : "{\"file\":", out);
+		json_print_string(out, r->files[i].path);
+		put_hex(out, "sha256", r->files[i].sha256, SHA256_BYTES);
 		fputc('}', out);
 	}
 	fputc(']', out);
@@ -231,7 +327,9 @@ static void print_run(FILE *out, const struct gather_run *run)
 {
 	char hex[2 * WIRE_STREAM_ID + 1];
 
-	fprintf(out, "{\"stream\":\"%s\"", crypto_hex(hex, run->stream, WIRE_STREAM_ID));
+	fputs("{\"sensor\":", out);
+	json_print_string(out, run->sensor);
+	put_text(out, "stream", crypto_hex(hex, run->stream, WIRE_STREAM_ID));
 	put_text(out, "mode", run->is_replay ? "replay" : "live");
 	put_time(out, "begin", run->begin_s);
 	put_time(out, "end", run->end_s);
@@ -360,7 +458,13 @@ void report_print_json(const struct report *r, FILE *out)
 	print_findings(out, r);
 	print_ends(out, r, "allowed", REPORT_ALLOWED);
 	print_ends(out, r, "inbound", REPORT_INBOUND);
+	print_dns(out, r);
+	print_witness(out, r);
 	print_sensors(out, r);
 	print_audit(out, r);
+	print_original(out, r);
+	fputs(",\n\"inventory\":", out);
+	report_print_inventory(r, out);
+	print_files(out, r);
 	fputs("}\n", out);
 }

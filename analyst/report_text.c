@@ -61,10 +61,12 @@ static void print_ends(const struct report *r, FILE *out)
 			fprintf(out, "\n%s\n", word(r->lang, W_UNEXPECTED_TITLE));
 		if (n >= ENDS_SHOWN)
 			continue;
-		fprintf(out, "  %s %s%s%s  %s, %s  %s\n", endpoint_text(end, &remote),
+		fprintf(out, "  %s %s%s%s  %s  %s\n", endpoint_text(end, &remote),
 			finding_protocol_text(protocol, f->key.protocol), f->name ? "  " : "",
-			f->name ? f->name : "", report_outcome_text(r, f->outcome),
-			say(bytes, r->lang, W_BYTES, number_text(number, f->traffic.bytes_out),
+			f->name ? f->name : "",
+			say(text, r->lang, W_COMMA, report_outcome_text(r, f->outcome),
+			    say(bytes, r->lang, W_BYTES, number_text(number, f->traffic.bytes_out),
+				NULL),
 			    NULL),
 			when_text(when, f->first));
 	}

@@ -12,6 +12,9 @@ enum {
 	/* Flow Logs begin and end where their windows do, and stamps are late: a stretch at either end that is no
 	 * longer than the longest window is not missing. */
 	EDGE_S = 600,
+	/* What Flow Logs may have more of a flow that was cut by the begin or end of the watch: the sensor's own stream
+	 * goes on for a few packets after its last record. */
+	CUT_PACKETS = 32,
 };
 
 static int take_line(void *ctx, const struct flowlogs_record *record, struct err *err)
@@ -52,8 +55,10 @@ static void put(struct report *r, enum verdict_fact_id id, uint64_t n)
  * hidden. */
 static bool is_doubtful(const struct report *r, const struct reconcile_entry *e)
 {
-	return e->reason == RECONCILE_EDGE && e->is_timed && e->start >= r->evidence.from_s &&
-	       e->end < r->evidence.to_s;
+	if (!e->is_timed || e->start < r->evidence.from_s || e->end >= r->evidence.to_s)
+		return false;
+	return e->reason == RECONCILE_EDGE ||
+	       (e->reason == RECONCILE_CUT && e->packets > e->host_packets + CUT_PACKETS);
 }
 
 static void put_doubts(struct report *r)

@@ -42,6 +42,8 @@ static void free_run(struct gather_run *run)
 	free(run->rules);
 	free(run->rules_used);
 	free(run->policy_text);
+	for (size_t i = 0; i < FLOWREC_TEXTS; i++)
+		free(run->texts[i]);
 }
 
 void gather_fini(struct gather *g)
@@ -118,6 +120,21 @@ static int take_rules(struct gather_run *run, const struct wire_hello *hello)
 	return 0;
 }
 
+/* Who the machine says that it is. */
+static int take_texts(struct gather_run *run, const struct wire_hello *hello)
+{
+	for (size_t i = 0; hello->n_interfaces > 0 && i < FLOWREC_TEXTS; i++) {
+		const char *text = hello->interfaces[0].text[i];
+
+		if (!text || !*text)
+			continue;
+		run->texts[i] = strdup(text);
+		if (!run->texts[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Believed only if it is what the digest says. */
 static int take_policy(struct gather_run *run, const struct wire_hello *hello)
 {
@@ -160,6 +177,8 @@ static int add_hello(void *ctx, const struct ledger_entry *entry, const struct w
 		(void)snprintf(to->name, sizeof to->name, "%s", hello->interfaces[i].interface);
 	}
 	rc = take_rules(run, hello);
+	if (rc == 0)
+		rc = take_texts(run, hello);
 	if (rc == 0)
 		rc = take_policy(run, hello);
 	if (rc == 0 && !run->is_replay && !sensor_of(g, run->sensor))
@@ -538,7 +557,7 @@ int gather_run(struct gather *g, const char *store, const struct gather_config *
 {
 	static const struct replay_ops ops = {
 		.hello = add_hello, .batch = add_batch, .gap = add_gap, .fault = add_fault};
-	const struct findings_config findings = {.max = FINDINGS_MAX};
+	const struct findings_config findings = {.max = FINDINGS_MAX, .watch = config->watch};
 	int rc;
 
 	*g = (struct gather){.config = *config};

@@ -75,6 +75,7 @@ struct gather_run {
 	uint64_t old_flows, old_first, old_last;
 	uint64_t previous_ns; /* clock of the batch before */
 	uint8_t last_digest[SHA256_BYTES];
+	char *texts[FLOWREC_TEXTS]; /* of the first interface; NULL: not told */
 	size_t n_interfaces;
 	struct gather_interface interfaces[WIRE_INTERFACES_MAX];
 };
@@ -95,6 +96,7 @@ struct gather_config {
 	const char *sensor;    /* only this one; NULL: all */
 	uint64_t from_s, to_s; /* the time judged, end excluded; 0 and 0: as the ledger has it */
 	const struct policy *policy;         /* that the runs should have had; NULL: not given */
+	const struct watch_list *watch;      /* suspects; borrowed; NULL: none */
 	uint8_t policy_digest[SHA256_BYTES]; /* of its text */
 };
 
