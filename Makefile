@@ -97,7 +97,7 @@ sensor-$(if $(STATIC),y) += platform/unresolved
 
 # What follows from the ledger: the engine, then a file a detector.
 findings-y := limits table beat domain known_names watch finding finding_print finding_export peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
-	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon
+	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon detect_spread
 ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \

@@ -43,14 +43,19 @@ static uint64_t median(uint64_t *values, size_t n)
 bool beat_is_regular(const struct beat *b, struct beat_rhythm *ret)
 {
 	const uint64_t gap = (uint64_t)BEACON_GAP_S * 10;
-	uint64_t intervals[BEAT_TIMES], deviations[BEAT_TIMES];
-	size_t n = b->n ? b->n - 1U : 0, near = 0, band = 0;
+	uint64_t intervals[BEAT_TIMES], deviations[BEAT_TIMES], last;
+	size_t n = 0, near = 0, band = 0;
 	uint64_t period, rest;
 
+	last = b->times[0];
+	for (size_t i = 1; i < b->n; i++) {
+		if (b->times[i] - last < gap)
+			continue;
+		intervals[n++] = b->times[i] - last;
+		last = b->times[i];
+	}
 	if (n < BEACON_TIGHT)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		intervals[i] = b->times[i + 1] - b->times[i];
 	period = median(intervals, n);
 	rest = period > gap ? period - gap : 0;
 	for (size_t i = 0; i < n; i++) {
@@ -63,7 +68,7 @@ bool beat_is_regular(const struct beat *b, struct beat_rhythm *ret)
 	*ret = (struct beat_rhythm){
 		.period = period,
 		.jitter = period ? (unsigned)(200 * median(deviations, n) / period) : 0,
-		.calls = b->n,
+		.calls = (unsigned)n + 1,
 	};
 	return near * 5 >= n * 4 || (n >= BEACON_LOOSE && band * 10 >= n * 9) ||
 	       (n >= BEACON_MANY && band * 20 >= n * 17);

@@ -26,7 +26,7 @@ struct beat_rhythm {
 };
 
 /*
- * Are they regular? Of the intervals one of these must hold:
+ * Are they regular? What follows a call within BEACON_GAP_S is part of it. Of the intervals one of these must hold:
  *
  * - there are at least BEACON_TIGHT, and four fifths lie within BEACON_NEAR percent of the middle one;
  * - there are at least BEACON_LOOSE, and nine tenths lie between 0.45 and 1.65 of the middle one, all less the

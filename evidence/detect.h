@@ -44,7 +44,7 @@ struct detector {
 extern const struct detector *const detectors[];
 extern const struct detector detect_unexpected, detect_port, detect_doh, detect_icmp,
 	detect_protocol, detect_volume, detect_drip, detect_scan, detect_watch, detect_dns,
-	detect_metadata, detect_beacon;
+	detect_metadata, detect_beacon, detect_spread;
 
 /* The finding stands, with what `finding` says of it; one with the same key is replaced, its severity and
  * reached only rise. `name` of it is copied. */
@@ -61,6 +61,9 @@ size_t detect_names(const struct findings *findings, uint32_t owner, uint8_t fam
 
 /* Under a key of the run: SipHash of at most 1024 bytes. */
 uint64_t detect_hash(const struct findings *findings, const void *bytes, size_t len);
+
+/* Adds what `more` says to `sum`: traffic, times, evidence, outcome, verdict. */
+void detect_merge(struct finding *sum, const struct finding *more);
 
 /* A finding with all that the peer tells. */
 struct finding detect_of_peer(const struct peer *peer, enum finding_kind kind,

@@ -10,12 +10,15 @@
  * - at least TUNNEL_MANY distinct names were asked, however they look; or
  * - a label has TUNNEL_LABEL letters and the name looks encoded: one is enough, and is told as medium.
  *
+ * Questions below one parent domain that come regularly are a beacon, whose orders come in the answers.
+ *
  * Names that are looked for inside only are left out. A parent that finds no room is counted among "other domains".
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/beat.h"
 #include "evidence/detect.h"
 #include "evidence/domain.h"
 #include "evidence/limits.h"
@@ -23,7 +26,7 @@
 #include "evidence/table.h"
 #include "platform/clock.h"
 
-enum { TCP = 6, UDP = 17, DNS_PORT = 53, WORDS = 16, DOMAINS_PART = 4, DOMAINS_MAX = 65536 };
+enum { TCP = 6, UDP = 17, DNS_PORT = 53, WORDS = 16, DOMAINS_PART = 16, DOMAINS_MAX = 32768 };
 
 /* IANA, "Domain Name System (DNS) Parameters" */
 enum { CNAME = 5, TYPE_NULL = 10, MX = 15, TXT = 16, KEY = 25, PRIVATE = 65280 };
@@ -36,6 +39,7 @@ struct domain {
 	uint64_t queries, bytes_out, responses, bytes_in;
 	uint64_t nulls, typed, by_udp, first, last;
 	uint64_t longest;   /* label that looks encoded */
+	struct beat beat;   /* of the queries */
 	struct addr server; /* the least of them */
 	struct finding_evidence evidence;
 	uint32_t source;
@@ -98,7 +102,10 @@ static void add_query(struct findings *findings, struct domain *d, const struct 
 		if (domain_looks_encoded(&own))
 			d->longest = longest;
 	}
-	sketch_set(d->seen, WORDS, detect_hash(findings, q->name, (size_t)(parent - q->name)));
+	if (parent > q->name)
+		sketch_set(d->seen, WORDS,
+			   detect_hash(findings, q->name, (size_t)(parent - q->name)));
+	beat_add(&d->beat, q->time_ns / (NS_PER_S / 10));
 	d->queries++;
 	d->bytes_out += q->size;
 	d->nulls += q->qtype == TYPE_NULL;
@@ -110,12 +117,12 @@ static void gather(struct findings *findings, void *state, const struct detect_f
 		   const struct batch_dns *q)
 {
 	struct dns *dns = state;
-	const char *parent = domain_parent(q->name);
+	const char *parent = domain_parent(q->name) ? domain_parent(q->name) : q->name;
 	uint64_t sec = q->time_ns / NS_PER_S;
 	struct domain fresh, *d;
 	void *at;
 
-	if (!parent || q->kind != BATCH_DNS || domain_is_inner(q->name))
+	if (!strchr(q->name, '.') || q->kind != BATCH_DNS || domain_is_inner(q->name))
 		return;
 	memset(&fresh, 0, sizeof fresh);
 	memcpy(fresh.name, parent, strnlen(parent, BATCH_NAME_MAX));
@@ -156,24 +163,14 @@ static enum finding_severity judge(const struct domain *d, unsigned names)
 	return d->longest >= TUNNEL_LABEL ? FINDING_MEDIUM : FINDING_SEVERITIES;
 }
 
-static void settle_one(struct findings *findings, struct domain *d)
+/* With all but what tells the kinds apart. */
+static struct finding finding_of(const struct domain *d)
 {
-	unsigned names = sketch_count(d->seen, WORDS);
-	enum finding_severity severity;
-	struct finding finding;
-
-	if (!d->has_changed || d->queries == 0)
-		return;
-	d->has_changed = false;
-	severity = judge(d, names);
-	if (severity == FINDING_SEVERITIES)
-		return;
-	finding = (struct finding){
+	return (struct finding){
 		.key = {.owner = (uint32_t)d->owner,
 			.port = DNS_PORT,
 			.family = d->family,
 			.protocol = d->by_udp ? UDP : TCP,
-			.kind = FINDING_DNS_TUNNEL,
 			.direction = FLOWREC_EGRESS},
 		.remote = d->server,
 		.name = d->name,
@@ -185,14 +182,51 @@ static void settle_one(struct findings *findings, struct domain *d)
 			    .bytes_in = d->bytes_in,
 			    .records = d->queries + d->responses},
 		.evidence = d->evidence,
-		.count = names,
-		.values = {d->letters.total / d->queries, d->typed * 100 / d->queries, d->nulls},
 		.source = d->source,
-		.severity = (uint8_t)severity,
 		.outcome = d->responses ? FLOWREC_DATA_OUT : FLOWREC_SENT,
 		.reached = d->responses ? FINDING_DATA_OUT : FINDING_ATTEMPTED,
 	};
+}
+
+static void settle_tunnel(struct findings *findings, const struct domain *d)
+{
+	unsigned names = sketch_count(d->seen, WORDS);
+	enum finding_severity severity = judge(d, names);
+	struct finding finding = finding_of(d);
+
+	if (severity == FINDING_SEVERITIES)
+		return;
+	finding.key.kind = FINDING_DNS_TUNNEL;
+	finding.severity = (uint8_t)severity;
+	finding.count = names;
+	finding.values[0] = d->letters.total / d->queries;
+	finding.values[1] = d->typed * 100 / d->queries;
 	detect_raise(findings, &finding);
+}
+
+/* Hosts ask for addresses again whenever these grow old: that is information. Orders come in types that carry data. */
+static void settle_beacon(struct findings *findings, const struct domain *d)
+{
+	struct finding finding = finding_of(d);
+	struct beat_rhythm rhythm;
+
+	if (!beat_is_regular(&d->beat, &rhythm))
+		return;
+	finding.key.kind = FINDING_BEACON;
+	finding.severity = d->typed * 2 >= d->queries ? FINDING_MEDIUM : FINDING_INFO;
+	finding.count = rhythm.calls;
+	finding.values[0] = rhythm.period;
+	finding.values[1] = rhythm.jitter;
+	detect_raise(findings, &finding);
+}
+
+static void settle_one(struct findings *findings, struct domain *d)
+{
+	if (!d->has_changed || d->queries == 0)
+		return;
+	d->has_changed = false;
+	settle_tunnel(findings, d);
+	settle_beacon(findings, d);
 }
 
 static void settle(struct findings *findings, void *state)

@@ -173,28 +173,9 @@ static void begin(struct finding *sum, const struct group *group)
 
 static void add_peer(struct finding *sum, const struct peer *peer)
 {
-	struct finding_traffic t = peer_traffic(peer);
+	struct finding one = detect_of_peer(peer, (enum finding_kind)sum->key.kind, FINDING_HIGH);
 
-	/* The first one stands for all. */
-	if (peer->first < sum->first ||
-	    (peer->first == sum->first &&
-	     memcmp(&peer->key.remote, &sum->remote, sizeof sum->remote) < 0)) {
-		sum->remote = peer->key.remote;
-		sum->first = peer->first;
-		sum->source = peer->source;
-	}
-	if (peer->last > sum->last)
-		sum->last = peer->last;
-	sum->traffic.packets_out += t.packets_out;
-	sum->traffic.bytes_out += t.bytes_out;
-	sum->traffic.packets_in += t.packets_in;
-	sum->traffic.bytes_in += t.bytes_in;
-	sum->traffic.records += t.records;
-	evidence_merge(&sum->evidence, &peer->evidence);
-	if (peer->outcome > sum->outcome)
-		sum->outcome = peer->outcome;
-	if (peer->verdict > sum->verdict)
-		sum->verdict = peer->verdict;
+	detect_merge(sum, &one);
 	sum->values[0] += peer->outcome >= FLOWREC_ANSWERED;
 	sum->values[1] += peer->outcome == FLOWREC_REFUSED;
 	sum->count++;

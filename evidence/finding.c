@@ -144,7 +144,13 @@ static void put_kind(struct words *w, const struct finding *f)
 	case FINDING_SPAM: put(w, "mail: "); return;
 	case FINDING_ODD_PROTOCOL: put(w, "IP protocol %u: ", (unsigned)f->key.protocol); return;
 	case FINDING_ICMP_TUNNEL: put(w, "echo that carries data: "); return;
-	case FINDING_VOLUME: put(w, "%" PRIu64 " bytes to one endpoint: ", f->count); return;
+	case FINDING_VOLUME:
+		if (f->values[2])
+			put(w, "%" PRIu64 " bytes, spread over %" PRIu64 " addresses: ", f->count,
+			    f->values[2]);
+		else
+			put(w, "%" PRIu64 " bytes to one endpoint: ", f->count);
+		return;
 	case FINDING_DRIP:
 		put(w, "little by little, in %" PRIu64 " minutes of %" PRIu64 ": ", f->count,
 		    (f->last - f->first) / 60 + 1);
@@ -171,12 +177,26 @@ static void put_kind(struct words *w, const struct finding *f)
 			put(w, "instance metadata, what was asked is not known: ");
 		return;
 	case FINDING_BEACON:
-		put(w, "%" PRIu64 " calls, every %" PRIu64 ".%" PRIu64 " s, jitter %" PRIu64 "%%: ",
+		put(w, "%" PRIu64 " calls, every %" PRIu64 ".%" PRIu64 " s, jitter %" PRIu64 "%%",
 		    f->count, f->values[0] / 10, f->values[0] % 10, f->values[1]);
+		if (f->name)
+			put(w, ", in DNS below %s", name);
+		if (f->values[2])
+			put(w, ", one to each of %" PRIu64 " addresses", f->values[2]);
+		put(w, ": ");
 		return;
 	case FINDING_LOG_WIPED:
 	case FINDING_KINDS: break;
 	}
+}
+
+uint64_t finding_addresses(const struct finding *f)
+{
+	if (f->key.kind == FINDING_SWEEP)
+		return f->count;
+	return (f->key.kind == FINDING_VOLUME || f->key.kind == FINDING_BEACON) && f->values[2]
+		       ? f->values[2]
+		       : 1;
 }
 
 const char *finding_say(char out[static FINDING_SENTENCE], const struct finding *f)

@@ -118,6 +118,9 @@ const char *finding_reached_text(enum finding_reached reached);
 enum { FINDING_PROTOCOL_TEXT = 8 };
 const char *finding_protocol_text(char out[static FINDING_PROTOCOL_TEXT], uint8_t protocol);
 
+/* How many remote addresses it is about: `remote` is the first of them. */
+uint64_t finding_addresses(const struct finding *finding);
+
 /* One sentence, without a full stop. */
 enum { FINDING_SENTENCE = 512 };
 const char *finding_say(char out[static FINDING_SENTENCE], const struct finding *finding);

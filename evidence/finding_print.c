@@ -44,7 +44,7 @@ void finding_print(const struct finding *f, const struct finding_origin *origin,
 		(void)snprintf(port, sizeof port, "%u/", (unsigned)f->key.port);
 	(void)snprintf(remote, sizeof remote, "%s%s %s%s",
 		       addr_text(address, f->key.family, &f->remote),
-		       f->key.kind == FINDING_SWEEP ? " ..." : "", port,
+		       finding_addresses(f) > 1 ? " ..." : "", port,
 		       finding_protocol_text(protocol, f->key.protocol));
 	(void)fprintf(out, COLUMNS, finding_severity_text((enum finding_severity)f->severity),
 		      finding_kinds[f->key.kind].name, clock_text(first, f->first), remote,
@@ -102,6 +102,7 @@ void finding_print_json(const struct finding *f, const struct finding_origin *or
 		json_print_string(out, origin->names[i]);
 	}
 	(void)fprintf(out, "],\"more_names\":%s", origin->more_names ? "true" : "false");
+	(void)fprintf(out, ",\"addresses\":%" PRIu64, finding_addresses(f));
 	(void)fprintf(out, ",\"count\":%" PRIu64 ",\"under_way\":%s,\"what\":", f->count,
 		      f->under_way ? "true" : "false");
 	json_print_string(out, finding_say(what, f));

@@ -74,7 +74,7 @@ uint64_t detect_hash(const struct findings *f, const void *bytes, size_t len)
 /* Of one domain, one entry of a list, one role there may be findings beside each other. */
 static bool is_named(uint8_t kind)
 {
-	return kind == FINDING_DNS_TUNNEL || kind == FINDING_WATCH_LIST ||
+	return kind == FINDING_DNS_TUNNEL || kind == FINDING_WATCH_LIST || kind == FINDING_BEACON ||
 	       kind == FINDING_METADATA_CREDENTIALS;
 }
 
@@ -117,6 +117,32 @@ void detect_raise(struct findings *f, const struct finding *given)
 		f->rc = findings_push(&f->news, table_index(f->findings, at));
 }
 
+void detect_merge(struct finding *sum, const struct finding *more)
+{
+	/* The first one stands for all. */
+	if (more->first < sum->first ||
+	    (more->first == sum->first &&
+	     memcmp(&more->remote, &sum->remote, sizeof sum->remote) < 0)) {
+		sum->remote = more->remote;
+		sum->first = more->first;
+		sum->source = more->source;
+	}
+	if (more->last > sum->last)
+		sum->last = more->last;
+	sum->traffic.packets_out += more->traffic.packets_out;
+	sum->traffic.bytes_out += more->traffic.bytes_out;
+	sum->traffic.packets_in += more->traffic.packets_in;
+	sum->traffic.bytes_in += more->traffic.bytes_in;
+	sum->traffic.records += more->traffic.records;
+	if (more->outcome > sum->outcome)
+		sum->outcome = more->outcome;
+	if (more->reached > sum->reached)
+		sum->reached = more->reached;
+	if (more->verdict > sum->verdict)
+		sum->verdict = more->verdict;
+	evidence_merge(&sum->evidence, &more->evidence);
+}
+
 void detect_add(struct findings *f, const struct finding *given)
 {
 	struct finding sum = *given;
@@ -130,19 +156,8 @@ void detect_add(struct findings *f, const struct finding *given)
 		sum.name = given->name;
 		sum.severity = given->severity;
 		sum.reached = given->reached;
-		if (given->first < sum.first)
-			sum.first = given->first;
-		if (given->last > sum.last)
-			sum.last = given->last;
-		sum.traffic.packets_out += given->traffic.packets_out;
-		sum.traffic.bytes_out += given->traffic.bytes_out;
-		sum.traffic.packets_in += given->traffic.packets_in;
-		sum.traffic.bytes_in += given->traffic.bytes_in;
-		sum.traffic.records += given->traffic.records;
 		sum.count += given->count;
-		if (given->outcome > sum.outcome)
-			sum.outcome = given->outcome;
-		evidence_merge(&sum.evidence, &given->evidence);
+		detect_merge(&sum, given);
 	}
 	detect_raise(f, &sum);
 }

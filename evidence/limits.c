@@ -53,18 +53,21 @@ static void needs(char out[static LIMIT_TEXT], enum finding_kind kind)
 		return;
 	case FINDING_BEACON:
 		(void)snprintf(out, LIMIT_TEXT,
-			       "calls to one endpoint with %d s of silence before each: %d, if "
-			       "four fifths of the "
-			       "intervals are within %d %% of the middle one; %d, if nine tenths "
-			       "lie between "
-			       "0.45 and 1.65 of it; %d, if 85 %% do; the latest %d count",
+			       "calls to one endpoint, first calls to ever other addresses on one "
+			       "port, or DNS "
+			       "questions below one parent domain, with %d s of silence before "
+			       "each: %d, if four "
+			       "fifths of the intervals are within %d %% of the middle one; %d, if "
+			       "nine tenths lie "
+			       "between 0.45 and 1.65 of it; %d, if 85 %% do; the latest %d count",
 			       BEACON_GAP_S, BEACON_TIGHT + 1, BEACON_NEAR, BEACON_LOOSE + 1,
 			       BEACON_MANY + 1, BEAT_TIMES);
 		return;
 	case FINDING_VOLUME:
 		(void)snprintf(out, LIMIT_TEXT,
-			       "%d bytes out to one endpoint, and more than came in; %d where the "
-			       "policy expects it",
+			       "%d bytes out to one endpoint, or unexpectedly to one port of many "
+			       "addresses, "
+			       "and more than came in; %d where the policy expects it",
 			       VOLUME_BYTES, VOLUME_EXPECTED);
 		return;
 	case FINDING_DRIP:
@@ -121,10 +124,10 @@ static const char *const blind[FINDING_KINDS] = {
 		"other ports or encrypted",
 	[FINDING_ICMP_TUNNEL] =
 		"data in packets of a ping's own size; ICMP types are not in the records",
-	[FINDING_BEACON] = "periods below 10 s; jitter above a half; calls that go on to another "
-			   "address each time; with "
-			   "a jitter of a half, periods below 30 s mostly",
-	[FINDING_VOLUME] = "bytes spread over many endpoints; an upload that brings more back",
+	[FINDING_BEACON] = "periods below 10 s; jitter above a half, and with a half periods below "
+			   "30 s mostly; calls "
+			   "that change both address and port",
+	[FINDING_VOLUME] = "bytes spread over many ports too; an upload that brings more back",
 	[FINDING_DRIP] = "transfers in less than an hour; many endpoints, each used a few times",
 	[FINDING_SWEEP] = "addresses that were spoken to after they answered",
 	[FINDING_SCAN] = "ports that were spoken to after they answered",

@@ -520,7 +520,7 @@ static void test_json(void **state)
 		"\"interface\":\"eth0\",\"mode\":\"live\",\"direction\":\"egress\","
 		"\"reached\":\"attempted\",\"outcome\":\"sent\",\"flows\":1,\"packets_out\":3,"
 		"\"bytes_out\":300,\"packets_in\":0,\"bytes_in\":0,\"name\":null,\"names\":[],"
-		"\"more_names\":false,\"count\":0,"
+		"\"more_names\":false,\"addresses\":1,\"count\":0,"
 		"\"under_way\":false,\"what\":\"this machine called it, nothing came back; out 3 "
 		"packets/300 bytes, in 0/0, until 1970-01-01T00:16:50Z\",\"evidence\":[{\"stream\":"
 		"\"ab010000000000000000000000000000\",\"batches\":[7,7]}],\"more_streams\":false}"
@@ -606,6 +606,37 @@ static void test_volume(void **state)
 	rec.bytes = VOLUME_BYTES;
 	add(f, rec);
 	assert_null(of_kind(f, FINDING_VOLUME));
+	findings_free(f);
+}
+
+/* Little to each of many: together it is much. Regular calls, each time to another. */
+static void test_spread(void **state)
+{
+	struct findings *f = fresh();
+	const struct finding *one;
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		struct flowrec rec = call(TCP, 443, FLOWREC_DATA_OUT);
+
+		rec.bytes = VOLUME_BYTES / 16;
+		rec.start = rec.end = 1000 + 60 * i;
+		rec.dst.b[3] = (uint8_t)i;
+		add(f, rec);
+		if (i < 15)
+			assert_null(of_kind(f, FINDING_VOLUME));
+		assert_int_equal(of_kind(f, FINDING_BEACON) != NULL, i >= BEACON_TIGHT);
+	}
+	one = of_kind(f, FINDING_VOLUME);
+	assert_int_equal(one->count, VOLUME_BYTES);
+	assert_int_equal(finding_addresses(one), 16);
+	assert_int_equal(one->remote.b[3], 0);
+	assert_int_equal(one->key.port, 443);
+	assert_int_equal(one->first, 1000);
+	assert_int_equal(one->last, 1900);
+	one = of_kind(f, FINDING_BEACON);
+	assert_int_equal(one->values[0], 600);
+	assert_int_equal(finding_addresses(one), 16);
 	findings_free(f);
 }
 
@@ -886,27 +917,17 @@ static void test_any_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_directions),
-		cmocka_unit_test(test_what_is_one_finding),
-		cmocka_unit_test(test_passed_over),
-		cmocka_unit_test(test_reached),
-		cmocka_unit_test(test_icmp_ports),
-		cmocka_unit_test(test_alert),
-		cmocka_unit_test(test_digest),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_news),
-		cmocka_unit_test(test_evidence),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_volume),
-		cmocka_unit_test(test_drip),
-		cmocka_unit_test(test_drip_watched),
-		cmocka_unit_test(test_icmp_tunnel),
-		cmocka_unit_test(test_scans),
-		cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_watch_names),
-		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_both_directions), cmocka_unit_test(test_what_is_one_finding),
+		cmocka_unit_test(test_passed_over),     cmocka_unit_test(test_reached),
+		cmocka_unit_test(test_icmp_ports),      cmocka_unit_test(test_alert),
+		cmocka_unit_test(test_digest),          cmocka_unit_test(test_order),
+		cmocka_unit_test(test_bound),           cmocka_unit_test(test_news),
+		cmocka_unit_test(test_evidence),        cmocka_unit_test(test_json),
+		cmocka_unit_test(test_ports),           cmocka_unit_test(test_volume),
+		cmocka_unit_test(test_spread),          cmocka_unit_test(test_drip),
+		cmocka_unit_test(test_drip_watched),    cmocka_unit_test(test_icmp_tunnel),
+		cmocka_unit_test(test_scans),           cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_watch_names),     cmocka_unit_test(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, NULL);
