@@ -25,7 +25,7 @@ struct group {
 	struct group_key key;
 	uint64_t turn; /* when it was made */
 	struct finding sum;
-	struct beat firsts; /* first packets to each address */
+	struct beat firsts; /* first packets to each address that answered */
 	uint64_t most;      /* bytes out to one of them */
 };
 
@@ -97,7 +97,8 @@ static void add_peer(struct findings *findings, struct spread *spread, const str
 	group->sum.count++;
 	if (one.traffic.bytes_out > group->most)
 		group->most = one.traffic.bytes_out;
-	beat_add(&group->firsts, peer->first * 10);
+	if (peer->outcome >= FLOWREC_ANSWERED) /* else it is a sweep */
+		beat_add(&group->firsts, peer->first * 10);
 }
 
 static void judge(struct findings *findings, const struct group *group)
