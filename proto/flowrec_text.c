@@ -37,12 +37,19 @@ static inline uint64_t digits(uint32_t v)
 enum { EIGHT_DIGITS = 100000000 };
 static const uint64_t zeros = 0x3030303030303030;
 
-/* Below 10^8, without a branch: lengths are what no predictor knows. Writes 8 bytes, of which some may lie behind what it returns. */
+/* Below 10^8. One digit is common; else without a branch, since lengths are what no predictor knows. Writes 8 bytes, of which some may lie
+ * behind what it returns. */
 static inline char *put_short(char *p, uint32_t v)
 {
-	uint64_t x = digits(v);
-	unsigned skip = (unsigned)__builtin_ctzll(x | UINT64_C(1) << 56) / 8;
+	uint64_t x;
+	unsigned skip;
 
+	if (v < 10) {
+		*p++ = (char)('0' + v);
+		return p;
+	}
+	x = digits(v);
+	skip = (unsigned)__builtin_ctzll(x) / 8;
 	put_le64(p, (x | zeros) >> 8 * skip);
 	return p + 8 - skip;
 }
@@ -101,9 +108,9 @@ static inline char *put_field(char *p, const struct flowrec_field_info *info, ui
 
 	switch ((enum flowrec_origin)info->origin) {
 	case FLOWREC_OF_FORMAT: return put_short(p, version);
-	case FLOWREC_OF_WINDOW: return put_member(p, info, rec);
 	case FLOWREC_OF_FLOW:
-		if (is_flow)
+	case FLOWREC_OF_WINDOW:
+		if (is_flow || info->origin == FLOWREC_OF_WINDOW)
 			return put_member(p, info, rec);
 		break;
 	case FLOWREC_OF_INTERFACE:
@@ -135,12 +142,14 @@ size_t flowrec_print_header(char *out, const struct flowrec_format *format)
 size_t flowrec_print(char *out, const struct flowrec_format *format, const struct flowrec *rec,
 		     const struct flowrec_identity *identity)
 {
+	const uint8_t *end = format->field + format->n;
 	char *p = out;
 
-	for (size_t i = 0; i < format->n; i++) {
-		p = put_field(p, &flowrec_fields[format->field[i]], format->version, rec, identity);
-		*p++ = i + 1 < format->n ? ' ' : '\n';
+	for (const uint8_t *field = format->field; field < end; field++) {
+		p = put_field(p, &flowrec_fields[*field], format->version, rec, identity);
+		*p++ = ' ';
 	}
+	p[-1] = '\n';
 	return (size_t)(p - out);
 }
 

@@ -74,14 +74,10 @@ bool alert_due(struct alert_table *t, uint8_t family, const struct addr *remote,
 
 	memcpy(words, remote->b, sizeof remote->b);
 	set = t->told + (hash_sip13(t->key, words, 3) & t->set_mask) * ALERT_WAYS;
-	oldest = set;
-	for (struct told *e = set; e < set + ALERT_WAYS; e++) {
-		if (e->family == family && e->port == port && e->protocol == protocol &&
+	for (struct told *e = set; e < set + ALERT_WAYS; e++)
+		if (e->port == port && e->family == family && e->protocol == protocol &&
 		    memcmp(e->remote.b, remote->b, sizeof remote->b) == 0)
 			return false;
-		if (e->sec < oldest->sec)
-			oldest = e;
-	}
 	if (sec != t->second) {
 		t->second = sec;
 		t->in_second = 0;
@@ -91,6 +87,10 @@ bool alert_due(struct alert_table *t, uint8_t family, const struct addr *remote,
 		return false;
 	}
 	t->in_second++;
+	oldest = set;
+	for (struct told *e = set; e < set + ALERT_WAYS; e++)
+		if (e->sec < oldest->sec)
+			oldest = e;
 	*oldest = (struct told){.remote = *remote,
 				.sec = sec,
 				.port = port,

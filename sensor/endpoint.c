@@ -91,85 +91,77 @@ void endpoint_table_free(struct endpoint_table *t)
 
 /* ---- looking up ---- */
 
-/* Who is the remote end of a flow, and which way it goes. */
+/* An endpoint as it stands in a flow: the remote end's address and the responder's port. */
 struct view {
-	bool from_b, is_b; /* side b began; side b is the remote end */
+	const struct addr *remote;
+	uint16_t port;
+	uint8_t protocol, family;
 	uint8_t direction; /* enum flowrec_direction */
 };
 
-/* `out`: the initiator is local; `in`: the responder is. */
-static struct view view_of(bool from_b, bool out, bool in)
+/* Begun by side b or not; `out`: the initiator is local; `in`: the responder is. Without a branch: which side began is a coin toss. */
+static struct view view_of(const struct flow_key *k, bool from_b, bool out, bool in)
 {
-	return (struct view){.from_b = from_b,
-			     .is_b = out || !in ? !from_b : from_b,
-			     .direction = out  ? FLOWREC_EGRESS
-					  : in ? FLOWREC_INGRESS
-					       : FLOWREC_DIRECTION_UNKNOWN};
-}
+	const struct addr *const side[2] = {&k->a, &k->b};
+	const uint16_t port[2] = {k->port_b, k->port_a};
 
-static const struct addr *remote_of(const struct flow_key *k, struct view v)
-{
-	return v.is_b ? &k->b : &k->a;
-}
-
-/* The responder's. */
-static uint16_t port_of(const struct flow_key *k, struct view v)
-{
-	return v.from_b ? k->port_a : k->port_b;
-}
-
-/* The key's members of a digest, and of which part it is. */
-static bool key_of(const struct flow_entry *e, struct endpoint_digest *ret)
-{
-	const struct flow_key *k = &e->key;
-	bool from_b = e->initiator == FLOW_INITIATOR_B;
-	struct view v =
-		view_of(from_b, from_b ? e->b_local : e->a_local, from_b ? e->a_local : e->b_local);
-
-	*ret = (struct endpoint_digest){
-		.remote = *remote_of(k, v),
-		.port = port_of(k, v),
-		.family = k->family,
+	return (struct view){
+		.remote = side[from_b ^ (out | !in)],
+		.port = port[from_b],
 		.protocol = k->protocol,
-		.direction = v.direction,
+		.family = k->family,
+		.direction = (uint8_t)(out * FLOWREC_EGRESS | (in & !out) * FLOWREC_INGRESS),
 	};
-	return v.direction != FLOWREC_EGRESS;
+}
+_Static_assert(FLOWREC_DIRECTION_UNKNOWN == 0, "neither in nor out");
+
+static struct view view_of_entry(const struct flow_entry *e)
+{
+	bool from_b = e->initiator == FLOW_INITIATOR_B;
+
+	return view_of(&e->key, from_b, from_b ? e->b_local : e->a_local,
+		       from_b ? e->a_local : e->b_local);
+}
+
+static void put_view(struct endpoint_digest *ret, const struct view *v)
+{
+	*ret = (struct endpoint_digest){.remote = *v->remote,
+					.port = v->port,
+					.family = v->family,
+					.protocol = v->protocol,
+					.direction = v->direction};
 }
 
 void endpoint_key(const struct flow_entry *e, struct endpoint_digest *ret)
 {
-	(void)key_of(e, ret);
+	const struct view v = view_of_entry(e);
+
+	put_view(ret, &v);
 }
 
 /* MULTILINEAR, as the flow table's (sensor/flow.c says why). Both directions lie in one chain. */
-static uint32_t *bucket_of(const struct endpoint_table *t, const struct addr *remote, uint16_t port,
-			   uint8_t protocol, uint8_t family)
+static uint32_t *bucket_of(const struct endpoint_table *t, const struct view *v)
 {
-	uint64_t rest = (uint64_t)port << 16 | (uint64_t)protocol << 8 | family;
+	uint64_t rest = (uint64_t)v->port << 16 | (uint64_t)v->protocol << 8 | v->family;
 	uint64_t sum = t->secret[0] + t->secret[1] * rest;
 
-	for (unsigned i = 0; i < (family == 4 ? 1 : 4); i++)
-		sum += t->secret[2 + i] * be32(remote->b + (size_t)4 * i);
+	for (unsigned i = 0; i < (v->family == 4 ? 1 : 4); i++)
+		sum += t->secret[2 + i] * be32(v->remote->b + (size_t)4 * i);
 	return t->buckets + (sum >> 32 & t->mask);
 }
 
-static uint32_t *bucket_of_digest(const struct endpoint_table *t, const struct endpoint_digest *d)
+static bool is_same(const struct endpoint_digest *d, const struct view *v)
 {
-	return bucket_of(t, &d->remote, d->port, d->protocol, d->family);
+	return d->port == v->port && d->protocol == v->protocol && d->family == v->family &&
+	       d->direction == v->direction &&
+	       !((be64(d->remote.b) ^ be64(v->remote->b)) |
+		 (be64(d->remote.b + 8) ^ be64(v->remote->b + 8)));
 }
 
-static bool is_same(const struct endpoint_digest *a, const struct endpoint_digest *b)
-{
-	return a->port == b->port && a->protocol == b->protocol && a->family == b->family &&
-	       a->direction == b->direction &&
-	       memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
-}
-
-static struct slot *find(struct endpoint_table *t, const struct endpoint_digest *key,
-			 const uint32_t *bucket)
+static struct slot *find(struct endpoint_table *t, const struct view *v, const uint32_t *bucket)
 {
 	for (uint32_t i = *bucket; i; i = t->slots[i - 1].next)
-		if (is_same(&t->slots[i - 1].digest, key))
+		if (is_same(&t->slots[i - 1].digest, v))
 			return &t->slots[i - 1];
 	return NULL;
 }
@@ -191,7 +183,12 @@ static void settle(struct endpoint_digest *d, uint64_t now_s)
 /* Out of its chain, and told a last time. */
 static void give_way(struct endpoint_table *t, struct slot *s, uint64_t now_s)
 {
-	uint32_t index = (uint32_t)(s - t->slots) + 1, *link = bucket_of_digest(t, &s->digest);
+	const struct endpoint_digest *d = &s->digest;
+	const struct view v = {.remote = &d->remote,
+			       .port = d->port,
+			       .protocol = d->protocol,
+			       .family = d->family};
+	uint32_t index = (uint32_t)(s - t->slots) + 1, *link = bucket_of(t, &v);
 
 	while (*link != index)
 		link = &t->slots[*link - 1].next;
@@ -226,23 +223,23 @@ static struct slot *place(struct endpoint_table *t, struct part *p, bool answere
 static struct slot *take(struct endpoint_table *t, const struct flow_entry *e, uint64_t sec,
 			 unsigned outcome, uint32_t mark)
 {
-	struct endpoint_digest key;
-	struct part *part = &t->parts[key_of(e, &key)];
+	const struct view v = view_of_entry(e);
 	uint32_t *bucket;
 	struct slot *s;
 
 	/* Another may have taken its place since. */
-	if (mark && is_same(&t->slots[mark - 1].digest, &key))
+	if (mark && is_same(&t->slots[mark - 1].digest, &v))
 		return &t->slots[mark - 1];
-	bucket = bucket_of_digest(t, &key);
-	s = find(t, &key, bucket);
+	bucket = bucket_of(t, &v);
+	s = find(t, &v, bucket);
 	if (s)
 		return s;
-	s = place(t, part, outcome >= FLOWREC_ANSWERED, sec);
+	s = place(t, &t->parts[v.direction != FLOWREC_EGRESS], outcome >= FLOWREC_ANSWERED, sec);
 	if (!s)
 		return NULL;
-	key.first = key.last = sec;
-	*s = (struct slot){.digest = key, .next = *bucket};
+	*s = (struct slot){.next = *bucket};
+	put_view(&s->digest, &v);
+	s->digest.first = s->digest.last = sec;
 	*bucket = (uint32_t)(s - t->slots) + 1;
 	return s;
 }
@@ -258,9 +255,8 @@ static void fetch(const struct slot *s)
 const uint32_t *endpoint_ask(const struct endpoint_table *t, const struct flow_key *k, bool from_b,
 			     bool out, bool in)
 {
-	struct view v = view_of(from_b, out, in);
-	const uint32_t *bucket =
-		bucket_of(t, remote_of(k, v), port_of(k, v), k->protocol, k->family);
+	const struct view v = view_of(k, from_b, out, in);
+	const uint32_t *bucket = bucket_of(t, &v);
 
 	__builtin_prefetch(bucket);
 	return bucket;
