@@ -103,11 +103,11 @@ ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platf
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor) \
-	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint) \
-	     $(addprefix analyst/,main query records events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
+	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
+	     $(addprefix analyst/,main query records dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 gunzip-y := $(addprefix platform/,gunzip gunzip_zlib $(if $(ISAL),gunzip_isal))
 flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_source flowlogs_json)
-reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match reconcile_reasons \
+reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match unlogged reconcile_reasons \
 	       reconcile_result reconcile_again)
 analyst-y += $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print)
 verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels courses gather gather_facts)

@@ -9,14 +9,21 @@
 #include <stdio.h>
 
 #include "evidence/endpoints.h"
+#include "evidence/labels.h"
 #include "platform/json.h"
+
+struct told {
+	struct endpoints *endpoints;
+	struct labels *labels;
+};
 
 static int add_batch(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
 		     struct batch *batch)
 {
+	struct told *told = ctx;
 	struct endpoints_source source = {.sensor = entry->sensor, .stream = entry->stream};
 	const struct endpoint_digest *list;
-	int rc = 0;
+	int rc = labels_add(told->labels, batch);
 	size_t n;
 
 	list = batch_endpoint_list(batch, &n);
@@ -26,12 +33,13 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 
 		source.rule =
 			hello && rule && rule <= hello->n_rules ? hello->rules[rule - 1] : NULL;
-		rc = endpoints_add(ctx, &source, &list[i]);
+		rc = endpoints_add(told->endpoints, &source, &list[i]);
 	}
 	return rc;
 }
 
-static void print_json(const struct endpoint_sum *sum)
+/* What its address was called, at most LABELS_NAMES of it. */
+static void print_json(const struct endpoint_sum *sum, const struct label *label)
 {
 	const struct endpoint_digest *d = &sum->digest;
 	char remote[ADDR_TEXT];
@@ -52,19 +60,29 @@ static void print_json(const struct endpoint_sum *sum)
 		json_print_string(stdout, sum->rule);
 	else
 		printf("null");
-	printf(",\"state\":\"%s\"}\n", endpoint_state_text(d));
+	printf(",\"state\":\"%s\",\"names\":[", endpoint_state_text(d));
+	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
+		if (i)
+			putchar(',');
+		json_print_string(stdout, label->names[i]);
+	}
+	printf("]}\n");
 }
 
-static void print_text(const struct endpoint_sum *sum)
+static void print_text(const struct endpoint_sum *sum, const struct label *label)
 {
 	char line[ENDPOINT_LINE_MAX];
 
-	printf("%s %s %s\n", sum->sensor, sum->is_replay ? "replay" : "live",
-	       endpoint_line(line, &sum->digest, sum->rule));
+	printf("%s %s %s %s", sum->sensor, sum->is_replay ? "replay" : "live",
+	       endpoint_line(line, &sum->digest, sum->rule), label ? label->names[0] : "-");
+	for (size_t i = 1; label && i < LABELS_NAMES && label->names[i]; i++)
+		printf(",%s", label->names[i]);
+	putchar('\n');
 }
 
-static int print_all(struct endpoints *endpoints, const struct query *query)
+static int print_all(struct told *told, const struct query *query)
 {
+	struct endpoints *endpoints = told->endpoints;
 	const struct endpoint_sum *sums;
 	size_t n;
 
@@ -72,14 +90,18 @@ static int print_all(struct endpoints *endpoints, const struct query *query)
 	if (!sums)
 		return -ENOMEM;
 	if (!query->json)
-		printf("sensor mode %s\n", endpoint_header);
+		printf("sensor mode %s names\n", endpoint_header);
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {
-		if (!query_wants(query, sums[i].digest.first, sums[i].digest.last))
+		const struct endpoint_digest *digest = &sums[i].digest;
+		const struct label *label =
+			labels_find(told->labels, digest->family, &digest->remote);
+
+		if (!query_wants(query, digest->first, digest->last))
 			continue;
 		if (query->json)
-			print_json(&sums[i]);
+			print_json(&sums[i], label);
 		else
-			print_text(&sums[i]);
+			print_text(&sums[i], label);
 	}
 	if (endpoints_left_out(endpoints) > 0)
 		fprintf(stderr,
@@ -92,14 +114,18 @@ static int print_all(struct endpoints *endpoints, const struct query *query)
 int endpoints_print(struct query *query, struct err *err)
 {
 	static const struct replay_ops ops = {.batch = add_batch};
-	struct endpoints *endpoints;
-	int rc = endpoints_new(&endpoints);
+	struct told told = {0};
+	int rc = endpoints_new(&told.endpoints);
 
-	if (rc < 0)
-		return err_set(err, rc, "no memory for endpoints");
-	rc = query_run(query, &ops, endpoints, err);
-	if (rc == 0 && print_all(endpoints, query) < 0)
+	if (rc == 0)
+		rc = labels_new(&told.labels);
+	if (rc == 0)
+		rc = query_run(query, &ops, &told, err);
+	if (rc == 0 && print_all(&told, query) < 0)
+		rc = -ENOMEM;
+	if (rc == -ENOMEM)
 		rc = err_set(err, -ENOMEM, "no memory for endpoints");
-	endpoints_free(endpoints);
+	labels_free(told.labels);
+	endpoints_free(told.endpoints);
 	return rc;
 }

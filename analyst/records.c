@@ -9,16 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/dns.h"
 #include "analyst/endpoints.h"
 #include "analyst/events.h"
 #include "analyst/query.h"
 #include "analyst/summary.h"
+#include "evidence/unlogged.h"
 #include "proto/flowrec.h"
 
 struct options {
 	struct query query;
 	char *fields;
-	bool no_header, summary, endpoints, events;
+	bool no_header, summary, endpoints, events, dns, complement;
 };
 
 static const struct setting table[] = {
@@ -47,12 +49,23 @@ static const struct setting table[] = {
 	 .offset = offsetof(struct options, events),
 	 .help = "Instead of records print what happened to the sensors: clock steps, connections, "
 		 "a full spool, batches that do not come."},
+	{.name = "dns",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, dns),
+	 .help = "Instead of records print DNS queries and their answers, as a Route 53 Resolver "
+		 "query log has them (JSON)."},
+	{.name = "complement",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, complement),
+	 .help = "Only records of traffic that Flow Logs never record: DNS to the VPC's resolver, "
+		 "metadata, time sync, DHCP, link-local."},
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };
 
 struct printer {
 	const struct query *query;
+	bool complement;
 	struct flowrec_format format;
 	bool has_header; /* it was printed, or is not wanted */
 	char line[FLOWREC_JSON_MAX];
@@ -72,6 +85,26 @@ static void print_header(struct printer *p)
 	(void)fwrite(p->line, 1, n, stdout);
 }
 
+/* Flow Logs never record it, by the end that is not this machine; if that is not known, by either. */
+static bool is_unlogged(const struct flowrec *rec)
+{
+	struct unlogged_query query = {.family = rec->family,
+				       .protocol = rec->protocol,
+				       .srcport = rec->srcport,
+				       .dstport = rec->dstport};
+	bool is_it = false;
+
+	if (rec->status != FLOWREC_OK)
+		return false;
+	query.remote = &rec->dst;
+	if (rec->direction != FLOWREC_INGRESS)
+		is_it = unlogged_reason(&query) != RECONCILE_REASONS;
+	query.remote = &rec->src;
+	if (rec->direction != FLOWREC_EGRESS)
+		is_it = is_it || unlogged_reason(&query) != RECONCILE_REASONS;
+	return is_it;
+}
+
 static int print_record(struct printer *p, const struct ledger_entry *entry,
 			const struct wire_hello *hello, const struct flowrec *rec)
 {
@@ -81,7 +114,7 @@ static int print_record(struct printer *p, const struct ledger_entry *entry,
 							  : &unknown;
 	size_t n;
 
-	if (!query_wants(p->query, rec->start, rec->end))
+	if (!query_wants(p->query, rec->start, rec->end) || (p->complement && !is_unlogged(rec)))
 		return 0;
 	n = p->query->json ? flowrec_print_json(p->line, &p->format, rec, identity)
 			   : flowrec_print(p->line, &p->format, rec, identity);
@@ -130,6 +163,7 @@ static int print_records(struct options *o, struct err *err)
 	if (!p)
 		return err_set(err, -ENOMEM, "no memory to print records");
 	p->query = &o->query;
+	p->complement = o->complement;
 	flowrec_format_default(&p->format);
 	if (o->fields)
 		rc = flowrec_format_parse(&p->format, o->fields, err);
@@ -167,18 +201,21 @@ int records_main(int argc, char **argv)
 		print_help();
 	} else if (rc == 0) {
 		rc = query_prepare(&o->query, argc, argv, rest, &err);
-		if (rc == 0 && o->fields && (o->summary || o->endpoints || o->events))
-			rc = err_set(&err, ERR_USAGE,
-				     "--fields has no meaning with --summary, --endpoints and "
-				     "--events");
-		if (rc == 0 && o->summary + o->endpoints + o->events > 1)
-			rc = err_set(&err, ERR_USAGE,
-				     "--summary, --endpoints and --events exclude each other: give "
-				     "one");
+		if (rc == 0 && o->fields && (o->summary || o->endpoints || o->events || o->dns))
+			rc = err_set(
+				&err, ERR_USAGE,
+				"--fields has no meaning with --summary, --endpoints, --events "
+				"and --dns");
+		if (rc == 0 && o->summary + o->endpoints + o->events + o->dns + o->complement > 1)
+			rc = err_set(
+				&err, ERR_USAGE,
+				"--summary, --endpoints, --events, --dns and --complement exclude "
+				"each other: give one");
 		if (rc == 0)
 			rc = o->summary     ? summary_print(&o->query, &err)
 			     : o->endpoints ? endpoints_print(&o->query, &err)
 			     : o->events    ? events_print(&o->query, &err)
+			     : o->dns       ? dns_print(&o->query, &err)
 					    : print_records(o, &err);
 	}
 	status = query_end(&o->query, "records", rc, &err);

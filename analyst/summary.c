@@ -37,6 +37,8 @@ struct stream_sum {
 	uint64_t first, last;                  /* Unix seconds, of the records */
 	uint64_t received_ns, received_end_ns; /* by the collector's clock */
 	uint64_t endpoints_left_out;           /* flows */
+	size_t n_names;                        /* counts of names that its sensor tells */
+	uint64_t names[BATCH_NAMES_COUNTS];
 	uint64_t gaps, gap_batches, gap_records, gap_packets;
 	uint64_t is_signed; /* batches */
 	bool has_clock;     /* measured last: */
@@ -151,6 +153,7 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 	const struct batch_head *head = batch_head(batch);
 	const struct batch_account *accounts;
 	const struct batch_event *events;
+	const uint64_t *names;
 	struct flowrec rec;
 	size_t n;
 
@@ -167,6 +170,11 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 		stream->has_clock = true;
 		stream->offset_ns = head->offset_ns;
 		stream->way_ns = head->way_ns;
+	}
+	names = batch_names_counts(batch, &n);
+	if (n > 0) {
+		stream->n_names = n < BATCH_NAMES_COUNTS ? n : BATCH_NAMES_COUNTS;
+		memcpy(stream->names, names, stream->n_names * sizeof *names);
 	}
 	while (batch_next(batch, &rec))
 		add_record(stream, s->query, &rec);
@@ -284,6 +292,22 @@ static void print_canaries(const struct stream_sum *stream)
 	putchar('\n');
 }
 
+/* Those that are not 0: all would be two lines. */
+static void print_names(const struct stream_sum *stream)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < stream->n_names; i++) {
+		if (stream->names[i] == 0)
+			continue;
+		printf("%s %s=%" PRIu64, any ? "" : "    names:", batch_names_count_text(i),
+		       stream->names[i]);
+		any = true;
+	}
+	if (any)
+		putchar('\n');
+}
+
 static void print_stream(const struct stream_sum *stream)
 {
 	char hex[2 * WIRE_STREAM_ID + 1], from[CLOCK_TEXT], to[CLOCK_TEXT];
@@ -305,6 +329,7 @@ static void print_stream(const struct stream_sum *stream)
 		printf("    ENDPOINTS: for those of %" PRIu64
 		       " flows the sensor's table had no room: their list is not complete\n",
 		       stream->endpoints_left_out);
+	print_names(stream);
 	if (stream->gaps > 0)
 		printf("    GAPS: %" PRIu64 ", in them %" PRIu64 " batches, %" PRIu64
 		       " records of %" PRIu64 " packets are not here\n",
@@ -395,6 +420,15 @@ static void put_interface(const struct interface_sum *sum)
 	printf("}");
 }
 
+static void put_names(const struct stream_sum *stream)
+{
+	printf(",\"names\":{");
+	for (unsigned i = 0; i < stream->n_names; i++)
+		printf("%s\"%s\":%" PRIu64, i ? "," : "", batch_names_count_text(i),
+		       stream->names[i]);
+	printf("}");
+}
+
 static void put_stream(const struct stream_sum *stream)
 {
 	char hex[2 * WIRE_STREAM_ID + 1];
@@ -420,6 +454,8 @@ static void put_stream(const struct stream_sum *stream)
 	put_number("gap_records", stream->gap_records);
 	put_number("gap_packets", stream->gap_packets);
 	put_number("signed", stream->is_signed);
+	if (stream->n_names > 0)
+		put_names(stream);
 	put_known("canaries_sent", stream->has_canaries, (uint64_t)stream->canaries[0]);
 	put_known("canaries_returned", stream->has_canaries, (uint64_t)stream->canaries[1]);
 	put_known("canaries_unseen", stream->has_canaries, (uint64_t)stream->canaries[2]);

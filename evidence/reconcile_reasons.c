@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The reasons, and the tables and spans from which they follow. Amazon VPC User Guide, "Flow log limitations": traffic that is not
- * logged. Rows marked `assumed` are not stated there.
+ * The reasons, and the spans from which they follow.
  */
 #include <string.h>
 
 #include "evidence/reconcile_parts.h"
+#include "evidence/unlogged.h"
 
 const struct reconcile_reason_info reconcile_reasons[RECONCILE_REASONS] = {
 #define REASON(id, name_, weight_, meaning_)                                                       \
@@ -22,96 +22,20 @@ const char *const reconcile_class_names[RECONCILE_CLASSES] = {
 
 /* ---- traffic that Flow Logs leave out ---- */
 
-enum { ANY = -1, TCP = 6, UDP = 17, ICMPV6 = 58 };
-
-/* Of the remote address, or of either if it is not known which is remote. `port`: of either side. The first row that fits. */
-static const struct exclusion {
-	const char *cidr;
-	int protocol, port;
-	enum reconcile_reason reason;
-} exclusions[] = {
-	{"169.254.169.253/32", ANY, 53, RECONCILE_RESOLVER},
-	{"fd00:ec2::253/128", ANY, 53, RECONCILE_RESOLVER},
-	{"169.254.169.254/32", TCP, 80, RECONCILE_METADATA},
-	{"fd00:ec2::254/128", TCP, 80, RECONCILE_METADATA}, /* assumed: AWS lists IPv4 only */
-	{"169.254.169.123/32", UDP, 123, RECONCILE_TIME_SYNC},
-	{"fd00:ec2::123/128", UDP, 123, RECONCILE_TIME_SYNC}, /* assumed */
-	{"169.254.169.250/31", TCP, 1688, RECONCILE_ACTIVATION},
-	{"fd00:ec2::250/127", TCP, 1688, RECONCILE_ACTIVATION},
-	{"0.0.0.0/0", UDP, 67, RECONCILE_DHCP},
-	{"0.0.0.0/0", UDP, 68, RECONCILE_DHCP},
-	{"::/0", UDP, 546, RECONCILE_DHCP}, /* assumed, as 547 */
-	{"::/0", UDP, 547, RECONCILE_DHCP},
-	{"169.254.0.0/16", ANY, ANY, RECONCILE_LINK_LOCAL},
-	{"fd00:ec2::/32", ANY, ANY, RECONCILE_LINK_LOCAL},
-	{"ff00::/8", ICMPV6, ANY, RECONCILE_NEIGHBOUR},
-	{"fe80::/10", ICMPV6, ANY, RECONCILE_NEIGHBOUR},
-	{"fe80::/10", ANY, ANY, RECONCILE_LINK_LOCAL},
-	{"224.0.0.0/4", ANY, ANY, RECONCILE_MULTICAST},
-	{"255.255.255.255/32", ANY, ANY, RECONCILE_MULTICAST},
-	{"ff00::/8", ANY, ANY, RECONCILE_MULTICAST},
-	{"127.0.0.0/8", ANY, ANY, RECONCILE_INTERNAL},
-	{"::1/128", ANY, ANY, RECONCILE_INTERNAL},
-};
-
-static bool fits(const struct exclusion *x, const struct row *row, const struct addr *remote)
-{
-	struct cidr cidr;
-
-	if ((x->protocol != ANY && x->protocol != row->protocol) ||
-	    (x->port != ANY && x->port != row->srcport && x->port != row->dstport))
-		return false;
-	return cidr_parse(x->cidr, &cidr, NULL) == 0 && cidr_has(&cidr, row->family, remote);
-}
-
-/* 169.254.169.253's twin: the base of the VPC's range + 2. Without --subnet it is known by port and last byte alone. */
-static bool is_resolver(const struct reconcile *rec, const struct row *row,
-			const struct addr *remote)
-{
-	if ((row->srcport != 53 && row->dstport != 53) || row->family != 4)
-		return false;
-	for (size_t i = 0; i < rec->config.n_subnets; i++) {
-		const struct addr *base = &rec->config.subnets[i].addr;
-
-		if (memcmp(base->b, remote->b, 3) == 0 && remote->b[3] == base->b[3] + 2)
-			return true;
-	}
-	return rec->config.n_subnets == 0 && remote->b[3] == 2 &&
-	       (remote->b[0] == 10 || (remote->b[0] == 172 && (remote->b[1] & 0xf0) == 16) ||
-		(remote->b[0] == 192 && remote->b[1] == 168));
-}
-
-static enum reconcile_reason of_subnet(const struct reconcile *rec, const struct row *row,
-				       const struct addr *remote)
-{
-	for (size_t i = 0; i < rec->config.n_subnets; i++) {
-		const struct cidr *net = &rec->config.subnets[i];
-		uint32_t host = net->bits >= 32 ? 0 : UINT32_MAX >> net->bits, base, a;
-
-		if (net->family != 4 || row->family != 4)
-			continue;
-		base = (uint32_t)net->addr.b[0] << 24 | (uint32_t)net->addr.b[1] << 16 |
-		       (uint32_t)net->addr.b[2] << 8 | net->addr.b[3];
-		a = (uint32_t)remote->b[0] << 24 | (uint32_t)remote->b[1] << 16 |
-		    (uint32_t)remote->b[2] << 8 | remote->b[3];
-		if (a == base + 1)
-			return RECONCILE_ROUTER;
-		if (a == (base | host))
-			return RECONCILE_MULTICAST;
-	}
-	return RECONCILE_REASONS;
-}
-
 static enum reconcile_reason excluded(const struct reconcile *rec, const struct row *row,
 				      const struct addr *remote)
 {
-	for (size_t i = 0; i < sizeof exclusions / sizeof exclusions[0]; i++) {
-		if (fits(&exclusions[i], row, remote))
-			return exclusions[i].reason;
-	}
-	if (is_resolver(rec, row, remote))
-		return RECONCILE_RESOLVER;
-	return of_subnet(rec, row, remote);
+	const struct unlogged_query query = {
+		.subnets = rec->config.subnets,
+		.n_subnets = rec->config.n_subnets,
+		.remote = remote,
+		.family = row->family,
+		.protocol = row->protocol,
+		.srcport = row->srcport,
+		.dstport = row->dstport,
+	};
+
+	return unlogged_reason(&query);
 }
 
 enum reconcile_reason reasons_excluded(const struct reconcile *rec, const struct interface *iface,

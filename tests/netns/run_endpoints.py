@@ -82,8 +82,8 @@ def few(d):
     equal([(e["first"], e["last"]) for e in ledger.endpoints()], [(make.T0, make.T0 + 130), (make.T0 + 131, make.T0 + 131)], "times")
     text = run("flowproof", "records", "-d", ledger.store, "--endpoints").expect(0).out.splitlines()
     equal(text[0], "sensor mode direction remote port protocol first last packets-out bytes-out packets-in bytes-in flows outcome "
-                   "verdict rule state")
-    equal(text[2], f"{SENSOR} replay egress {C} 443 6 {make.T0 + 131} {make.T0 + 131} 2 89 1 40 1 data_out unexpected_egress - kept")
+                   "verdict rule state names")
+    equal(text[2], f"{SENSOR} replay egress {C} 443 6 {make.T0 + 131} {make.T0 + 131} 2 89 1 40 1 data_out unexpected_egress - kept -")
     equal([e["remote"] for e in ledger.endpoints("--from", str(make.T0 + 131))], [C], "--from")
     equal([s["endpoints_left_out"] for s in ledger.summary()["sensors"][0]["streams"]], [0], "left out")
     check("endpoints" not in run("flowproof", "findings", "-d", ledger.store).expect(0).err, "findings complain")
