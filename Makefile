@@ -249,7 +249,11 @@ $(O)/tests/fuzz/recut: $(O)/tests/fuzz/fuzz_savefile.o $(O)/tests/fuzz/recut.o $
 	$(link) $(LIBS)
 
 # Schedules of faults: the programs' own code between spool and ledger, over a simulated machine (tests/faults/sim.h).
-fault-tests := $(O)/tests/faults/schedules
+fault-tests := $(O)/tests/faults/schedules $(O)/tests/faults/shim.so
+$(O)/tests/faults/shim.so: tests/faults/shim.c $(O)/autoconf.h
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -fPIC -shared -o $@ $<
 $(O)/tests/faults/schedules: $(addprefix $(O)/,$(addsuffix .o,$(sort tests/faults/schedules tests/faults/check tests/faults/sim tests/faults/sim_tls \
 		sensor/uplink sensor/uplink_machine sensor/clockwatch collector/ingest platform/addr \
 		$(filter-out platform/clock platform/crypto platform/file platform/crypto_%,$(spool-objects)) \
@@ -360,6 +364,7 @@ bench-ingest: programs $(O)/tests/bench/ingest_load
 COUNT ?= 100000
 soak: programs $(fault-tests)
 	$(Q)FLOWPROOF_SCHEDULES=$(COUNT) FLOWPROOF_SECONDS=$(SECONDS) $(PY3) tests/faults/run_schedules.py $(O)
+	$(Q)FLOWPROOF_REPLAYS=$$(($(SECONDS) + 1)) $(PY3) tests/faults/run_processes.py $(O)
 bench-deps:
 	@sh scripts/deps.sh build bench
 

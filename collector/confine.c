@@ -35,6 +35,7 @@ static const struct sandbox_call calls[] = {
 	ALWAYS(fdatasync),
 	ALWAYS(fsync),
 	ALWAYS(ftruncate),
+	ALWAYS(pwrite64),
 #ifdef SYS_ftruncate64
 	ALWAYS(ftruncate64),
 #endif

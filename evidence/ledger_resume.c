@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,13 +53,13 @@ static int write_again(struct ledger *ledger, const char *folder, uint32_t numbe
 		       uint64_t to, struct err *err)
 {
 	char path[LEDGER_PATH_MAX];
-	uint64_t unused;
 	int fd, rc = ledger_path(ledger, folder, number, path, err);
 
-	if (rc == 0)
-		rc = file_open_alone(path, &fd, &unused, err);
 	if (rc < 0)
 		return rc;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_errno(err, "cannot open %s", path);
 	while (rc == 0 && from < to) {
 		size_t n = to - from < SEGMENT_ENTRY_MAX ? (size_t)(to - from) : SEGMENT_ENTRY_MAX;
 

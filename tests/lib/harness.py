@@ -198,8 +198,8 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def folder():
-    with tempfile.TemporaryDirectory(prefix="flowproof-test-") as d:
+def folder(below=None):
+    with tempfile.TemporaryDirectory(prefix="flowproof-test-", dir=below) as d:
         os.chmod(d, 0o755)
         yield d
 
