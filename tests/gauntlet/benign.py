@@ -5,24 +5,28 @@ import struct
 
 import frames
 from frames import Connection, noise
-from live import CREDENTIALS, get, live, token
+from live import CREDENTIALS, get, live, outside_ping, token
 import payloads
 from saved import DAY, HOUR, RESOLVER, beats, saved
 import world
 from world import METADATA, TIME
 
 
+def learn(room, text):
+    room.world.zone[text] = room.remote
+    room.ask(text)
+    room.ask(text, payloads.AAAA)
+
+
 @live
 def package_update(room):
     """Names, HTTP for the index, TLS for the packages, from one mirror."""
-    for text in ("deb.mirror.example", "security.mirror.example", "cdn.mirror.example"):
-        room.world.zone[text] = room.remote
-        room.ask(text)
-        room.ask(text, payloads.AAAA)
+    for text in ("deb.debian.org", "security.debian.org"):
+        learn(room, text)
     room.listen(80, lambda conn: world.reply_once(conn, b"HTTP/1.1 200 OK\r\n\r\n" + b"d" * 200000))
     for path in ("InRelease", "main/binary-amd64/Packages.xz"):
-        room.exchange(80, f"GET /debian/dists/stable/{path} HTTP/1.1\r\nHost: deb.mirror.example\r\n\r\n".encode())
-    room.tls(443, "cdn.mirror.example", ("http/1.1",))
+        room.exchange(80, f"GET /debian/dists/stable/{path} HTTP/1.1\r\nHost: deb.debian.org\r\n\r\n".encode())
+    room.tls(443, "security.debian.org", ("http/1.1",))
 
 
 @live
@@ -30,8 +34,17 @@ def many_mirrors(room):
     """One port of twelve addresses, each answers."""
     for i in range(12):
         room.remote = f"198.18.1.{40 + i}"
-        room.listen(80)
-        room.exchange(80, b"GET / HTTP/1.1\r\nHost: deb.mirror.example\r\n\r\n")
+        host = f"al2023-repos-{i}.cdn.amazonlinux.com"
+        learn(room, host)
+        room.tls(443, host)
+
+
+@live
+def backup(room):
+    """4 MiB to the owner's bucket."""
+    host = "my-company-backup.s3.eu-west-1.amazonaws.com"
+    learn(room, host)
+    room.tls(443, host, data=frames.noise(4 << 20))
 
 
 @live
@@ -106,21 +119,22 @@ def administrator(room):
 @live
 def monitoring_ping(room):
     """Pinged from the monitoring's network."""
-    s = room.stack.enter_context(world.net.sock(room.world.ns.out, socket.AF_INET, socket.SOCK_RAW, frames.ICMP))
-    s.settimeout(world.LIMIT_S)
-    s.setsockopt(socket.IPPROTO_IP, world.IP_FREEBIND, 1)
-    s.bind((room.remote, 0))
-    for i in range(4):
-        s.sendto(frames.echo(room.remote, room.address, b"p" * frames.PING_SIZE, number=i + 1), (room.address, 0))
-        while s.recv(65536)[20] != 0:
-            pass
+    outside_ping(room, 4)
+
+
+def resolved(c, host, number=0):
+    """The capture begins with the name's resolution."""
+    q = payloads.query(host, payloads.A, number)
+    c.udp(0, 42000, 53, q, payloads.answer(q, c.remote), RESOLVER)
 
 
 @saved
 def service_session(c):
     """SSM's kind of TLS: one connection all day, a keep-alive every 60 s and now and then more."""
+    host = "ssmmessages.eu-west-1.amazonaws.com"
+    resolved(c, host)
     link = Connection(c, 5, 30000, 443)
-    link.say(6, payloads.client_hello("ssmmessages.eu-west-1.amazonaws.com"), noise(1200))
+    link.say(6, payloads.client_hello(host), noise(1200))
     for i, t in enumerate(beats(c, 60, 0, 8 * HOUR)):
         link.say(t, noise(60 if i % 50 else 1200, i), noise(60, i))
 
@@ -128,9 +142,12 @@ def service_session(c):
 @saved
 def metrics_agent(c):
     """A TLS connection every 60 s, some KB up."""
+    host = "monitoring.eu-west-1.amazonaws.com"
+    resolved(c, host)
+    hello = payloads.client_hello(host)
     for i, t in enumerate(beats(c, 60, 0.02, 6 * HOUR)):
         link = Connection(c, t, 30000 + i, 443)
-        link.say(t + 0.05, payloads.client_hello("monitoring.eu-west-1.amazonaws.com"), noise(1300))
+        link.say(t + 0.05, hello, noise(1300))
         for j in range(3):
             link.say(t + 0.1 + j / 50, noise(1400, j), noise(80, j))
         link.end(t + 0.3)
@@ -147,7 +164,7 @@ def daily_time_and_lease(c):
 
 @saved
 def resolver_all_day(c):
-    """The names of the two agents, again and again as their TTL ends."""
+    """The names of three agents, again and again as their TTL ends."""
     hosts = ("ssmmessages.eu-west-1.amazonaws.com", "monitoring.eu-west-1.amazonaws.com", "ec2messages.eu-west-1.amazonaws.com")
     for i, t in enumerate(beats(c, 60, 0.01, DAY / 2)):
         q = payloads.query(hosts[i % 3], payloads.A, i)
@@ -157,11 +174,13 @@ def resolver_all_day(c):
 @saved
 def path_mtu(c):
     """A router on the way says that a packet of an expected connection is too big (RFC 1191)."""
+    host = "logs.eu-west-1.amazonaws.com"
+    resolved(c, host)
     link = Connection(c, 1, 30000, 443)
-    link.say(1.1, noise(1400), noise(1400))
-    sent = c.packets[3].data[14:]
+    link.say(1.1, payloads.client_hello(host), noise(1400))
+    link.say(1.2, noise(1400), noise(100))
+    sent = c.packets[-3].data[14:]  # the segment of 1,400 bytes
     error = struct.pack(">BBHHH", 3, 4, 0, 0, 1400) + sent[:28]
     error = error[:2] + struct.pack(">H", frames.make.checksum(error)) + error[4:]
-    c.put(1.15, frames.ip("192.0.2.1", c.local, frames.ICMP, error))
-    link.say(1.2, noise(1300), noise(100))
+    c.put(1.25, frames.ip("192.0.2.1", c.local, frames.ICMP, error))
     link.end(2)

@@ -6,7 +6,8 @@ import socket
 import struct
 
 import frames
-from frames import ACK, FIN, PSH, SYN, TCP, UDP, URG
+from frames import ACK, FIN, PSH, RST, SYN, TCP, UDP, URG
+import net
 import payloads
 from payloads import A, CNAME, MX, NULL, TXT
 import world
@@ -124,6 +125,33 @@ def ack_only(room):
 def null_fin_xmas(room):
     for port, flags in ((1001, 0), (1002, FIN), (1003, FIN | PSH | URG)):
         room.frame(room.ip(TCP, frames.tcp(room.address, room.remote, 40003, port, flags)))
+
+
+@live
+def syn_ack_data(room):
+    """As if the outside had asked."""
+    for i in range(4):
+        room.frame(room.ip(TCP, frames.tcp(room.address, room.remote, 40013, 40014, SYN | ACK, MARK * 20, 1000 + i, 77)))
+
+
+@live
+def rst_data(room):
+    for i in range(4):
+        room.frame(room.ip(TCP, frames.tcp(room.address, room.remote, 40015, 40016, RST | ACK, MARK * 20, 1000 + i, 77)))
+
+
+@live
+def ack_from_low_port(room):
+    """The lower port looks like the server's."""
+    for i in range(4):
+        room.frame(room.ip(TCP, frames.tcp(room.address, room.remote, 80, 40017, PSH | ACK, MARK * 20, 1000 + 260 * i, 77)))
+
+
+@live
+def ack_from_served_port(room):
+    """The same from a port that everybody may call."""
+    for i in range(4):
+        room.frame(room.ip(TCP, frames.tcp(room.address, room.remote, 443, 40018, PSH | ACK, MARK * 20, 1000 + 260 * i, 77)))
 
 
 # ---- DNS ----------------------------------------------------------------------------------------------
@@ -328,6 +356,39 @@ def icmp(kind, rest):
 
 
 @live
+def icmp_answers(room):
+    """Echo replies that nobody asked for."""
+    for i in range(8):
+        room.raw(frames.ICMP, frames.echo(room.address, room.remote, frames.noise(900, i), number=i, reply=True))
+
+
+@live
+def icmp_errors(room):
+    """Errors about nothing, with data where the quoted packet stands."""
+    for i in range(8):
+        room.raw(frames.ICMP, icmp(3, struct.pack(">BHI", 3, 0, 0)[1:5] + frames.noise(500, i)))
+
+
+@live
+def icmp_behind_allowed_ping(room):
+    """The intruder's machine may ping this one; then this one's pings carry data to it."""
+    outside_ping(room)
+    ping(room, [frames.noise(900, i) for i in range(8)])
+
+
+def outside_ping(room, count=1):
+    """Pinged from outside, answered by this machine's kernel."""
+    s = room.stack.enter_context(net.sock(room.world.ns.out, socket.AF_INET, socket.SOCK_RAW, frames.ICMP))
+    s.settimeout(world.LIMIT_S)
+    s.setsockopt(socket.IPPROTO_IP, world.IP_FREEBIND, 1)
+    s.bind((room.remote, 0))
+    for i in range(count):
+        s.sendto(frames.echo(room.remote, room.address, b"p" * frames.PING_SIZE, number=i + 1), (room.address, 0))
+        while s.recv(65536)[20] != 0:
+            pass
+
+
+@live
 def gre(room):
     room.raw(47, struct.pack(">HH", 0, 0x0800) + inner())
 
@@ -517,6 +578,23 @@ def udp_bind_shell(room):
     _, peer = a.recvfrom(100)
     a.sendto(MARK * 20, peer)
     b.recv(1000)
+
+
+@live
+def probed(room):
+    """Closed ports called from outside: what this machine answers is no egress of its own."""
+    b = room.outside(40446)
+    b.connect((room.address, 7))
+    b.send(b"probe")
+    try:
+        b.recv(100)
+    except ConnectionRefusedError:
+        pass
+    s = room.outside(0, socket.SOCK_STREAM)
+    try:
+        s.connect((room.address, 8))
+    except ConnectionRefusedError:
+        pass
 
 
 @live
@@ -757,6 +835,32 @@ def neighbour_solicitation_payload(room):
     body = struct.pack(">BBHI", 135, 0, 0, 0) + frames.packed("fe80::1") + b"\xfd\3" + MARK + b"\0" * 9
     room.frame(frames.ip(room.link6, target, frames.ICMP6, frames.summed(room.link6, target, frames.ICMP6, body, 2)),
                dst=b"\x33\x33\xff\0\0\1")
+    return MARK
+
+
+@live
+def other_interface(room):
+    """By an interface that the sensor was not told to watch."""
+    near, far = f"10.78.{room.number}.2", f"10.78.{room.number}.1"
+    net.veth(room.ns, "eth1", [near + "/24"], room.world.ns.router, f"x{room.number}", [far + "/24"])
+    room.wire = world.Wire(room.world.ns.router, f"x{room.number}")
+    room.stack.callback(room.wire.s.close)
+    s = room.own(socket.SOCK_DGRAM, near)
+    s.sendto(MARK, (far, 9023))
+    return MARK
+
+
+@live
+def container(room):
+    """A container with an address of its own on the same card (macvlan)."""
+    inner_ns = getattr(room.world.ns, f"r{room.number}c")
+    net.ip("-n", room.ns, "link", "add", "mv0", "link", "eth0", "netns", inner_ns, "type", "macvlan", "mode", "bridge")
+    net.ip("-n", inner_ns, "addr", "add", f"10.77.{room.number}.77/24", "dev", "mv0")
+    net.ip("-n", inner_ns, "link", "set", "mv0", "up")
+    net.ip("-n", inner_ns, "route", "add", "default", "via", f"10.77.{room.number}.1")
+    net.ip("-n", inner_ns, "neigh", "replace", f"10.77.{room.number}.1", "lladdr", room.router_mac.hex(":"), "dev", "mv0", "nud", "permanent")
+    with net.sock(inner_ns, socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(MARK, (room.remote, 9024))
     return MARK
 
 

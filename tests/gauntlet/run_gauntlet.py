@@ -36,7 +36,8 @@ class Run:
         self.store = os.path.join(d, "store")
         live = [t for t in rows if t.name in LIVE]
         self.room = {t.name: 10 + i for i, t in enumerate(live)}
-        with net.Namespaces(*world.NAMES, *(f"r{n}" for n in self.room.values())) as ns:
+        with net.Namespaces(*world.NAMES, *(f"r{n}" for n in self.room.values()),
+                            *(f"r{n}c" for name, n in self.room.items() if name == "container")) as ns:
             self.world = world.World(ns, self.keys.pair("collector"))
             with collector(self.store, world.COLLECTOR + ":4739", self.keys.options("collector"), net.prefix(ns.col)) as c:
                 self.address = c.address
@@ -63,7 +64,9 @@ class Run:
         self.seconds[t.name] = time.monotonic() - begin
 
     def policy(self, t):
-        return os.path.join(table.HERE, t.policy) if t.policy else None
+        """One of the suite's own, or one that is installed; None: the built-in one."""
+        own = os.path.join(table.HERE, t.policy)
+        return (own if os.path.exists(own) else os.path.join(ROOT, "configs", "policy", t.policy)) if t.policy else None
 
     def live(self, t, stack):
         room = world.Room(self.world, self.room[t.name], t.remote, stack)

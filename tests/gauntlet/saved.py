@@ -149,6 +149,25 @@ def dns_tunnel_very_slow(c):
 
 
 @saved
+def dns_tunnel_words(c):
+    """48 bytes, each byte one of 256 words, three words a name."""
+    syllables = ("ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "qui", "ro", "su", "ta")
+    data = noise(48)
+    for i in range(0, len(data), 3):
+        words = [syllables[b >> 4] + syllables[b & 15] + "ns" for b in data[i:i + 3]]
+        q = payloads.query("-".join(words) + ".weather-report.example", payloads.A, i)
+        c.udp(i * 20, 42000 + i, 53, q, payloads.answer(q), RESOLVER)
+
+
+@saved
+def dns_tunnel_many_domains(c):
+    """2,000 bytes, hex, each question below another of 100 domains."""
+    for i in range(100):
+        q = payloads.query(f"{noise(20, i).hex()}.domain-{i}.example", payloads.A, i)
+        c.udp(i * 5, 42000 + i, 53, q, payloads.answer(q), RESOLVER)
+
+
+@saved
 def sweep_unanswered(c):
     for i in range(64):
         c.remote = f"192.88.99.{i + 1}"

@@ -44,7 +44,7 @@ class Row:
             (values.pop(word) for word in self.WORDS)
         self.sensor = sensor.split()
         self.is_benign = is_benign
-        if values or bool(self.missed) != bool(self.why) or is_benign == bool(self.found or self.missed):
+        if values or bool(self.missed) != bool(self.why) or (is_benign and (self.found or self.missed)):
             raise ValueError(f"techniques.toml: {self.name}: {values or 'a miss needs its why, a technique a finding'}")
 
     @property
