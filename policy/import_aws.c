@@ -97,6 +97,26 @@ static int read_files(struct import *im)
 
 /* ---- lists ---- */
 
+bool import_prefix(const char *text, struct cidr *ret)
+{
+	const char *slash = text ? strchr(text, '/') : NULL;
+	unsigned long bits;
+	char *end;
+
+	if (!slash)
+		return text && cidr_parse(text, ret, NULL) == 0;
+	if (!addr_read(text, (size_t)(slash - text), &ret->addr, &ret->family) ||
+	    !isdigit((unsigned char)slash[1]))
+		return false;
+	bits = strtoul(slash + 1, &end, 10);
+	if (*end || bits > (ret->family == 4 ? 32 : 128))
+		return false;
+	ret->bits = (uint8_t)bits;
+	for (; bits < 128; bits++)
+		ret->addr.b[bits / 8] &= (uint8_t) ~(0x80U >> bits % 8);
+	return true;
+}
+
 static bool is_id(const char *text)
 {
 	size_t n = 0;
@@ -133,7 +153,7 @@ static int put_member(struct import *im, const struct import_item *item,
 	char shown[ADDR_ENDPOINT_TEXT];
 	struct cidr cidr;
 
-	if (!text || cidr_parse(text, &cidr, NULL) < 0)
+	if (!import_prefix(text, &cidr))
 		return import_bad(im, item, at, "not an address or prefix");
 	if (*n % 32 == 0)
 		fprintf(im->lists, "%slist %s ", *n ? "\n" : "", list);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "platform/addr.h"
 #include "platform/json_read.h"
 #include "policy/import.h"
 
@@ -40,6 +41,9 @@ bool import_find(const struct import *im, const char *key, const char *id_key, c
 /* Says where in the JSON something is wrong; `at` NULL: the item itself. Returns ERR_FORMAT. */
 int import_bad(const struct import *im, const struct import_item *item, const struct json_value *at,
 	       const char *what);
+
+/* A prefix as AWS takes it: bits behind it are cleared, not refused (Amazon EC2 API Reference, AuthorizeSecurityGroupIngress). */
+bool import_prefix(const char *text, struct cidr *ret);
 
 /* Sees to it that the members of a group, or a prefix list, stand as a list of the name `id`; false in *ret_known if they are not known, which
  * is told. */

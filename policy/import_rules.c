@@ -105,7 +105,7 @@ static int put_cidrs(struct import *im, const struct import_item *group, struct 
 		char shown[ADDR_ENDPOINT_TEXT];
 		struct cidr cidr;
 
-		if (!text || cidr_parse(text, &cidr, NULL) < 0)
+		if (!import_prefix(text, &cidr))
 			return import_bad(im, group, v, "not a prefix");
 		put_place(im, line, "", cidr_text(shown, &cidr));
 	}
@@ -219,7 +219,7 @@ static int put_entry(struct import *im, const struct import_item *acl, const cha
 
 	if (!prefix)
 		prefix = json_member_text(v, "Ipv6CidrBlock");
-	if (!prefix || cidr_parse(prefix, &cidr, NULL) < 0)
+	if (!import_prefix(prefix, &cidr))
 		return import_bad(im, acl, v, "CidrBlock or Ipv6CidrBlock is missing or no prefix");
 	if (!action || (strcmp(action, "allow") != 0 && strcmp(action, "deny") != 0))
 		return import_bad(im, acl, v, "RuleAction is not allow or deny");

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """run_policy.py BUILD_DIR   `flowproof policy`: what show prints is read again as the same rules; check says of records what the sensor says of their
 packets; import makes of the AWS CLI's JSON the rules that are written beside it here by hand."""
+import ipaddress
 import json
 import os
+from random import Random
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden"))
 from harness import ROOT, Tap, check, equal, folder, run, write  # noqa: E402
 import make_captures as make  # noqa: E402
+import shared  # noqa: E402
 
 ME = make.A
 
@@ -284,7 +287,7 @@ def bad(d):
             (group(perm("tpc", 1, 1)), first + ": IpProtocol is not"), (group(perm("256")), first + ": IpProtocol is not"),
             (group(perm("tcp", 5, 1)), first + ": its range of ports runs backwards"), (group(perm("tcp", 1, 65536)), first + ": a port is not"),
             (group(perm("tcp", "1", 2)), first + ": a port is not"), (group(perm("icmp", 256, 0)), first + ": an ICMP type or code is not"),
-            (group(perm("tcp", 1, 1, v4=["10.0.0.1/8"])), first + ".IpRanges[0]: not a prefix"),
+            (group(perm("tcp", 1, 1, v4=["10.0.0.1/33"])), first + ".IpRanges[0]: not a prefix"),
             (group(perm("tcp", 1, 1, v6=["x"])), first + ".Ipv6Ranges[0]: not a prefix"),
             (group(perm("tcp", 1, 1, sg=["a b"])), first + ".UserIdGroupPairs[0]: a group without GroupId"),
             (acl(entry(0, True, "allow")), second + ": RuleNumber is not 1 to 32768"), (acl(entry(5, "yes", "allow")), second + ": Egress is not"),
@@ -303,6 +306,64 @@ def bad(d):
     check("more than 1024 rules" in imported(d, many=many).expect(2).err, "too many for a policy")
 
 
+# ---- real ones -------------------------------------------------------------------------------------
+
+def real_ranges(d, path):
+    """Services of the real ip-ranges.json: of addresses at the edges of its prefixes, those that Python's ipaddress finds in it."""
+    with open(path, encoding="utf-8") as f:
+        data = json.load(f)
+    rows = [(ipaddress.ip_network(p[key]), p["service"], p["region"]) for name, key in (("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix"))
+            for p in data[name]]
+    wanted = (("S3", None), ("EC2", "eu-west-1"), ("AMAZON", None))
+    random = Random(7)
+    addresses = set()
+    for net, *_ in random.sample(rows, 50):
+        for value in (int(net[0]), int(net[-1]), int(net[0]) - 1, int(net[-1]) + 1):
+            addresses.add(str(type(net[0])(value)))
+    addresses = sorted(addresses)
+    text = f'aws-ranges "{path}"\n' + "".join(f'watch out tcp {i + 1} to aws {s}{" " + r if r else ""}\n' for i, (s, r) in enumerate(wanted))
+    t = make.ns(make.T0)
+    packets = [make.tcp_packet(t + i, ME if "." in a else make.A6, a, 1025, port, make.SYN)
+               for i, (a, port) in enumerate((a, p) for a in addresses for p in (1, 2, 3))]
+    capture, policy_path = write(os.path.join(d, "r.pcap"), make.pcap(packets)), write(os.path.join(d, "r.policy"), text)
+    out = run("flowproof-sensor", "-r", capture, "-o", "-", "-p", policy_path, *LOCAL, "-F", "dstaddr dstport fp-verdict").expect(0).out
+    got = {tuple(line.split()) for line in out.splitlines()[1:]}
+    want = set()
+    for address in addresses:
+        ip = ipaddress.ip_address(address)
+        for i, (service, region) in enumerate(wanted):
+            hit = any(ip.version == n.version and ip in n and s == service and region in (None, r) for n, s, r in rows)
+            want.add((address, str(i + 1), "watched" if hit else "unexpected_egress"))
+    equal(sorted(got), sorted(want))
+    check({w[2] for w in want if w[1] == "1"} == {"watched", "unexpected_egress"}, "both occur")
+    shown = policy("show", policy_path).expect(0).out
+    check(f"createDate {data['createDate']}" in shown, shown[:300])
+
+
+def real_cli(d, data):
+    """Every group and ACL of recorded answers becomes rules: as many places as it has prefixes."""
+    n = 0
+    for name in ("cloudmapper-ec2-describe-security-groups", "custodian-security-groups-expand", "custodian-security-groups-used"):
+        path = os.path.join(data, "awslogs", name + ".json")
+        with open(path, encoding="utf-8") as f:
+            top = json.load(f)
+        for group in top.get("data", top)["SecurityGroups"]:
+            out = rules(policy("import", "--groups", group["GroupId"], path).out)
+            prefixes = [r[key] for p in group["IpPermissions"] + group["IpPermissionsEgress"]
+                        for ranges, key in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")) for r in p.get(ranges, [])]
+            places = [c for line in out for c in line.split(" as ")[0].replace(",", "").split() if "/" in c]
+            equal(sorted(places), sorted(str(ipaddress.ip_network(p, strict=False)) for p in prefixes), group["GroupId"])
+            n += 1
+    check(n >= 10, f"only {n} groups")
+    for name in ("awscli-describe-network-acls-1", "custodian-network-acls-a"):
+        path = os.path.join(data, "awslogs", name + ".json")
+        with open(path, encoding="utf-8") as f:
+            top = json.load(f)
+        for acl in top.get("data", top)["NetworkAcls"]:
+            out = rules(policy("import", "--acl", acl["NetworkAclId"], path).expect(0).out)
+            equal(len(out), 1 + sum(e["RuleNumber"] < 32767 for e in acl["Entries"]), acl["NetworkAclId"])
+
+
 TESTS = [("show prints what can be read again", show), ("the built-in policy; errors", builtin),
          ("check says of records what the sensor says of packets", replays), ("nothing unexpected is 0", expects_all),
          ("check of records that others made", others), ("import: an interface's groups and ACL", whole), ("import: which of several", chosen),
@@ -314,6 +375,13 @@ def main():
     for name, test in TESTS:
         with folder() as d, tap.case(name):
             test(d)
+    data = shared.data_folder()
+    for name, test, rest in (("services of the real ip-ranges.json", real_ranges, ("awslogs", "ip-ranges.json")), ("recorded answers of AWS", real_cli, ())):
+        if not data:
+            tap.skip(name, shared.ABSENT)
+            continue
+        with folder() as d, tap.case(name):
+            test(d, os.path.join(data, *rest))
     tap.done()
 
 
