@@ -312,12 +312,14 @@ static bool is_foreign(const struct pipeline *p, uint16_t iface)
 	return p->mirror && iface < p->config.n_captures;
 }
 
+#ifdef CONFIG_RHYTHM
 static void on_burst(void *ctx, const struct batch_burst *burst)
 {
 	struct pipeline *p = ctx;
 
 	spool_burst(p->config.spool, burst, p->now_ns);
 }
+#endif
 
 static void note_rhythm(struct pipeline *p, const struct flow_entry *entry,
 			const struct flow_packet *packet)
