@@ -80,6 +80,8 @@ static bool is_probe(const struct peer *peer)
 		return false;
 	if (peer->key.protocol == ICMP || peer->key.protocol == ICMPV6)
 		return peer->outcome != FLOWREC_OUTCOME_NONE;
+	if (peer->key.protocol == TCP && peer_payload(peer, t.packets_out, t.bytes_out) > 0)
+		return false;
 	switch ((enum flowrec_outcome)peer->outcome) {
 	case FLOWREC_SENT:
 	case FLOWREC_UNANSWERED:
@@ -190,6 +192,15 @@ static void add_to(struct scan *scan, const struct peer *peer, enum finding_kind
 		add_peer(&scan->sums[group->sum - 1], peer);
 }
 
+/* Connections that are opened and not used are no rarity of browsers: where most doors open it takes more. */
+static bool is_enough(const struct finding *sum)
+{
+	uint64_t least = sum->key.kind == FINDING_SWEEP ? SWEEP_ADDRESSES : SCAN_PORTS;
+
+	return sum->count >= least &&
+	       (sum->values[0] * 3 <= sum->count * 2 || sum->count >= SCAN_OPEN);
+}
+
 /* Made anew from all peers: findings of this kind are rare, and no sums must be kept right meanwhile. */
 static void settle(struct findings *findings, void *state)
 {
@@ -215,7 +226,7 @@ static void settle(struct findings *findings, void *state)
 	for (size_t i = 0; i < scan->n; i++) {
 		struct finding *sum = &scan->sums[i];
 
-		if (sum->count < (sum->key.kind == FINDING_SWEEP ? SWEEP_ADDRESSES : SCAN_PORTS))
+		if (!is_enough(sum))
 			continue;
 		sum->severity = sum->key.direction == FLOWREC_INGRESS ? FINDING_LOW
 				: sum->verdict == FLOWREC_EXPECTED    ? FINDING_LOW

@@ -78,13 +78,17 @@ static void needs(char out[static LIMIT_TEXT], enum finding_kind kind)
 		return;
 	case FINDING_SWEEP:
 		(void)snprintf(out, LIMIT_TEXT,
-			       "%d addresses tried on one port, to which no payload went",
-			       SWEEP_ADDRESSES);
+			       "%d addresses tried on one port, to which no payload went; %d if "
+			       "more than two "
+			       "thirds of them answered",
+			       SWEEP_ADDRESSES, SCAN_OPEN);
 		return;
 	case FINDING_SCAN:
 		(void)snprintf(out, LIMIT_TEXT,
-			       "%d ports of one address tried, to which no payload went",
-			       SCAN_PORTS);
+			       "%d ports of one address tried, to which no payload went; %d if "
+			       "more than two thirds "
+			       "of them answered",
+			       SCAN_PORTS, SCAN_OPEN);
 		return;
 	case FINDING_DNS_OTHER_RESOLVER:
 		(void)snprintf(out, LIMIT_TEXT,

@@ -16,6 +16,7 @@ enum {
 	DRIP_BYTES = 64 * 1024,             /* a minute; more than that is volume */
 	SWEEP_ADDRESSES = 6,                /* that were probed on one port */
 	SCAN_PORTS = 6,                     /* that were probed on one address */
+	SCAN_OPEN = 16,                     /* of both, where more than two thirds answer */
 	ICMP_PACKETS = 4,                   /* out */
 	ICMP_SIZE = 200,                    /* bytes of an IP packet, on average */
 	ICMP6_PLAIN = 104,                  /* bytes of an IPv6 ping with 56 bytes of data */

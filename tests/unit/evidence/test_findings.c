@@ -748,37 +748,47 @@ static void probe(struct findings *f, unsigned n, bool ports, uint8_t outcome)
 
 static void test_scans(void **state)
 {
-	static const uint8_t probes[] = {FLOWREC_SENT, FLOWREC_UNANSWERED, FLOWREC_REFUSED,
-					 FLOWREC_ANSWERED};
+	static const struct {
+		uint8_t outcome;
+		unsigned sweep, scan; /* so many are enough */
+	} rows[] = {
+		{FLOWREC_SENT, SWEEP_ADDRESSES, SCAN_PORTS},
+		{FLOWREC_UNANSWERED, SWEEP_ADDRESSES, SCAN_PORTS},
+		{FLOWREC_REFUSED, SWEEP_ADDRESSES, SCAN_PORTS},
+		{FLOWREC_ANSWERED, SCAN_OPEN, SCAN_OPEN},
+	};
 	const struct finding *one;
 	struct findings *f;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof probes; i++) {
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		unsigned n = rows[i].sweep;
+
 		f = fresh();
-		probe(f, SWEEP_ADDRESSES - 1, false, probes[i]);
+		probe(f, n - 1, false, rows[i].outcome);
 		assert_null(of_kind(f, FINDING_SWEEP));
-		probe(f, SWEEP_ADDRESSES, false, probes[i]);
+		probe(f, n, false, rows[i].outcome);
 		one = of_kind(f, FINDING_SWEEP);
 		assert_non_null(one);
-		assert_int_equal(one->count, SWEEP_ADDRESSES);
+		assert_int_equal(one->count, n);
 		assert_int_equal(one->key.port, 22);
 		assert_int_equal(one->remote.b[3], 0); /* the first one */
-		/* Those of the first call twice. */
-		assert_int_equal(one->traffic.packets_out, 2 * SWEEP_ADDRESSES - 1);
+		assert_int_equal(one->traffic.packets_out,
+				 2 * n - 1); /* those of the first call twice */
 		assert_null(of_kind(f, FINDING_SCAN));
 		findings_free(f);
 
+		n = rows[i].scan;
 		f = fresh();
-		probe(f, SCAN_PORTS - 1, true, probes[i]);
+		probe(f, n - 1, true, rows[i].outcome);
 		assert_null(of_kind(f, FINDING_SCAN));
-		probe(f, SCAN_PORTS, true, probes[i]);
+		probe(f, n, true, rows[i].outcome);
 		one = of_kind(f, FINDING_SCAN);
 		assert_non_null(one);
-		assert_int_equal(one->count, SCAN_PORTS);
+		assert_int_equal(one->count, n);
 		assert_int_equal(one->key.port, 0);
 		assert_int_equal(one->first, 1000);
-		assert_int_equal(one->last, 1000 + SCAN_PORTS - 1);
+		assert_int_equal(one->last, 1000 + n - 1);
 		assert_null(of_kind(f, FINDING_SWEEP));
 		findings_free(f);
 	}
@@ -874,6 +884,8 @@ static void test_any_order(void **state)
 	for (unsigned i = 0; i < N; i++) {
 		recs[i] = call(TCP, i % 3 ? 22 : (uint16_t)(20 + i), FLOWREC_UNANSWERED);
 		recs[i].start = recs[i].end = 36000 + i * 600;
+		recs[i].packets = 1;
+		recs[i].bytes = 44;
 		if (i % 3 == 1)
 			recs[i].dst.b[3] = (uint8_t)i;
 		if (i % 3 == 2) {
