@@ -69,6 +69,12 @@ static void close_scan(void *state)
 	free(scan);
 }
 
+/* More than the longest headers: a SYN may have 40 bytes of options. */
+static bool carries(const struct peer *peer, uint64_t packets, uint64_t bytes)
+{
+	return bytes > packets * (peer->key.family == 6 ? 100 : 80);
+}
+
 static bool is_probe(const struct peer *peer)
 {
 	struct finding_traffic t = peer_traffic(peer);
@@ -80,15 +86,14 @@ static bool is_probe(const struct peer *peer)
 		return false;
 	if (peer->key.protocol == ICMP || peer->key.protocol == ICMPV6)
 		return peer->outcome != FLOWREC_OUTCOME_NONE;
-	if (peer->key.protocol == TCP && peer_payload(peer, t.packets_out, t.bytes_out) > 0)
+	if (peer->key.protocol == TCP && carries(peer, t.packets_out, t.bytes_out))
 		return false;
 	switch ((enum flowrec_outcome)peer->outcome) {
 	case FLOWREC_SENT:
 	case FLOWREC_UNANSWERED:
 	case FLOWREC_REFUSED: return true;
 	case FLOWREC_ANSWERED: /* opened and left; a server that speaks first is no probe's aim */
-		return peer->key.protocol == TCP &&
-		       peer_payload(peer, t.packets_in, t.bytes_in) == 0;
+		return peer->key.protocol == TCP && !carries(peer, t.packets_in, t.bytes_in);
 	case FLOWREC_OUTCOME_NONE:
 	case FLOWREC_DATA_OUT: break;
 	}

@@ -43,7 +43,7 @@ struct peer {
 /* What is known of its traffic. */
 struct finding_traffic peer_traffic(const struct peer *peer);
 
-/* Bytes behind IP and TCP headers of at least 40 (IPv4) or 60 bytes and at most 20 more: no less than this. */
+/* Bytes behind headers of usual length: of TCP 20 bytes of options, which only SYNs exceed. */
 uint64_t peer_payload(const struct peer *peer, uint64_t packets, uint64_t bytes);
 
 /* Distinct minutes in which payload went out, about: at most 256 can be told apart. */
