@@ -368,6 +368,12 @@ soak: programs $(fault-tests)
 bench-deps:
 	@sh scripts/deps.sh build bench
 
+# Ten thousand worlds with known truth for reconcile: about ten minutes. WORLDS=N, FLOWPROOF_SEED=N for others.
+WORLDS ?= 10000
+.PHONY: test-worlds
+test-worlds: programs
+	$(Q)FLOWPROOF_WORLDS=$(WORLDS) $(PY3) tests/reconcile/run_simulated.py $(O)
+
 # FUZZ_SEEDS: folders of further inputs.
 SECONDS ?= 60
 FUZZ_SEEDS ?= $(wildcard ../shared/data/pcaps)
@@ -440,6 +446,7 @@ help:
 #>                      live in namespaces (root). BENCH=files or BENCH=live for one part. make bench-deps installs them
 #> make bench-ingest    records a second that the collector makes durable, and what an audit costs
 #> make soak            schedules of faults for SECONDS=60, or COUNT of them; FLOWPROOF_SEED=N for the same ones again
+#> make test-worlds     reconcile over 10,000 simulated machines whose hidden flows are known (WORLDS=N)
 #> make fuzz            fuzz whatever reads bytes from outside with clang's libFuzzer, SECONDS=60 each; fuzz-run-NAME: one of them
 #> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig
 #> make format          apply clang-format

@@ -209,6 +209,12 @@ void reconcile_print_text(const struct reconcile_view *view, FILE *out)
 		if (!n->is_ours)
 			continue;
 		fprintf(out, "interface %s\n", n->name);
+		if (n->secondary)
+			fprintf(out,
+				"  %u secondary addresses are taken for the primary one: these "
+				"Flow Logs "
+				"have no pkt-* fields to tell them apart\n",
+				n->secondary);
 		print_spans("lost by the sensor: ", &n->gaps, out);
 		print_spans("left out by Flow Logs (SKIPDATA): ", &n->skipped, out);
 		print_spans("no line of Flow Logs: ", &n->missing, out);
@@ -262,6 +268,7 @@ static void json_interfaces(const struct reconcile_result *r, FILE *out)
 		json_print_string(out, n->name);
 		fprintf(out, ",\"host_records\":%" PRIu64 ",\"flow_logs_records\":%" PRIu64,
 			n->host_rows, n->witness_rows);
+		fprintf(out, ",\"secondary_addresses\":%u", n->secondary);
 		json_spans("host_watched", &n->host, out);
 		json_spans("host_gaps", &n->gaps, out);
 		json_spans("flow_logs_covered", &n->witness, out);

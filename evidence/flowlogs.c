@@ -174,17 +174,26 @@ static void count_bad(struct flowlogs *logs, const char *reason)
 	flowlogs_bad(logs, logs->line, reason);
 }
 
-/* Names of columns begin with a letter, and values that do are seldom names. */
-static bool take_header(struct flowlogs *logs, const char *line, size_t len)
+/* Most of its words are names of fields; the first may be one that is new. */
+static bool is_header(const char *line, size_t len, struct flowrec_columns *ret)
 {
-	struct flowrec_columns columns;
 	struct err err;
+	size_t known = 0;
 
 	if (!(line[0] >= 'a' && line[0] <= 'z') && line[0] != '$')
 		return false;
-	if (len > 4 && memcmp(line, "eni-", 4) == 0)
+	if ((len > 4 && memcmp(line, "eni-", 4) == 0) || flowrec_columns_parse(ret, line, len, &err) < 0)
 		return false;
-	if (!flowrec_is_header(line, len) || flowrec_columns_parse(&columns, line, len, &err) < 0)
+	for (size_t i = 0; i < ret->n; i++)
+		known += ret->field[i] < FLOWREC_FIELDS;
+	return 2 * known > ret->n || flowrec_is_header(line, len);
+}
+
+static bool take_header(struct flowlogs *logs, const char *line, size_t len)
+{
+	struct flowrec_columns columns;
+
+	if (!is_header(line, len, &columns))
 		return false;
 	flowlogs_use_columns(logs, &columns);
 	logs->plan.is_transit = memmem(line, len, "tgw-id", 6) != NULL;

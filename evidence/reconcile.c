@@ -161,9 +161,14 @@ int reconcile_host(struct reconcile *rec, int iface, const struct flowlogs_recor
 	if (!i->is_host)
 		return 0;
 	if (has_times(record)) {
-		i->from =
-			(int64_t)record->rec.start < i->from ? (int64_t)record->rec.start : i->from;
-		i->to = (int64_t)record->rec.end > i->to ? (int64_t)record->rec.end : i->to;
+		/* The end of an empty window is excluded. */
+		bool is_window =
+			record->rec.status != FLOWREC_OK && record->rec.end > record->rec.start;
+		int64_t from = (int64_t)record->rec.start,
+			to = (int64_t)record->rec.end - is_window;
+
+		i->from = from < i->from ? from : i->from;
+		i->to = to > i->to ? to : i->to;
 	}
 	if (record->rec.status == FLOWREC_SKIPDATA)
 		return has_times(record)
@@ -262,6 +267,7 @@ int reconcile_witness(struct reconcile *rec, const struct flowlogs_record *recor
 		return 0;
 	}
 	rec->names[i].witness_rows++;
+	rec->ifaces[i].has_pkt = rec->ifaces[i].has_pkt || row.flags & ROW_PKT;
 	if (ifaces_learn(&rec->ifaces[i], &row) < 0 || ifaces_use_log(&rec->ifaces[i], &row) < 0)
 		return no_memory(err);
 	return rows_add(rec->rows, &row, err);
@@ -275,6 +281,16 @@ static bool keep_row(void *ctx, struct row *row)
 
 	row->iface = rec->ifaces[row->iface].map;
 	return row->iface != NO_INTERFACE;
+}
+
+static bool to_primary(void *ctx, struct row *row)
+{
+	struct reconcile *rec = ctx;
+
+	if (!keep_row(ctx, row))
+		return false;
+	ifaces_to_primary(&rec->ifaces[row->iface], row);
+	return true;
 }
 
 /* Time between two runs of the sensor is a gap, time of the witness without a line is missing. */
@@ -397,7 +413,7 @@ static int compare_entries(const void *p, const void *q)
 int reconcile_run(struct reconcile *rec, const struct reconcile_result **ret, struct err *err)
 {
 	struct reconcile_result *result = &rec->result;
-	bool is_small = rows_spilled(rec->rows) == 0;
+	bool is_small;
 	int rc = ifaces_settle(rec, err);
 
 	for (size_t i = 0; rc == 0 && i < result->n_interfaces; i++) {
@@ -405,6 +421,9 @@ int reconcile_run(struct reconcile *rec, const struct reconcile_result **ret, st
 			rc = no_memory(err);
 	}
 	find_span(rec);
+	if (rc == 0 && ifaces_have_primary(rec))
+		rc = rows_again(rec->rows, to_primary, rec, err);
+	is_small = rows_spilled(rec->rows) == 0;
 	for (unsigned i = 0; rc == 0 && i < (is_small ? ROWS_BUCKETS : SAMPLED_BUCKETS); i++)
 		rc = for_flows(rec, i, sample_flow, err);
 	if (rc == 0)

@@ -78,7 +78,6 @@ struct reconcile_entry {
 	uint8_t klass;     /* enum reconcile_class */
 	uint8_t reason;    /* enum reconcile_reason */
 	bool is_timed;
-	bool is_pkt; /* the line says the addresses in the packet */
 };
 
 struct reconcile_sum {
@@ -93,7 +92,9 @@ struct reconcile_interface {
 	struct spans witness; /* time that the witness' lines cover, NODATA lines too */
 	struct spans skipped; /* SKIPDATA of the witness */
 	struct spans missing; /* within the common span: no line of the witness covers it */
-	bool is_ours;         /* both have it, or the machine alone */
+	unsigned
+		secondary; /* of its addresses taken for the primary one, since these Flow Logs do not tell them apart */
+	bool is_ours; /* the machine's records have it */
 };
 
 /* What was measured of the stamps of flows that both have with equal counts, in seconds. */

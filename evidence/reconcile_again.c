@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A second look at what did not agree flow by flow, since the two may have the same packets under different keys:
- *
- * - fragments and protocols whose ports the one records and the other does not (ports 0 0);
- * - Flow Logs without pkt-* fields, which say the interface's primary address where the packet had a secondary one.
+ * A second look at what did not agree flow by flow, since the two may have the same packets under different keys: fragments and
+ * protocols whose ports the one records and the other does not (ports 0 0).
  *
  * What the one has too much under one key must be what the other has under another, packet and byte; else nothing is explained.
  */
@@ -12,7 +10,7 @@
 
 #include "evidence/reconcile_parts.h"
 
-enum { AGAIN_GROUP_MAX = 4096 }; /* flows between two addresses that are looked at together */
+enum { AGAIN_GROUP_MAX = 128 }; /* flows between two addresses that are looked at together */
 
 /* What the witness has more than the machine. */
 struct rest {
@@ -28,112 +26,68 @@ static struct rest rest_of(const struct reconcile_entry *e)
 	return (struct rest){packets - (int64_t)e->host_packets, bytes - (int64_t)e->host_bytes};
 }
 
-/* Their lines may speak of the same time. */
+/* Seconds between what the two speak of; 0: the same time, as far as stamps go. */
+static int64_t distance(const struct reconcile *rec, const struct reconcile_entry *a,
+			const struct reconcile_entry *b)
+{
+	const struct reconcile_clock *c = &rec->result.clock;
+	int64_t from[2], to[2];
+
+	if (!a->is_timed || !b->is_timed)
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		const struct reconcile_entry *e = i ? b : a;
+		bool is_host = e->klass == RECONCILE_HOST_ONLY;
+
+		from[i] = (int64_t)e->start + (is_host ? c->applied : -(int64_t)c->late);
+		to[i] = (int64_t)e->end + (is_host ? c->applied : c->early);
+	}
+	return from[0] > to[1] ? from[0] - to[1] : from[1] > to[0] ? from[1] - to[0] : 0;
+}
+
 static bool is_near(const struct reconcile *rec, const struct reconcile_entry *a,
 		    const struct reconcile_entry *b)
 {
-	int64_t off = rec->result.clock.applied;
-	int64_t near = RECONCILE_LATE_MAX_S + (off < 0 ? -off : off);
+	return distance(rec, a, b) == 0;
+}
 
-	return !a->is_timed || !b->is_timed ||
-	       ((int64_t)a->start <= (int64_t)b->end + near &&
-		(int64_t)b->start <= (int64_t)a->end + near);
+static int64_t middle(const struct reconcile *rec, const struct reconcile_entry *e)
+{
+	return ((int64_t)e->start + e->end) / 2 +
+	       (e->klass == RECONCILE_HOST_ONLY ? rec->result.clock.applied : 0);
+}
+
+/* Of two that are near: how far their stamps are apart. */
+static int64_t offset_of(const struct reconcile *rec, const struct reconcile_entry *a,
+			 const struct reconcile_entry *b)
+{
+	int64_t d = middle(rec, a) - middle(rec, b);
+
+	return d < 0 ? -d : d;
 }
 
 static bool is_open(const struct reconcile_entry *e)
 {
-	return reconcile_reasons[e->reason].weight != RECONCILE_FINE;
+	return e->reason != RECONCILE_FRAGMENTS;
 }
 
-/* It is explained now: from the sums of its old reason to those of the new one. */
-static void settle(struct reconcile *rec, struct reconcile_entry *e, enum reconcile_reason reason)
+static void move(struct reconcile *rec, struct reconcile_entry *e, enum reconcile_class klass,
+		 enum reconcile_reason reason)
 {
 	struct reconcile_sum *old = &rec->result.sums[e->klass][e->reason];
 
 	old->flows--;
 	old->packets -= e->packets;
 	old->bytes -= e->bytes;
-	/* Each packet once: the witness' side of it is what both have. */
-	if (e->klass != RECONCILE_HOST_ONLY)
-		result_count(rec, RECONCILE_COUNTS_DIFFER, reason, e->packets, e->bytes);
+	result_count(rec, klass, reason, e->packets, e->bytes);
 	e->reason = (uint8_t)reason;
+	e->klass = (uint8_t)klass;
 }
 
-typedef bool fit_fn(const struct reconcile *rec, const struct reconcile_entry *a,
-		    const struct reconcile_entry *b);
-
-static bool cancels(struct rest a, struct rest b)
+static void settle(struct reconcile *rec, struct reconcile_entry *e)
 {
-	return a.packets + b.packets == 0 && a.bytes + b.bytes == 0 && a.packets != 0;
+	move(rec, e, RECONCILE_COUNTS_DIFFER, RECONCILE_FRAGMENTS);
 }
-
-/* Pairs of a group that cancel each other. */
-static void settle_pairs(struct reconcile *rec, struct reconcile_entry *v, size_t n, fit_fn *fit,
-			 enum reconcile_reason reason)
-{
-	for (size_t i = 0; i < n; i++) {
-		for (size_t k = i + 1; k < n && is_open(&v[i]); k++) {
-			if (!is_open(&v[k]) || !is_near(rec, &v[i], &v[k]) ||
-			    !fit(rec, &v[i], &v[k]) || !cancels(rest_of(&v[i]), rest_of(&v[k])))
-				continue;
-			settle(rec, &v[i], reason);
-			settle(rec, &v[k], reason);
-		}
-	}
-}
-
-/* All that is left of a group, if it cancels in sum and each of it fits another. */
-static void settle_group(struct reconcile *rec, struct reconcile_entry *v, size_t n, fit_fn *fit,
-			 enum reconcile_reason reason)
-{
-	struct rest sum = {0, 0};
-	size_t open = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct rest rest = rest_of(&v[i]);
-		bool fits = false;
-
-		if (!is_open(&v[i]))
-			continue;
-		for (size_t k = 0; k < n && !fits; k++)
-			fits = k != i && is_open(&v[k]) && is_near(rec, &v[i], &v[k]) &&
-			       fit(rec, &v[i], &v[k]);
-		if (!fits)
-			return;
-		sum.packets += rest.packets;
-		sum.bytes += rest.bytes;
-		open++;
-	}
-	if (open < 2 || sum.packets != 0 || sum.bytes != 0)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		if (is_open(&v[i]))
-			settle(rec, &v[i], reason);
-	}
-}
-
-static void settle_all(struct reconcile *rec, int compare(const void *, const void *), fit_fn *fit,
-		       enum reconcile_reason reason)
-{
-	struct reconcile_entry *v = rec->result.entries;
-	size_t n = rec->result.n_entries, i = 0;
-
-	if (n > 1)
-		qsort(v, n, sizeof *v, compare);
-	while (i < n) {
-		size_t k = i + 1;
-
-		while (k < n && compare(&v[i], &v[k]) == 0)
-			k++;
-		if (k - i > 1 && k - i <= AGAIN_GROUP_MAX) {
-			settle_pairs(rec, v + i, k - i, fit, reason);
-			settle_group(rec, v + i, k - i, fit, reason);
-		}
-		i = k;
-	}
-}
-
-/* ---- fragments ---- */
 
 static int compare_addresses(const void *p, const void *q)
 {
@@ -152,65 +106,164 @@ static bool has_ports(const struct reconcile_entry *e)
 	return e->srcport || e->dstport;
 }
 
-static bool fit_ports(const struct reconcile *rec, const struct reconcile_entry *a,
-		      const struct reconcile_entry *b)
+static bool fits(const struct reconcile_entry *a, const struct reconcile_entry *b)
 {
-	(void)rec;
 	return has_ports(a) != has_ports(b);
 }
 
-/* ---- secondary addresses ---- */
-
-/* Remote address, ports, protocol, direction: the machine's own address is left out. */
-static const struct addr *remote_of(const struct reconcile_entry *e)
+static bool cancels(struct rest a, struct rest b)
 {
-	return e->direction == FLOWREC_EGRESS ? &e->dst : &e->src;
+	return a.packets + b.packets == 0 && a.bytes + b.bytes == 0 && a.packets != 0;
 }
 
-static const struct addr *local_of(const struct reconcile_entry *e)
+/* Pairs of a group that cancel each other, those first that are the closest in time. */
+static void settle_pairs(struct reconcile *rec, struct reconcile_entry *v, size_t n)
 {
-	return e->direction == FLOWREC_EGRESS ? &e->src : &e->dst;
+	for (;;) {
+		int64_t least = INT64_MAX;
+		size_t a = n, b = n;
+
+		for (size_t i = 0; i < n; i++) {
+			for (size_t k = i + 1; k < n && is_open(&v[i]); k++) {
+				if (is_open(&v[k]) && fits(&v[i], &v[k]) &&
+				    is_near(rec, &v[i], &v[k]) &&
+				    cancels(rest_of(&v[i]), rest_of(&v[k])) &&
+				    offset_of(rec, &v[i], &v[k]) < least) {
+					least = offset_of(rec, &v[i], &v[k]);
+					a = i;
+					b = k;
+				}
+			}
+		}
+		if (a == n)
+			return;
+		settle(rec, &v[a]);
+		settle(rec, &v[b]);
+	}
 }
 
-static int compare_remote(const void *p, const void *q)
+/* One that all those near it cancel together. */
+static void settle_stars(struct reconcile *rec, struct reconcile_entry *v, size_t n)
 {
-	const struct reconcile_entry *a = p, *b = q;
-	int d = a->iface - b->iface;
+	for (size_t i = 0; i < n; i++) {
+		struct rest sum = {0, 0};
 
-	if (d == 0)
-		d = a->direction - b->direction;
-	if (d == 0)
-		d = memcmp(remote_of(a), remote_of(b), sizeof(struct addr));
-	if (d == 0)
-		d = a->srcport - b->srcport;
-	if (d == 0)
-		d = a->dstport - b->dstport;
-	if (d == 0)
-		d = a->protocol - b->protocol;
-	return d ? d : a->family - b->family;
+		for (size_t k = 0; k < n && is_open(&v[i]); k++) {
+			if (k == i || !is_open(&v[k]) || !fits(&v[i], &v[k]) ||
+			    !is_near(rec, &v[i], &v[k]))
+				continue;
+			sum.packets += rest_of(&v[k]).packets;
+			sum.bytes += rest_of(&v[k]).bytes;
+		}
+		if (!is_open(&v[i]) || !cancels(rest_of(&v[i]), sum))
+			continue;
+		for (size_t k = 0; k < n; k++) {
+			if (k != i && is_open(&v[k]) && fits(&v[i], &v[k]) &&
+			    is_near(rec, &v[i], &v[k]))
+				settle(rec, &v[k]);
+		}
+		settle(rec, &v[i]);
+	}
 }
 
-/* The address of the flow that Flow Logs have too much of stands for the one of the flow that the machine has. */
-static bool fit_address(const struct reconcile *rec, const struct reconcile_entry *a,
-			const struct reconcile_entry *b)
+/* All that is left of a group, if it cancels in sum and each of it fits another. */
+static void settle_group(struct reconcile *rec, struct reconcile_entry *v, size_t n)
 {
-	const struct interface *iface = &rec->ifaces[a->iface];
+	struct rest sum = {0, 0};
+	size_t open = 0;
 
-	return a->direction != FLOWREC_DIRECTION_UNKNOWN && !a->is_pkt && !b->is_pkt &&
-	       memcmp(local_of(a), local_of(b), sizeof(struct addr)) != 0 &&
-	       ifaces_has_local(iface, a->family, local_of(a)) &&
-	       ifaces_has_local(iface, b->family, local_of(b));
+	for (size_t i = 0; i < n; i++) {
+		struct rest rest = rest_of(&v[i]);
+		bool has_other = false;
+
+		if (!is_open(&v[i]))
+			continue;
+		for (size_t k = 0; k < n && !has_other; k++)
+			has_other = k != i && is_open(&v[k]) && is_near(rec, &v[i], &v[k]) &&
+				    fits(&v[i], &v[k]);
+		if (!has_other)
+			return;
+		sum.packets += rest.packets;
+		sum.bytes += rest.bytes;
+		open++;
+	}
+	if (open < 2 || sum.packets != 0 || sum.bytes != 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (is_open(&v[i]))
+			settle(rec, &v[i]);
+	}
+}
+
+/* Does the one have too little and the other too much, at the same time, and only one of them ports? */
+static bool is_counterpart(const struct reconcile *rec, const struct reconcile_entry *a,
+			   const struct reconcile_entry *b)
+{
+	return fits(a, b) && is_near(rec, a, b) &&
+	       (rest_of(a).packets > 0) != (rest_of(b).packets > 0);
+}
+
+/* Packets that the machine has without ports near this one, explained or not. */
+static int64_t unported_near(const struct reconcile *rec, const struct reconcile_entry *v, size_t n,
+			     const struct reconcile_entry *e)
+{
+	int64_t packets = 0;
+
+	for (size_t k = 0; k < n; k++) {
+		if (!has_ports(&v[k]) && (v[k].klass == RECONCILE_HOST_ONLY || !is_open(&v[k])) &&
+		    fits(e, &v[k]) && is_near(rec, e, &v[k]))
+			packets += (int64_t)v[k].packets;
+	}
+	return packets;
+}
+
+/* Sums that do not come out: beside a flow that was cut, in a gap or left out, what is left of it was too; and something that
+ * looks hidden may be what this machine has without ports. */
+static void settle_rest(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum reconcile_weight weight = reconcile_reasons[v[i].reason].weight;
+
+		if (weight == RECONCILE_RED &&
+		    unported_near(rec, v, n, &v[i]) >= rest_of(&v[i]).packets)
+			move(rec, &v[i], (enum reconcile_class)v[i].klass, RECONCILE_UNPORTED);
+		for (size_t k = 0; k < n && weight == RECONCILE_UNEXPLAINED; k++) {
+			enum reconcile_weight other = reconcile_reasons[v[k].reason].weight;
+
+			if ((other != RECONCILE_ASIDE && other != RECONCILE_UNCLEAR &&
+			     v[k].reason != RECONCILE_WITNESS_SKIPPED) ||
+			    !is_counterpart(rec, &v[i], &v[k]))
+				continue;
+			move(rec, &v[i], (enum reconcile_class)v[i].klass,
+			     (enum reconcile_reason)v[k].reason);
+			break;
+		}
+	}
 }
 
 void again_resolve(struct reconcile *rec)
 {
-	size_t out = 0;
+	struct reconcile_entry *v = rec->result.entries;
+	size_t n = rec->result.n_entries, i = 0, out = 0;
 
-	settle_all(rec, compare_addresses, fit_ports, RECONCILE_FRAGMENTS);
-	settle_all(rec, compare_remote, fit_address, RECONCILE_ADDRESS);
-	for (size_t i = 0; i < rec->result.n_entries; i++) {
-		if (is_open(&rec->result.entries[i]))
-			rec->result.entries[out++] = rec->result.entries[i];
+	if (n > 1)
+		qsort(v, n, sizeof *v, compare_addresses);
+	while (i < n) {
+		size_t k = i + 1;
+
+		while (k < n && compare_addresses(&v[i], &v[k]) == 0)
+			k++;
+		if (k - i > 1 && k - i <= AGAIN_GROUP_MAX) {
+			settle_pairs(rec, v + i, k - i);
+			settle_stars(rec, v + i, k - i);
+			settle_group(rec, v + i, k - i);
+			settle_rest(rec, v + i, k - i);
+		}
+		i = k;
+	}
+	for (i = 0; i < n; i++) {
+		if (reconcile_reasons[v[i].reason].weight != RECONCILE_FINE)
+			v[out++] = v[i];
 	}
 	rec->result.n_entries = out;
 }

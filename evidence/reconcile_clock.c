@@ -10,42 +10,44 @@
 #include <stdlib.h>
 
 #include "evidence/reconcile_parts.h"
+#include "platform/clock.h"
 
 enum {
 	CLOCK_SAMPLES_MAX = 1 << 20,
 	CLOCK_SHORT_S = 900, /* of longer flows it cannot be told which lines belong together */
 	CLOCK_SHIFT_MIN_S = 120,
+	CLOCK_EXACT_S = 2,
+	CLOCK_OUTLIERS_FROM = 16,
 };
 
-static bool is_usable(const struct row *row, size_t n, uint64_t *packets, uint64_t *bytes,
-		      int64_t *start, int64_t *end)
+struct extent {
+	uint64_t packets, bytes, lines;
+	int64_t start, end;
+};
+
+/* Of the rows of one side (and flow log); false: it does not say enough, or is too long. */
+static bool extent_of(const struct row *rows, size_t n, int log, struct extent *ret)
 {
-	*packets = *bytes = 0;
-	*start = INT64_MAX;
-	*end = INT64_MIN;
+	*ret = (struct extent){.start = INT64_MAX, .end = INT64_MIN};
 	for (size_t i = 0; i < n; i++) {
-		if (!(row[i].flags & ROW_TIMED) ||
-		    (row[i].flags & (ROW_NO_PACKETS | ROW_NO_BYTES | ROW_REJECT)))
+		const struct row *row = &rows[i];
+
+		if (log >= 0 && row->log != log)
+			continue;
+		if (!(row->flags & ROW_TIMED) ||
+		    (row->flags & (ROW_NO_PACKETS | ROW_NO_BYTES | ROW_REJECT)))
 			return false;
-		*packets += row[i].packets;
-		*bytes += row[i].bytes;
-		*start = row[i].start < *start ? row[i].start : *start;
-		*end = row[i].end > *end ? row[i].end : *end;
+		ret->packets += row->packets;
+		ret->bytes += row->bytes;
+		ret->lines++;
+		ret->start = row->start < ret->start ? row->start : ret->start;
+		ret->end = row->end > ret->end ? row->end : ret->end;
 	}
-	return *end - *start <= CLOCK_SHORT_S;
+	return ret->lines > 0 && ret->end - ret->start <= CLOCK_SHORT_S;
 }
 
-int clock_sample(struct reconcile *rec, const struct row *host, size_t n_host,
-		 const struct row *witness, size_t n_witness)
+static int add_pair(struct offsets *o, const struct extent *host, const struct extent *witness)
 {
-	struct offsets *o = &rec->offsets;
-	uint64_t hp, hb, wp, wb;
-	int64_t hs, he, ws, we;
-
-	if (n_host == 0 || n_witness == 0 || o->n == CLOCK_SAMPLES_MAX ||
-	    !is_usable(host, n_host, &hp, &hb, &hs, &he) ||
-	    !is_usable(witness, n_witness, &wp, &wb, &ws, &we) || hp != wp || hb != wb)
-		return 0;
 	if (o->n == o->cap) {
 		size_t cap = o->cap ? 2 * o->cap : 1024;
 		int64_t *start = realloc(o->start, cap * sizeof *start);
@@ -58,9 +60,31 @@ int clock_sample(struct reconcile *rec, const struct row *host, size_t n_host,
 		o->end = end;
 		o->cap = cap;
 	}
-	o->start[o->n] = ws - hs;
-	o->end[o->n++] = we - he;
+	o->start[o->n] = witness->start - host->start;
+	o->end[o->n++] = witness->end - host->end;
 	return 0;
+}
+
+int clock_sample(struct reconcile *rec, const struct row *host, size_t n_host,
+		 const struct row *witness, size_t n_witness)
+{
+	struct offsets *o = &rec->offsets;
+	struct extent h, w;
+	int rc = 0;
+
+	if (n_host == 0 || n_witness == 0 || !extent_of(host, n_host, -1, &h))
+		return 0;
+	/* Each flow log by itself: they may all tell the same traffic. */
+	for (size_t i = 0; rc == 0 && i < n_witness && o->n < CLOCK_SAMPLES_MAX; i++) {
+		size_t k = 0;
+
+		while (witness[k].log != witness[i].log)
+			k++;
+		if (k == i && extent_of(witness, n_witness, witness[i].log, &w) &&
+		    h.packets == w.packets && h.bytes == w.bytes)
+			rc = add_pair(o, &h, &w);
+	}
+	return rc;
 }
 
 static int compare(const void *p, const void *q)
@@ -70,55 +94,76 @@ static int compare(const void *p, const void *q)
 	return (a > b) - (a < b);
 }
 
-/* A stamp of NODATA's kind or of another day must not stretch a tolerance. */
-static uint32_t tolerance(int64_t seconds)
+static uint32_t seconds_of(int64_t seconds)
 {
 	return seconds < 0                      ? 0
 	       : seconds > RECONCILE_LATE_MAX_S ? RECONCILE_LATE_MAX_S
 						: (uint32_t)seconds;
 }
 
-static uint32_t at_least(uint32_t seconds, uint32_t least)
+/* What is documented; or, if more was seen, half as much again and a minute at least: the latest of all need not be among the pairs. */
+static uint32_t tolerance(int64_t seen)
 {
-	return seconds < least ? least : seconds;
+	if (seen <= RECONCILE_LATE_S)
+		return RECONCILE_LATE_S;
+	return seconds_of(seen + (seen / 2 > RECONCILE_LATE_S ? seen / 2 : RECONCILE_LATE_S));
+}
+
+/* At an edge: nothing if many flows show that the stamps are exact. */
+static uint32_t edge_tolerance(int64_t seen)
+{
+	return seen <= CLOCK_EXACT_S ? seconds_of(seen) : tolerance(seen);
+}
+
+static void sort_offsets(struct reconcile_clock *c, struct offsets *o)
+{
+	qsort(o->start, o->n, sizeof o->start[0], compare);
+	qsort(o->end, o->n, sizeof o->end[0], compare);
+	c->start_min = o->start[0];
+	c->start_median = o->start[o->n / 2];
+	c->start_max = o->start[o->n - 1];
+	c->end_min = o->end[0];
+	c->end_median = o->end[o->n / 2];
+	c->end_max = o->end[o->n - 1];
 }
 
 void clock_settle(struct reconcile *rec)
 {
 	struct reconcile_clock *c = &rec->result.clock;
 	struct offsets *o = &rec->offsets;
-	int64_t shift, spread, ledger_s = -c->ledger_ms / 1000;
+	int64_t late = 0, early = 0, shift, spread, ledger_s = -c->ledger_ms / MS_PER_S;
+	bool is_enough = o->n >= RECONCILE_PAIRS_MIN;
+	size_t aside;
 
 	c->pairs = o->n;
-	c->late = c->early = RECONCILE_LATE_S;
-	rec->late_edge = rec->early_edge = RECONCILE_LATE_S;
-	if (o->n > 0) {
-		qsort(o->start, o->n, sizeof o->start[0], compare);
-		qsort(o->end, o->n, sizeof o->end[0], compare);
-		c->start_min = o->start[0];
-		c->start_median = o->start[o->n / 2];
-		c->start_max = o->start[o->n - 1];
-		c->end_min = o->end[0];
-		c->end_median = o->end[o->n / 2];
-		c->end_max = o->end[o->n - 1];
+	if (o->n > 0)
+		sort_offsets(c, o);
+	if (is_enough) {
+		shift = (c->start_median + c->end_median) / 2;
+		spread = c->end_median -
+			 c->start_median; /* the width of its windows beyond the packets */
+	} else {
+		shift = c->has_ledger ? ledger_s : 0; /* the word of the ledger is all there is */
+		spread = 0;
 	}
-	if (o->n < RECONCILE_PAIRS_MIN) {
-		/* The word of the ledger is all there is. */
-		if (c->has_ledger &&
-		    (ledger_s > CLOCK_SHIFT_MIN_S || ledger_s < -CLOCK_SHIFT_MIN_S))
-			c->applied = ledger_s;
-		return;
-	}
-	shift = (c->start_median + c->end_median) / 2;
-	spread = c->end_median - c->start_median; /* the width of its windows beyond the packets */
 	if (spread < 0)
 		spread = 0;
 	if (shift > CLOCK_SHIFT_MIN_S + spread / 2 || shift < -CLOCK_SHIFT_MIN_S - spread / 2)
 		c->applied = shift;
-	/* One in a thousand may be a flow that came again. */
-	c->late = at_least(tolerance(o->start[o->n - 1 - o->n / 1000] - c->applied),
-			   RECONCILE_LATE_S);
-	c->early = at_least(tolerance(c->applied - o->end[o->n / 1000]), RECONCILE_LATE_S);
-	rec->late_edge = tolerance(o->start[o->n - 1] - c->applied);
-	rec->early_edge = tolerance(c->applied - o->end[0]);
+	/* The farthest may be flows that came again and look equal by chance. */
+	aside = o->n < CLOCK_OUTLIERS_FROM ? 0 : 1 + o->n / 50;
+	c->late = c->early = RECONCILE_LATE_S;
+	if (o->n > 0) {
+		late = o->start[o->n - 1 - aside] - c->applied;
+		early = c->applied - o->end[aside];
+		c->late = tolerance(late);
+		c->early = tolerance(early);
+	}
+	/* An offset is known no better than lateness and windows let it be. */
+	if (c->applied) {
+		c->late += RECONCILE_LATE_S;
+		c->early += RECONCILE_LATE_S;
+	}
+	rec->late_edge = is_enough && !c->applied ? edge_tolerance(late) : c->late;
+	rec->early_edge = is_enough && !c->applied ? edge_tolerance(early) : c->early;
 }

@@ -104,23 +104,49 @@ static bool is_pair(const struct pair *pair, const struct row *row)
 		(memcmp(&pair->b, &row->src, 16) == 0 && memcmp(&pair->a, &row->dst, 16) == 0));
 }
 
-int ifaces_learn(struct interface *iface, const struct row *row)
+/* Of both addresses, whichever comes first, and the side. */
+static uint32_t hash_pair(const struct row *row)
 {
-	if (row->flags & (ROW_INGRESS | ROW_EGRESS))
-		return add_local(iface, row->family,
-				 row->flags & ROW_EGRESS ? &row->src : &row->dst);
-	if (iface->n_pairs == SAMPLE_MAX || addr_is_multicast(row->family, &row->dst))
+	uint64_t w[4];
+
+	memcpy(w, &row->src, 16);
+	memcpy(w + 2, &row->dst, 16);
+	w[0] = (w[0] ^ w[2]) * 0x9e3779b97f4a7c15 + (w[1] ^ w[3]) + (row->flags & ROW_WITNESS);
+	return (uint32_t)(w[0] >> 32 ^ w[0]) | 1; /* 0 is an empty place */
+}
+
+static int learn_pair(struct interface *iface, const struct row *row)
+{
+	bool is_witness = row->flags & ROW_WITNESS;
+	uint32_t hash = hash_pair(row);
+
+	if (iface->n_sampled[is_witness] == SAMPLE_MAX || addr_is_multicast(row->family, &row->dst))
 		return 0;
 	if (!iface->pairs)
-		iface->pairs = calloc(SAMPLE_MAX, sizeof iface->pairs[0]);
+		iface->pairs = calloc(1, sizeof *iface->pairs);
 	if (!iface->pairs)
 		return -ENOMEM;
+	if (iface->pairs->seen[hash / 2 % SAMPLE_SEEN] == hash)
+		return 0;
+	iface->pairs->seen[hash / 2 % SAMPLE_SEEN] = hash;
 	for (size_t i = iface->n_pairs; i-- > 0;) {
-		if (is_pair(&iface->pairs[i], row))
+		if (iface->pairs->v[i].is_witness == is_witness &&
+		    is_pair(&iface->pairs->v[i], row))
 			return 0;
 	}
-	iface->pairs[iface->n_pairs++] = (struct pair){row->src, row->dst, row->family, false};
+	iface->n_sampled[is_witness]++;
+	iface->pairs->v[iface->n_pairs++] =
+		(struct pair){row->src, row->dst, row->family, false, is_witness};
 	return 0;
+}
+
+int ifaces_learn(struct interface *iface, const struct row *row)
+{
+	int rc = 0;
+
+	if (row->flags & (ROW_INGRESS | ROW_EGRESS))
+		rc = add_local(iface, row->family, row->flags & ROW_EGRESS ? &row->src : &row->dst);
+	return rc < 0 ? rc : learn_pair(iface, row);
 }
 
 /* RFC 1918, RFC 4193. */
@@ -138,7 +164,7 @@ static unsigned score(const struct interface *iface, uint8_t family, const struc
 	unsigned n = 0;
 
 	for (size_t i = 0; i < iface->n_pairs; i++) {
-		const struct pair *p = &iface->pairs[i];
+		const struct pair *p = &iface->pairs->v[i];
 
 		n += !p->is_taken && p->family == family &&
 		     (memcmp(&p->a, addr, 16) == 0 || memcmp(&p->b, addr, 16) == 0);
@@ -149,7 +175,7 @@ static unsigned score(const struct interface *iface, uint8_t family, const struc
 static void take_pairs(struct interface *iface)
 {
 	for (size_t i = 0; i < iface->n_pairs; i++) {
-		struct pair *p = &iface->pairs[i];
+		struct pair *p = &iface->pairs->v[i];
 
 		p->is_taken = p->is_taken || ifaces_has_local(iface, p->family, &p->a) ||
 			      ifaces_has_local(iface, p->family, &p->b);
@@ -163,7 +189,7 @@ static const struct addr *best(const struct interface *iface, uint8_t *family)
 	unsigned most = 0;
 
 	for (size_t i = 0; i < iface->n_pairs; i++) {
-		const struct pair *p = &iface->pairs[i];
+		const struct pair *p = &iface->pairs->v[i];
 		unsigned a, b;
 
 		if (p->is_taken)
@@ -203,6 +229,65 @@ enum flowrec_direction ifaces_direction(const struct interface *iface, const str
 	if (row->flags & ROW_EGRESS)
 		return FLOWREC_EGRESS;
 	return src == dst ? FLOWREC_DIRECTION_UNKNOWN : src ? FLOWREC_EGRESS : FLOWREC_INGRESS;
+}
+
+/* ---- primary and secondary ---- */
+
+static unsigned told_of(const struct interface *iface, const struct local *local)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < iface->n_pairs; i++) {
+		const struct pair *p = &iface->pairs->v[i];
+
+		n += p->is_witness && p->family == local->family &&
+		     (memcmp(&p->a, &local->addr, 16) == 0 || memcmp(&p->b, &local->addr, 16) == 0);
+	}
+	return n;
+}
+
+/* IPv6 addresses are told as they are. */
+static bool find_primary(struct interface *iface, unsigned *ret_secondary)
+{
+	unsigned most = 0, n = 0;
+
+	for (size_t i = 0; i < iface->n_locals; i++) {
+		unsigned told = told_of(iface, &iface->locals[i]);
+
+		if (iface->locals[i].family != 4)
+			continue;
+		n++;
+		if (told > most) {
+			most = told;
+			iface->primary = iface->locals[i].addr;
+		}
+	}
+	iface->has_primary = most > 0 && n > 1;
+	*ret_secondary = iface->has_primary ? n - 1 : 0;
+	return iface->has_primary;
+}
+
+bool ifaces_have_primary(struct reconcile *rec)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < rec->result.n_interfaces; i++) {
+		struct interface *iface = &rec->ifaces[i];
+
+		if (rec->names[i].is_ours && !iface->has_pkt && !rec->config.is_against)
+			any = find_primary(iface, &rec->names[i].secondary) || any;
+	}
+	return any;
+}
+
+void ifaces_to_primary(const struct interface *iface, struct row *row)
+{
+	if (!iface->has_primary || row->family != 4)
+		return;
+	if (ifaces_has_local(iface, 4, &row->src))
+		row->src = iface->primary;
+	if (ifaces_has_local(iface, 4, &row->dst))
+		row->dst = iface->primary;
 }
 
 /* ---- flow logs on an interface ---- */
@@ -253,13 +338,16 @@ static int merge(struct reconcile *rec, size_t into, size_t from)
 	b->map = (uint16_t)into;
 	a->is_host = a->is_host || b->is_host;
 	a->is_watched = a->is_watched || b->is_watched;
+	a->has_pkt = a->has_pkt || b->has_pkt;
 	a->from = a->from < b->from ? a->from : b->from;
 	a->to = a->to > b->to ? a->to : b->to;
 	for (size_t i = 0; i < b->n_locals && rc == 0; i++)
 		rc = add_local(a, b->locals[i].family, &b->locals[i].addr);
 	for (size_t i = 0; i < b->n_pairs && rc == 0; i++) {
-		struct row row = {
-			.src = b->pairs[i].a, .dst = b->pairs[i].b, .family = b->pairs[i].family};
+		struct row row = {.src = b->pairs->v[i].a,
+				  .dst = b->pairs->v[i].b,
+				  .family = b->pairs->v[i].family,
+				  .flags = b->pairs->v[i].is_witness ? ROW_WITNESS : 0};
 
 		rc = ifaces_learn(a, &row);
 	}

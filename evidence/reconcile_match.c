@@ -75,7 +75,6 @@ static struct reconcile_entry entry_of(const struct row *row, enum reconcile_cla
 		.reason = (uint8_t)reason,
 		.direction = (uint8_t)direction,
 		.action = row->flags & ROW_REJECT ? FLOWREC_REJECT : FLOWREC_ACCEPT,
-		.is_pkt = (row->flags & (ROW_WITNESS | ROW_PKT)) == (ROW_WITNESS | ROW_PKT),
 		.start = UINT32_MAX,
 	};
 }
@@ -397,6 +396,8 @@ static int judge_episode(struct reconcile *rec, struct episode *e, struct err *e
 			     host.bytes);
 		return 0;
 	}
+	if (is_offload(e->host[0], host, all))
+		return add_differing(rec, e, host, RECONCILE_OFFLOAD, NULL, err);
 	/* Refused on its way in: the machine cannot have it. */
 	if (e->direction == FLOWREC_INGRESS && passed.lines > 0 && refused.lines > 0) {
 		result_count(rec, RECONCILE_WITNESS_ONLY, RECONCILE_REFUSED, refused.packets,
@@ -460,8 +461,8 @@ static int judge_flow(struct reconcile *rec, struct row **host, size_t n_host, s
 
 static bool same_line(const struct row *a, const struct row *b)
 {
-	return a->flags & ROW_TIMED && a->start == b->start && a->end == b->end &&
-	       a->packets == b->packets && a->bytes == b->bytes &&
+	return a->log == b->log && a->flags & ROW_TIMED && a->start == b->start &&
+	       a->end == b->end && a->packets == b->packets && a->bytes == b->bytes &&
 	       (a->flags & ~ROW_PKT) == (b->flags & ~ROW_PKT);
 }
 
@@ -516,7 +517,7 @@ static size_t prefer_equal_log(struct row *const *host, size_t n_host, struct ro
 {
 	struct sum want = sum_of(host, n_host, 0, 0);
 
-	if (n_host == 0 || chosen == n || equal(sum_of(witness, chosen, 0, 0), want))
+	if (n_host == 0 || equal(sum_of(witness, chosen, 0, 0), want))
 		return chosen;
 	for (size_t i = 0; i < n; i++) {
 		struct sum sum = {.packets = 0};
@@ -566,9 +567,30 @@ static int compare_start(const void *p, const void *q)
 	       (a->end > b->end); /* the longer one first: are_lanes() wants it so */
 }
 
+/* Lines that stand there twice are one, unless it takes all of them to make what the machine has: two windows whose stamps are
+ * late by different times may look alike. How many are left. */
+static size_t drop_doubles(struct reconcile *rec, struct row *const *host, size_t n_host,
+			   struct row **witness, size_t n)
+{
+	size_t out = 1;
+
+	for (size_t i = 1; i < n; i++)
+		out += !same_line(witness[i - 1], witness[i]);
+	if (n == 0 || out == n ||
+	    (n_host > 0 && equal(sum_of(witness, n, 0, 0), sum_of(host, n_host, 0, 0))))
+		return n;
+	rec->result.duplicates += n - out;
+	out = 1;
+	for (size_t i = 1; i < n; i++) {
+		if (!same_line(witness[out - 1], witness[i]))
+			witness[out++] = witness[i];
+	}
+	return out;
+}
+
 int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *err)
 {
-	size_t n_host = 0, n_witness = 0;
+	size_t n_host = 0, n_witness;
 	struct row **host, **witness;
 	bool is_timed = true;
 
@@ -580,13 +602,9 @@ int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *er
 	witness = rec->scratch + n_host;
 	for (size_t i = 0; i < n; i++) {
 		is_timed = is_timed && rows[i].flags & ROW_TIMED;
-		if (i < n_host)
-			host[i] = &rows[i];
-		else if (n_witness > 0 && same_line(witness[n_witness - 1], &rows[i]))
-			rec->result.duplicates++;
-		else
-			witness[n_witness++] = &rows[i];
+		rec->scratch[i] = &rows[i];
 	}
+	n_witness = drop_doubles(rec, host, n_host, witness, n - n_host);
 	if (n_witness > 0 && rec->ifaces[witness[0]->iface].n_uses > 1) {
 		size_t told = n_witness;
 

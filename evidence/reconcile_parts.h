@@ -9,8 +9,9 @@
 
 enum {
 	LOCALS_MAX = 256, /* addresses of one interface */
-	SAMPLE_MAX =
-		256, /* pairs of addresses from which they are found where no line says its direction */
+	/* Pairs of addresses of a side, from which they are found where no line says its direction. */
+	SAMPLE_MAX = 256,
+	SAMPLE_SEEN = 1024,
 	NO_INTERFACE = UINT16_MAX,
 	NAMES_SLOTS = 4 * RECONCILE_INTERFACES_MAX,
 };
@@ -23,7 +24,12 @@ struct local {
 struct pair {
 	struct addr a, b;
 	uint8_t family;
-	bool is_taken;
+	bool is_taken, is_witness;
+};
+
+struct pairs {
+	struct pair v[2 * SAMPLE_MAX];
+	uint32_t seen[SAMPLE_SEEN]; /* hashes of pairs seen lately */
 };
 
 /* A flow log's lines on an interface. */
@@ -40,9 +46,13 @@ struct interface {
 	bool is_host;     /* the machine's records name it */
 	int64_t from, to; /* of the records */
 	bool is_watched;  /* spans came from the ledger */
+	bool has_pkt;     /* lines of the witness tell the addresses in the packet */
 	size_t n_locals, n_pairs;
 	struct local *locals;
-	struct pair *pairs;
+	size_t n_sampled[2]; /* of the machine's side, the witness' */
+	struct pairs *pairs;
+	struct addr primary; /* what the witness says for every IPv4 address of it */
+	bool has_primary;
 	size_t n_uses;
 	struct log_use *uses;
 };
@@ -80,6 +90,9 @@ int ifaces_learn(struct interface *iface, const struct row *row);
 int ifaces_use_log(struct interface *iface, const struct row *row);
 /* Decides which interface of the one is which of the other, and their addresses. */
 int ifaces_settle(struct reconcile *rec, struct err *err);
+/* Secondary addresses become the primary one where the witness does not tell them apart; true: some did, rows must be changed. */
+bool ifaces_have_primary(struct reconcile *rec);
+void ifaces_to_primary(const struct interface *iface, struct row *row);
 bool ifaces_has_local(const struct interface *iface, uint8_t family, const struct addr *addr);
 /* Of a flow: what its rows say, else by the addresses. */
 enum flowrec_direction ifaces_direction(const struct interface *iface, const struct row *row);

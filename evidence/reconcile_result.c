@@ -24,7 +24,10 @@ int result_add(struct reconcile *rec, const struct reconcile_entry *entry, struc
 
 	result_count(rec, (enum reconcile_class)entry->klass, (enum reconcile_reason)entry->reason,
 		     entry->packets, entry->bytes);
-	if (reconcile_reasons[entry->reason].weight == RECONCILE_FINE)
+	/* What has no ports here may be what looks hidden there: kept for the second look. */
+	if (reconcile_reasons[entry->reason].weight == RECONCILE_FINE &&
+	    !(entry->reason == RECONCILE_WITNESS_SKIPPED && entry->klass == RECONCILE_HOST_ONLY &&
+	      !entry->srcport && !entry->dstport))
 		return 0;
 	if (result->n_entries == rec->cap_entries) {
 		size_t cap = rec->cap_entries ? 2 * rec->cap_entries : 256;

@@ -205,23 +205,64 @@ static size_t keep_wanted(struct row *v, size_t n, rows_keep_fn *keep, void *ctx
 	return out;
 }
 
+/* The rows of a bucket in one array: its own, or read back into `loaded`. */
+static int load(struct rows *rows, struct bucket *bucket, struct row **ret, size_t *ret_n,
+		struct err *err)
+{
+	size_t n = (size_t)bucket->spilled + bucket->n;
+
+	*ret = bucket->v;
+	*ret_n = n;
+	if (bucket->spilled == 0)
+		return 0;
+	free(rows->loaded);
+	rows->loaded = *ret = malloc(n * sizeof **ret);
+	if (!*ret)
+		return err_set(err, -ENOMEM, "no memory for a bucket of %zu rows", n);
+	if (file_read_at(bucket->fd, *ret, (n - bucket->n) * sizeof **ret, 0) != 0)
+		return err_set(err, -EIO, "%s: rows cannot be read back", rows->folder);
+	if (bucket->n > 0)
+		memcpy(*ret + n - bucket->n, bucket->v, bucket->n * sizeof **ret);
+	return 0;
+}
+
+int rows_again(struct rows *rows, rows_keep_fn *change, void *ctx, struct err *err)
+{
+	struct rows *old = NULL;
+	struct row *v;
+	size_t n;
+	int rc = rows_new(&old, rows->memory, rows->folder);
+
+	if (rc < 0)
+		return err_set(err, rc, "no memory for rows");
+	memcpy(old->buckets, rows->buckets, sizeof old->buckets);
+	memset(rows->buckets, 0, sizeof rows->buckets);
+	rows->held = rows->count = rows->spilled = 0;
+	for (size_t i = 0; i < ROWS_BUCKETS; i++)
+		rows->buckets[i].fd = -1;
+	for (size_t i = 0; i < ROWS_BUCKETS && rc == 0; i++) {
+		rc = load(old, &old->buckets[i], &v, &n, err);
+		for (size_t k = 0; k < n && rc == 0; k++) {
+			if (change(ctx, &v[k]))
+				rc = rows_add(rows, &v[k], err);
+		}
+		free(old->buckets[i].v);
+		old->buckets[i].v = NULL;
+	}
+	rows_free(old);
+	return rc;
+}
+
 int rows_bucket(struct rows *rows, unsigned i, rows_keep_fn *keep, void *ctx, struct row **ret,
 		size_t *ret_n, struct err *err)
 {
 	struct bucket *bucket = &rows->buckets[i];
-	size_t n = (size_t)bucket->spilled + bucket->n;
-	struct row *v = bucket->v;
+	struct row *v;
+	size_t n;
+	int rc = load(rows, bucket, &v, &n, err);
 
-	if (bucket->spilled > 0) {
-		free(rows->loaded);
-		rows->loaded = v = malloc(n * sizeof *v);
-		if (!v)
-			return err_set(err, -ENOMEM, "no memory for a bucket of %zu rows", n);
-		if (file_read_at(bucket->fd, v, (n - bucket->n) * sizeof *v, 0) != 0)
-			return err_set(err, -EIO, "%s: rows cannot be read back", rows->folder);
-		if (bucket->n > 0)
-			memcpy(v + n - bucket->n, bucket->v, bucket->n * sizeof *v);
-	}
+	if (rc < 0)
+		return rc;
 	if (bucket->spilled > 0 || !bucket->is_sorted) {
 		n = keep_wanted(v, n, keep, ctx);
 		if (n > 1)

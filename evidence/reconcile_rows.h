@@ -51,6 +51,8 @@ uint64_t rows_count(const struct rows *rows);
 uint64_t rows_spilled(const struct rows *rows);
 /* May change a row's interface; false: the row is not wanted. */
 typedef bool rows_keep_fn(void *ctx, struct row *row);
+/* Puts all rows into buckets anew, after `change` changed their flows. */
+int rows_again(struct rows *rows, rows_keep_fn *change, void *ctx, struct err *err);
 /* All rows of a bucket that `keep` wants in one array, sorted by flow, then side, then time. Valid until the next call. */
 int rows_bucket(struct rows *rows, unsigned bucket, rows_keep_fn *keep, void *ctx, struct row **ret,
 		size_t *ret_n, struct err *err);

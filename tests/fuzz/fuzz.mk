@@ -22,3 +22,10 @@ fuzz-policy := $(policy-y) policy/policy_print $(if $(CONFIG_POLICY_AWS),,platfo
 	platform/text platform/addr platform/file platform/crypto platform/err
 fuzz += aws
 fuzz-aws := $(fuzz-policy) policy/import_aws policy/import_rules
+# Flow Logs: a file of any kind, a line, gzip alone.
+fuzz += flowline
+fuzz-flowline := evidence/flowlogs_line $(fuzz-flowrec)
+fuzz += gunzip
+fuzz-gunzip := $(gunzip-y) platform/err
+fuzz += flowlogs
+fuzz-flowlogs := $(flowlogs-y) platform/file $(fuzz-flowrec)

@@ -205,6 +205,10 @@ def formats(tap, d):
                               (body, ("--format", " ".join("${%s}" % x for x in order)))):
             summary, _ = reconcile(d, write(d, "order.log", text=data), options=options, codes=(1,))
             equal(summary["flow_logs"], totals(8))
+    with tap.case("a header line whose first name nobody knows"):
+        data = "a-newer-field " + " ".join(order) + "\n" + "".join(f"- {row}\n" for row in rows)
+        summary, _ = reconcile(d, write(d, "newer.log", text=data), codes=(1,))
+        counted(summary, files=1, lines=9, headers=1, records=8)
     describe = {"FlowLogs": [
         {"FlowLogId": "fl-00000000000000001", "LogFormat": " ".join("${%s}" % x for x in order), "TrafficType": "ALL", "MaxAggregationInterval": 60},
         {"FlowLogId": "fl-00000000000000002", "LogFormat": " ".join("${%s}" % x for x in DEFAULT.split()), "TrafficType": "ALL"}]}
