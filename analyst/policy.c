@@ -19,7 +19,7 @@
 struct options {
 	char *records, *store, *sensor, *interface, *groups, *acl;
 	struct setting_list locals, subnets, collectors, resolvers;
-	bool all, help;
+	bool all, rules, help;
 };
 
 #define TEXT_ROW(word, short, member, what, text)                                                  \
@@ -53,6 +53,10 @@ static const struct setting table[] = {
 	 .kind = SETTING_FLAG,
 	 .offset = offsetof(struct options, all),
 	 .help = "check: print what stays as it was and is expected, too."},
+	{.name = "rules",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, rules),
+	 .help = "check: print each rule with what it decided instead: unused rules are seen."},
 	TEXT_ROW("interface", 0, interface, "ENI",
 		 "import: the interface whose groups, and whose subnet's ACL, hold."),
 	TEXT_ROW("groups", 0, groups, "SG,...", "import: the security groups that hold."),
@@ -149,7 +153,9 @@ static int replay(const struct policy *policy, const struct options *o, struct e
 	if (rc == 0)
 		rc = o->records ? policy_check_file(check, o->records, err)
 				: policy_check_store(check, o->store, o->sensor, err);
-	if (rc == 0)
+	if (rc == 0 && o->rules)
+		policy_check_rules(check);
+	else if (rc == 0)
 		rc = policy_check_print(check, o->all, &unexpected, err);
 	policy_check_free(check);
 	free(place);

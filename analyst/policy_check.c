@@ -33,7 +33,7 @@ struct sentence {
 
 struct row {
 	struct addr remote;
-	uint16_t port;
+	uint16_t port, rule, boundary; /* the numbers of those of `is` */
 	uint8_t family, protocol, direction;
 	bool began_here, may_help;
 	struct sentence was, is;
@@ -270,6 +270,8 @@ static int judge(struct policy_check *check, const struct flowrec *rec, const st
 	row.is.action = crossing.action[!from_src];
 	name_rule(row.is.rule, policy_rule_name(check->policy, ruling.rule));
 	name_rule(row.is.boundary, policy_rule_name(check->policy, crossing.rule[!from_src]));
+	row.rule = ruling.rule;
+	row.boundary = crossing.rule[!from_src];
 	row.records = 1;
 	row.packets = rec->packets;
 	row.bytes = rec->bytes;
@@ -487,4 +489,25 @@ int policy_check_print(struct policy_check *check, bool all, uint64_t *ret_unexp
 		records, check->passed_over, changed, better, worse, unexpected);
 	*ret_unexpected = unexpected;
 	return 0;
+}
+
+void policy_check_rules(struct policy_check *check)
+{
+	merge(check);
+	puts("rule records packets bytes");
+	for (size_t id = 1; id <= policy_rules(check->policy); id++) {
+		uint64_t records = 0, packets = 0, bytes = 0;
+
+		for (size_t i = 0; i < check->n; i++) {
+			const struct row *row = &check->rows[i];
+
+			if (row->rule != id && row->boundary != id)
+				continue;
+			records += row->records;
+			packets += row->packets;
+			bytes += row->bytes;
+		}
+		printf("%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+		       policy_rule_name(check->policy, (uint16_t)id), records, packets, bytes);
+	}
 }

@@ -24,6 +24,9 @@ int policy_check_file(struct policy_check *check, const char *path, struct err *
 int policy_check_store(struct policy_check *check, const char *store, const char *sensor,
 		       struct err *err);
 
-/* Prints what differs, and what is unexpected; with `all` the rest too. *ret_unexpected: flows that the policy does not expect. */
+/* Prints what differs, and what is unexpected; with `all` the rest too. *ret_unexpected: records that the policy does not
+ * expect. */
 int policy_check_print(struct policy_check *check, bool all, uint64_t *ret_unexpected,
 		       struct err *err);
+/* Prints each rule with the records, packets and bytes that it decided: rules that nothing used are seen. */
+void policy_check_rules(struct policy_check *check);

@@ -210,12 +210,16 @@ static bool named_after(const char *path, const char *id)
 
 static int write_prefix_list(struct import *im, const char *id, size_t *n)
 {
-	struct import_item item;
-	const struct json_value *cidrs;
+	struct import_item item = {.file = 0};
 	int rc = 0;
 
-	if (import_find(im, "PrefixLists", "PrefixListId", id, &item)) {
-		cidrs = json_member(item.at, "Cidrs");
+	/* describe-prefix-lists has them, describe-managed-prefix-lists has not. */
+	while (rc == 0 && *n == 0 && import_next(im, "PrefixLists", &item)) {
+		const struct json_value *cidrs = json_member(item.at, "Cidrs");
+		const char *own = json_member_text(item.at, "PrefixListId");
+
+		if (!own || strcmp(own, id) != 0)
+			continue;
 		for (const struct json_value *c = cidrs ? cidrs->child : NULL; c && rc == 0;
 		     c = c->next)
 			rc = put_member(im, &item, c, c->kind == JSON_STRING ? c->text : NULL, id,

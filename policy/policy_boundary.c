@@ -5,6 +5,8 @@
  *
  *     out   groups, then the subnet's ACL        in   the subnet's ACL, then groups
  */
+#include <string.h>
+
 #include "platform/bytes.h"
 #include "policy/policy_rules.h"
 
@@ -39,10 +41,14 @@ static bool is_upkeep(const struct policy *policy, const struct policy_context *
 	return q->protocol == ICMPV6 && q->has_icmp && q->icmp_type >= 133 && q->icmp_type <= 137;
 }
 
-/* The address `n` above the network's: 1 is reserved for the router. */
-static bool is_nth(const struct cidr *net, uint8_t n, const struct policy_query *q)
+/* The first address above the network's is reserved for the router, in both families. */
+static bool is_router(const struct cidr *net, const struct policy_query *q)
 {
-	return net->family == 4 && q->family == 4 && be32(q->remote.b) == be32(net->addr.b) + n;
+	struct addr router = net->addr;
+
+	router.b[net->family == 4 ? 3 : 15] |= 1;
+	return net->family == q->family && net->bits < (net->family == 4 ? 32 : 128) &&
+	       memcmp(&router, &q->remote, sizeof router) == 0;
 }
 
 /*
@@ -70,7 +76,7 @@ static bool is_unfiltered(const struct policy *policy, const struct policy_conte
 			return true;
 	}
 	for (size_t i = 0; i < context->n_subnets; i++) {
-		if (is_nth(&context->subnets[i], 1, q))
+		if (is_router(&context->subnets[i], q))
 			return true;
 	}
 	return is_upkeep(policy, context, q) || is_vpc_resolver(context, q) ||

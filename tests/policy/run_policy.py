@@ -6,12 +6,14 @@ import ipaddress
 import json
 import os
 from random import Random
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden"))
 from harness import ROOT, Tap, check, equal, folder, run, write  # noqa: E402
 import make_captures as make  # noqa: E402
+from pki import Pki, collector  # noqa: E402
 import shared  # noqa: E402
 
 ME = make.A
@@ -145,6 +147,45 @@ def others(d):
     check("1 passed over" in policy("check", "--records", records).expect(0).err, "no protocol")
 
 
+def dns(name, address=None):
+    """A question for the address of a name, or the answer to it (RFC 1035)."""
+    question = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0" + struct.pack(">HH", 1, 1)
+    head = struct.pack(">HHHHHH", 77, 0x8180 if address else 0x0100, 1, 1 if address else 0, 0, 0)
+    answer = struct.pack(">HHHIH", 0xc00c, 1, 1, 60, 4) + ipaddress.IPv4Address(address).packed if address else b""
+    return head + question + answer
+
+
+def from_store(d):
+    """The ledger replayed: names that the sensor learned count, and what each rule decided is told, also of rules that nothing used."""
+    t = make.ns(make.T0)
+    question, answer = dns("www.example.com"), dns("www.example.com", make.B)
+    packets = [make.frame(t, ME, "10.0.0.2", make.UDP, make.udp(40000, 53, question), 28 + len(question), 40000, 53),
+               make.frame(t + 1, "10.0.0.2", ME, make.UDP, make.udp(53, 40000, answer), 28 + len(answer), 53, 40000)]
+    packets += make.connection(t + make.NS, ME, make.B, 40001, 443, [10], [10]) + make.connection(t + 2 * make.NS, ME, make.C, 40002, 443, [10], [10])
+    capture, store = write(os.path.join(d, "s.pcap"), make.pcap(packets)), os.path.join(d, "store")
+    pki = Pki(os.path.join(d, "keys"))
+    pki.issue("i-policy")
+    with collector(store, "127.0.0.1:0", pki.options("collector")) as c:
+        run("flowproof-sensor", "-r", capture, "-s", c.address, "--id", "i-policy", "--local", ME, "--resolver", "10.0.0.2", *pki.options("i-policy")).expect(0)
+        c.stop().expect(0)
+    path = write(os.path.join(d, "s.policy"), 'watch out udp 53 to resolver as "dns"\nexpect out tcp 443 to name *.example.com as "web"\n'
+                 'expect out tcp 22 to any as "unused"\nboundary group out tcp 443 to any as "https"\n')
+    result = policy("check", path, "-d", store, "--resolver", "10.0.0.2", "--all").expect(1)
+    got = {tuple(line.split()[i] for i in (1, 2, 4, 6, 8, 9, 12, 13)) for line in result.out.splitlines()[1:]}
+    wanted = set()
+    for way in ("egress", "ingress"):
+        wanted |= {(make.B, "443", way, "unexpected_egress", "expected", "web", "ACCEPT", "https"),
+                   (make.C, "443", way, "unexpected_egress", "unexpected_egress?", "-", "ACCEPT", "https"),
+                   ("10.0.0.2", "53", way, "watched", "watched", "dns", "ACCEPT", "-")}
+    equal(sorted(got), sorted(wanted))
+    used = policy("check", path, "-d", store, "--resolver", "10.0.0.2", "--rules").expect(0).out.splitlines()
+    size = {p: sum(k.what.bytes for k in packets if p in (k.what.sport, k.what.dport)) for p in (53, 443)}
+    to_b = [k for k in packets if make.B in (k.what.src, k.what.dst)]
+    equal(used[1:], [f"dns 2 2 {size[53]}", f"web 2 {len(to_b)} {sum(k.what.bytes for k in to_b)}", "unused 0 0 0",
+                     f"https 4 {len(packets) - 2} {size[443]}", "group-default 0 0 0"])
+    check("cannot" in policy("check", path, "-d", os.path.join(d, "none")).expect(3).err, "no store")
+
+
 # ---- import ----------------------------------------------------------------------------------------
 
 def perm(protocol, low=None, high=None, **lists):
@@ -256,8 +297,10 @@ def unknown(d):
     check("SecurityGroups[0].IpPermissions[2].PrefixListIds[0]: what is in the prefix list pl-1" in result.err and
           "get-managed-prefix-list-entries --prefix-list-id pl-1" in result.err, result.err)
     equal(rules(result.out), [line for line in GROUP_A if "pl-1" not in line and "sg-b" not in line])
+    listed = {"PrefixLists": [{"PrefixListId": "pl-1", "PrefixListName": "s3", "State": "create-complete", "MaxEntries": 5}]}  # describe-managed-prefix-lists
     managed = {"Entries": [{"Cidr": "54.231.0.0/17", "Description": ""}, {"Cidr": "52.216.0.0/15"}]}
-    equal(rules(imported(d, group=group, interfaces=INTERFACES, pl_1=managed).expect(0).out), GROUP_A)
+    equal(rules(imported(d, group=group, a_list=listed, interfaces=INTERFACES, pl_1=managed).expect(0).out), GROUP_A)
+    equal(rules(imported(d, group=group, a_list=listed, interfaces=INTERFACES, b_list=PREFIXES).expect(0).out), GROUP_A)
     result = imported(d, group=group, interfaces=INTERFACES, pl_12=managed).expect(1)
     check("pl-1 is not known" in result.err, "another list's entries")
     nobody = {"NetworkInterfaces": INTERFACES["NetworkInterfaces"][:1]}
@@ -366,7 +409,7 @@ def real_cli(d, data):
 
 TESTS = [("show prints what can be read again", show), ("the built-in policy; errors", builtin),
          ("check says of records what the sensor says of packets", replays), ("nothing unexpected is 0", expects_all),
-         ("check of records that others made", others), ("import: an interface's groups and ACL", whole), ("import: which of several", chosen),
+         ("check of records that others made", others), ("check of the ledger, with names", from_store), ("import: an interface's groups and ACL", whole), ("import: which of several", chosen),
          ("import: what is not known", unknown), ("import: long lists", long_lists), ("import: bad JSON", bad)]
 
 

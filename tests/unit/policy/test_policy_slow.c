@@ -288,7 +288,7 @@ static void judge(const struct model *m, const struct flow *f, struct answer *a)
 
 static bool is_unfiltered(const struct flow *f)
 {
-	struct bits router = parsed("10.1.0.1");
+	struct bits router = parsed(f->remote.family == 4 ? "10.1.0.1" : "2001:db8:1::1");
 	unsigned low = f->port < f->initiator_port ? f->port : f->initiator_port;
 	bool dhcp = f->protocol == 17 && f->has_ports &&
 		    ((low == 67 && f->port + f->initiator_port == 67 + 68) ||
@@ -378,10 +378,10 @@ static void cross(const struct model *m, const struct flow *f, struct answer *a)
 
 /* ---- random policies ---- */
 
-static const char *const bases[] = {"10.1.0.0/24",  "10.1.0.9",      "10.0.0.0/8",
-				    "192.0.2.0/24", "2001:db8::/32", "fe80::/10",
-				    "224.0.0.22",   "172.31.0.2",    "0.0.0.0/0",
-				    "::/0",         "2001:db8:1::5", "169.254.169.253"};
+static const char *const bases[] = {
+	"10.1.0.0/24",   "10.1.0.9",        "10.0.0.0/8",    "192.0.2.0/24", "2001:db8::/32",
+	"fe80::/10",     "224.0.0.22",      "172.31.0.2",    "0.0.0.0/0",    "::/0",
+	"2001:db8:1::5", "169.254.169.253", "2001:db8:1::1", "10.1.0.1"};
 static const char *const patterns[] = {"a.example", "*.a.example",   "b.a.example",
 				       "*.example", "*.b.a.example", "ba.example"};
 static const char *const seen[] = {"a.example",      "A.Example.",    "b.a.example",  "ba.example",
