@@ -37,8 +37,10 @@ struct conn {
 	struct conn *next, *prev; /* the oldest first */
 	struct tls *tls;
 	struct loop_timer *timer;
+	struct endpoint from;
 	char peer[ADDR_ENDPOINT_TEXT];
-	char name[TLS_NAME_MAX]; /* of the certificate; "" before the handshake is done */
+	char name
+		[TLS_NAME_MAX]; /* of the certificate; "" before the handshake is done: a stranger */
 	uint8_t certificate[SHA256_BYTES];
 	uint64_t came_ns; /* monotonic: when the last frame that is owed an answer came */
 	struct wire_reader reader;
@@ -59,7 +61,7 @@ struct ingest {
 	struct loop_timer *stop_timer;
 	bool commit_armed;
 	struct conn *oldest, *newest;
-	size_t n_conns;
+	size_t n_conns, n_strangers; /* the latter are of the former */
 	/* rate of log lines */
 	uint64_t log_second;
 	unsigned log_lines;
@@ -115,6 +117,7 @@ static void conn_free(struct conn *conn, const char *why)
 	*(conn->prev ? &conn->prev->next : &ingest->oldest) = conn->next;
 	*(conn->next ? &conn->next->prev : &ingest->newest) = conn->prev;
 	ingest->n_conns--;
+	ingest->n_strangers -= !*conn->name;
 	loop_timer_free(conn->timer);
 	wire_reader_fini(&conn->reader);
 	wire_hello_free(conn->hello);
@@ -456,8 +459,13 @@ static void on_ready(void *ctx, const struct tls_peer *peer)
 	struct conn *conn = ctx;
 
 	(void)snprintf(conn->name, sizeof conn->name, "%s", peer->name);
+	conn->ingest->n_strangers--;
 	memcpy(conn->certificate, peer->certificate, SHA256_BYTES);
 	loop_timer_set(conn->timer, conn->ingest->config.hello_ms);
+	/* Others may have shown theirs since it was accepted. */
+	if (conn->ingest->n_conns - conn->ingest->n_strangers >
+	    conn->ingest->config.max_connections)
+		conn_refuse(conn, "too many connections");
 }
 
 static void on_input(void *ctx, const uint8_t *bytes, size_t len)
@@ -502,19 +510,43 @@ static void on_timeout(void *ctx)
 	conn_refuse(conn, conn->joined ? "no batch came for too long" : "no hello came in time");
 }
 
-/* Makes room: a handshake that is under way gives way to a newcomer, so strangers cannot keep all
- * places. */
-static bool make_room(struct ingest *ingest)
+static bool same_place(const struct endpoint *a, const struct endpoint *b)
 {
-	struct conn *conn;
+	return a->family == b->family && memcmp(a->addr.b, b->addr.b, a->family == 6 ? 8 : 4) == 0;
+}
 
-	if (ingest->n_conns < ingest->config.max_connections)
-		return true;
-	for (conn = ingest->oldest; conn && *conn->name; conn = conn->next)
-		;
-	if (!conn)
+/* Of two strangers the one that goes first: who said nothing yet, then the older one, which is `a`. */
+static struct conn *goes_first(struct conn *a, struct conn *b)
+{
+	return !a || (tls_heard(a->tls) && !tls_heard(b->tls)) ? b : a;
+}
+
+/* Makes room for one more stranger: one whose handshake is under way gives way to a newcomer. It is one of
+ * the same place if that has its share already, so that nobody's strangers are in the way of others. Who
+ * has shown a certificate never gives way. False: the places of those are taken. */
+static bool make_room(struct ingest *ingest, const struct endpoint *from)
+{
+	const struct ingest_config *config = &ingest->config;
+	struct conn *first = NULL, *first_there = NULL;
+	size_t there = 0;
+
+	if (ingest->n_conns - ingest->n_strangers >= config->max_connections)
 		return false;
-	conn_refuse(conn, "too many connections, and its handshake is not done");
+	for (struct conn *conn = ingest->oldest; conn && ingest->n_strangers > 0;
+	     conn = conn->next) {
+		if (*conn->name || conn->ended)
+			continue;
+		first = goes_first(first, conn);
+		if (!same_place(&conn->from, from))
+			continue;
+		first_there = goes_first(first_there, conn);
+		there++;
+	}
+	if (there >= config->max_strangers_there)
+		conn_refuse(first_there,
+			    "too many handshakes from its address, and its own is not done");
+	else if (ingest->n_strangers >= config->max_strangers)
+		conn_refuse(first, "too many handshakes, and its own is not done");
 	return true;
 }
 
@@ -526,7 +558,7 @@ static void on_accept(void *ctx, int fd, const struct endpoint *peer)
 	struct err err;
 	int rc;
 
-	if (!make_room(ingest)) {
+	if (!make_room(ingest, peer)) {
 		if (may_log(ingest))
 			log_warn(tag, "refused %s: %zu connections are the most allowed",
 				 endpoint_text(text, peer), ingest->config.max_connections);
@@ -541,6 +573,7 @@ static void on_accept(void *ctx, int fd, const struct endpoint *peer)
 		return;
 	}
 	conn->ingest = ingest;
+	conn->from = *peer;
 	(void)endpoint_text(conn->peer, peer);
 	rc = tls_accept(&conn->tls, ingest->config.loop, ingest->config.tls, fd,
 			ingest->config.hello_ms, &tls_ops, conn, &err);
@@ -554,6 +587,7 @@ static void on_accept(void *ctx, int fd, const struct endpoint *peer)
 	*(conn->prev ? &conn->prev->next : &ingest->oldest) = conn;
 	ingest->newest = conn;
 	ingest->n_conns++;
+	ingest->n_strangers++;
 }
 
 void ingest_cut_revoked(struct ingest *ingest)

@@ -52,14 +52,21 @@ struct ingest_config {
 	const struct tls_config *tls;
 	struct endpoint at;
 	uint32_t commit_ms; /* at most this long a batch waits for others before all are synced */
-	size_t max_connections;
-	uint32_t hello_ms; /* for the handshake, and again for the hello */
-	uint32_t idle_ms;  /* without a batch */
+	size_t max_connections;     /* of which the certificate is known */
+	size_t max_strangers;       /* others: handshakes that are not done */
+	size_t max_strangers_there; /* of these from one address (IPv6: from one /64) */
+	uint32_t hello_ms;          /* for the handshake, and again for the hello */
+	uint32_t idle_ms;           /* without a batch */
 	const struct ingest_sink *sink;
 	void *sink_ctx;
 };
 
-enum { INGEST_HELLO_MS = 10000, INGEST_IDLE_MS = 60000 };
+enum {
+	INGEST_HELLO_MS = 10000,
+	INGEST_IDLE_MS = 60000,
+	INGEST_STRANGERS = 256, /* 40 KiB each */
+	INGEST_STRANGERS_THERE = 64,
+};
 
 struct ingest;
 

@@ -406,6 +406,8 @@ static int start(struct collector *c, struct err *err)
 {
 	struct ingest_config config = {.commit_ms = (uint32_t)c->options.commit_ms,
 				       .max_connections = CONFIG_COLLECTOR_SENSORS,
+				       .max_strangers = INGEST_STRANGERS,
+				       .max_strangers_there = INGEST_STRANGERS_THERE,
 				       .hello_ms = INGEST_HELLO_MS,
 				       .idle_ms = INGEST_IDLE_MS,
 				       .sink = &console_sink};

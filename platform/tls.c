@@ -60,6 +60,7 @@ struct tls {
 	mbedtls_ssl_context ssl;
 	enum tls_state state;
 	bool paused;
+	bool heard;    /* something came */
 	bool cut;      /* the stream is closed; `why` says why; bytes may be left in it */
 	bool reading;  /* within mbedtls_ssl_read() */
 	bool answered; /* mbedTLS sent something then: the peer asked to renegotiate */
@@ -398,6 +399,7 @@ static int tls_recv(void *ctx, unsigned char *out, size_t cap)
 	struct tls *tls = ctx;
 	size_t n = loop_stream_read(tls->stream, out, cap);
 
+	tls->heard = tls->heard || n > 0;
 	return n > 0 ? (int)n : MBEDTLS_ERR_SSL_WANT_READ;
 }
 
@@ -470,6 +472,11 @@ int tls_accept(struct tls **ret, struct loop *loop, const struct tls_config *con
 	}
 	*ret = tls;
 	return 0;
+}
+
+bool tls_heard(const struct tls *tls)
+{
+	return tls->heard;
 }
 
 int tls_write(struct tls *tls, const void *bytes, size_t len)

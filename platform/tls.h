@@ -77,6 +77,9 @@ int tls_connect(struct tls **ret, struct loop *loop, const struct tls_config *co
 int tls_accept(struct tls **ret, struct loop *loop, const struct tls_config *config, int fd,
 	       uint32_t timeout_ms, const struct tls_ops *ops, void *ctx, struct err *err);
 
+/* Has anything come from the peer? */
+bool tls_heard(const struct tls *tls);
+
 /* Server, after `ready`: is the peer's certificate on the list that holds now? */
 bool tls_is_revoked(const struct tls *tls);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ingest_load ADDR:PORT SENSORS BATCHES RECORDS   Sensors that push full batches at a collector.
+ * ingest_load ADDR:PORT SENSORS BATCHES RECORDS   Sensors that push full batches at a collector, all connected at once.
  *
  * Each of the SENSORS, named s0, s1, ..., has a certificate of its own from ca.crt and ca.key in the present
- * folder, keeps WINDOW batches unacknowledged, and ends when BATCHES of RECORDS records are acknowledged. Prints
- * "records N seconds S": from the first hello to the last acknowledgement.
+ * folder, keeps WINDOW batches unacknowledged, and stays connected when BATCHES of RECORDS records are acknowledged. When all are
+ * it prints "records N seconds S": from the first hello to the last acknowledgement, and ends at the end of its standard input.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,6 +34,7 @@ struct sensor {
 	uint8_t stream[WIRE_STREAM_ID];
 	char name[32];
 	uint64_t acknowledged;
+	bool is_done;
 };
 
 struct load {
@@ -104,9 +105,9 @@ static void go_on(struct sensor *s)
 
 	while (s->chain.sequence < load->batches && s->chain.sequence - s->acknowledged < WINDOW)
 		send_batch(s);
-	if (s->acknowledged < load->batches)
+	if (s->acknowledged < load->batches || s->is_done)
 		return;
-	tls_close(s->tls);
+	s->is_done = true;
 	if (++load->done == load->n)
 		loop_stop(load->loop);
 }
@@ -236,5 +237,7 @@ int main(int argc, char **argv)
 	(void)loop_run(load->loop);
 	printf("records %" PRIu64 " seconds %.3f\n", load->n * load->batches * load->records,
 	       (double)(clock_mono_ns() - begin) / NS_PER_S);
+	(void)fflush(stdout);
+	(void)getchar(); /* all are connected still */
 	return 0;
 }

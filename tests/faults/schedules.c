@@ -477,6 +477,8 @@ static void collector_boot(void *ctx)
 	struct ledger_config ledger = {.segment_s = plan.segment_s};
 	struct ingest_config config = {.commit_ms = plan.commit_ms,
 				       .max_connections = 16,
+				       .max_strangers = 16,
+				       .max_strangers_there = 16,
 				       .hello_ms = INGEST_HELLO_MS,
 				       .idle_ms = INGEST_IDLE_MS,
 				       .sink = &sink};

@@ -84,6 +84,7 @@ class Proxy(threading.Thread):
         except OSError:
             client.close()
             return
+        server.settimeout(None)
         up, down, reset = limit or (None, None, False)
         threads = [threading.Thread(target=self.pump, args=(client, server, up, reset), daemon=True),
                    threading.Thread(target=self.pump, args=(server, client, down, reset), daemon=True)]

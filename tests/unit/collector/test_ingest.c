@@ -5,6 +5,8 @@
  */
 #include "collector/ingest.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,6 +27,7 @@
 #include "platform/log.h"
 
 enum { GUARD_MS = 30000, DAY = 86400, FRAME_MAX = 512, QUEUE = 16, CONNECTIONS = 3 };
+enum { STRANGERS = 5, STRANGERS_THERE = 2 };
 
 static char folder[] = "/tmp/test_ingest.XXXXXX";
 
@@ -189,6 +193,8 @@ static int open_house(void **state)
 					       .tls = house->server,
 					       .commit_ms = 1,
 					       .max_connections = CONNECTIONS,
+					       .max_strangers = STRANGERS,
+					       .max_strangers_there = STRANGERS_THERE,
 					       .hello_ms = GUARD_MS,
 					       .idle_ms = GUARD_MS,
 					       .sink = &sink,
@@ -705,6 +711,78 @@ static void test_too_many(void **state)
 		leave(s[n]);
 }
 
+/* Connects from an address of loopback, and says `words`. */
+static int stranger(const char *from, const char *words, const struct endpoint *at)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(inet_pton(AF_INET, from, &own.sin_addr), 1);
+	memcpy(&to.sin_addr, at->addr.b, 4);
+	to.sin_port = htons(at->port);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&own, sizeof own), 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+	assert_int_equal(send(fd, words, strlen(words), 0), strlen(words));
+	return fd;
+}
+
+static bool is_closed(int fd)
+{
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+static void stop_loop(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+static void expect_closed(struct house *house, int fd)
+{
+	struct loop_watch *watch;
+
+	assert_int_equal(loop_watch_new(&watch, house->loop, fd, stop_loop, house->loop), 0);
+	run(house);
+	assert_true(is_closed(fd));
+	loop_watch_free(watch);
+}
+
+/* Whoever has not shown a certificate gives way: first one of the newcomer's own address if that has its
+ * share, first one that said nothing. */
+static void test_strangers(void **state)
+{
+	static const char tls_head[] = "\x16\x03\x01"; /* a handshake record begins so */
+	struct house *house = *state;
+	struct sensor *s = join(house, house->one, "one", 'a', 0), *newcomer;
+	struct endpoint at;
+	int fds[8];
+
+	ingest_address(house->ingest, &at);
+	fds[0] = stranger("127.0.0.2", tls_head, &at);
+	fds[1] = stranger("127.0.0.2", "", &at);
+	fds[2] = stranger("127.0.0.2", tls_head, &at);
+	expect_closed(house, fds[1]);
+	fds[3] = stranger("127.0.0.2", tls_head, &at);
+	expect_closed(house, fds[0]);
+	fds[4] = stranger("127.0.0.3", "", &at);
+	fds[5] = stranger("127.0.0.4", "", &at);
+	fds[6] = stranger("127.0.0.5", "", &at);
+	fds[7] = stranger("127.0.0.6", "", &at);
+	expect_closed(house, fds[4]); /* five are the most */
+	newcomer = join(house, house->two, "two", 'b', 0);
+	expect_closed(house, fds[5]);
+	send_next(s, 100);
+	expect_ack(s, 1);
+	assert_false(is_closed(fds[2]) || is_closed(fds[3]) || is_closed(fds[6]) ||
+		     is_closed(fds[7]));
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+		(void)close(fds[i]);
+	leave(newcomer);
+	leave(s);
+}
+
 static void test_disk_full(void **state)
 {
 	struct house *house = *state;
@@ -787,6 +865,7 @@ int main(void)
 		T(test_refused),
 		T(test_silence),
 		T(test_too_many),
+		T(test_strangers),
 		T(test_disk_full),
 		T(test_stop),
 	};
