@@ -87,9 +87,14 @@ void html_number(FILE *out, uint64_t n)
 
 void html_when(FILE *out, uint64_t unix_s)
 {
-	char text[WHEN_TEXT];
+	char text[WHEN_TEXT], *local;
 
-	fprintf(out, "<td class=\"when\">%s</td>", when_text(text, unix_s));
+	(void)when_text(text, unix_s);
+	local = strstr(text, " (");
+	if (local)
+		*local++ = '\0';
+	fprintf(out, "<td class=\"when\">%s%s%s</td>", text, local ? "<br>" : "",
+		local ? local : "");
 }
 
 void html_cell(FILE *out, const char *text)
@@ -197,7 +202,7 @@ static void print_reasons(FILE *out, const struct report *r)
 {
 	if (r->verdict.gates_met == r->verdict.gates)
 		return;
-	html_heading(out, r, "why", W_REASONS);
+	html_heading(out, r, "why", W_OPEN);
 	fputs("<ul class=\"gates\">\n", out);
 	for (size_t i = 0; i < OBLIGATIONS; i++) {
 		enum obligation_state state = r->verdict.obligations[i].state;
@@ -263,9 +268,11 @@ static void names_cell(FILE *out, const struct report *r, uint8_t family, const 
 	const struct label *label = labels_find(r->gather.labels, family, addr);
 	char text[SAY_MAX], n[NUMBER_TEXT];
 
-	fputs("<td>", out);
+	fputs("<td class=\"name\">", out);
 	if (name)
 		html_bdi(out, name);
+	else if (!label)
+		fputs("–", out);
 	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
 		if (name && strcmp(name, label->names[i]) == 0)
 			continue;
@@ -294,7 +301,6 @@ static void print_finding(FILE *out, const struct report *r, const struct findin
 			       .protocol = f->key.protocol,
 			       .direction = f->key.direction};
 	struct finding_origin origin;
-	char said[FINDING_SENTENCE];
 
 	findings_origin(r->gather.findings, f, &origin);
 	fputs("<tr>", out);
@@ -302,9 +308,9 @@ static void print_finding(FILE *out, const struct report *r, const struct findin
 	names_cell(out, r, f->key.family, &f->remote, f->name);
 	fputs("<td>", out);
 	html_text(out, report_outcome_text(r, f->outcome));
-	fputs("<br><span lang=\"en\">", out);
-	html_bdi(out, finding_say(said, f));
-	fputs("</span></td>", out);
+	if (f->key.kind != FINDING_UNEXPECTED_EGRESS)
+		fprintf(out, "<br>%s", kind_text(r->lang, (enum finding_kind)f->key.kind));
+	fputs("</td>", out);
 	html_number(out, f->traffic.bytes_out);
 	html_number(out, f->traffic.bytes_in);
 	html_when(out, f->first);
@@ -334,29 +340,44 @@ static void print_unexpected(FILE *out, const struct report *r)
 	fputs("</section>\n", out);
 }
 
+/* The title, and in English, the one language that they are written in, the detector's own sentence. */
+static void print_what(FILE *out, const struct report *r, const struct finding *f)
+{
+	char said[FINDING_SENTENCE];
+
+	fprintf(out, "<td><b>%s</b>", kind_text(r->lang, (enum finding_kind)f->key.kind));
+	if (f->name || r->lang == VERDICT_EN)
+		fputs("<br>", out);
+	if (r->lang == VERDICT_EN)
+		html_bdi(out, finding_say(said, f));
+	else if (f->name)
+		html_bdi(out, f->name);
+	fputs("</td>", out);
+}
+
 static void print_findings(FILE *out, const struct report *r)
 {
-	static const enum word columns[] = {W_SEVERITY, W_REMOTE, W_FINDING, W_FIRST, WORDS};
+	static const enum word columns[] = {W_SEVERITY, W_REMOTE, W_FINDING, W_COUNT,
+					    W_OUT,      W_IN,     W_FIRST,   WORDS};
 	uint64_t n = 0;
 
 	html_heading(out, r, "findings", W_FINDINGS_TITLE);
 	for (size_t i = 0; i < r->gather.n_found; i++) {
 		const struct finding *f = r->gather.found[i];
-		char said[FINDING_SENTENCE];
-
 		if (gather_weigh(&r->gather, f) == GATHER_EGRESS &&
 		    f->key.kind == FINDING_UNEXPECTED_EGRESS)
 			continue;
 		if (n++ == 0)
-			html_table(out, r, 0, columns);
+			html_table(out, r, 0x38, columns);
 		if (n > ROWS_SHOWN)
 			continue;
 		fprintf(out, "<tr><td>%s</td>",
-			finding_severity_text((enum finding_severity)f->severity));
+			severity_text(r->lang, (enum finding_severity)f->severity));
 		end_cell(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
-		fprintf(out, "<td lang=\"en\"><b>%s</b><br>", finding_kinds[f->key.kind].title);
-		html_bdi(out, finding_say(said, f));
-		fputs("</td>", out);
+		print_what(out, r, f);
+		html_number(out, f->count);
+		html_number(out, f->traffic.bytes_out);
+		html_number(out, f->traffic.bytes_in);
 		html_when(out, f->first);
 		fputs("</tr>\n", out);
 	}

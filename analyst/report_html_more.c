@@ -39,8 +39,9 @@ void html_witness(FILE *out, const struct report *r)
 				reconcile_reasons[i].weight == RECONCILE_RED ? " class=\"not_met\""
 									     : "");
 			html_cell(out, word(r->lang, classes[k]));
-			fprintf(out, "<td lang=\"en\"><code>%s</code>: %s</td>",
-				reconcile_reasons[i].name, reconcile_reasons[i].meaning);
+			fprintf(out, "<td>%s (<code>%s</code>)</td>",
+				reason_text(r->lang, (enum reconcile_reason)i),
+				reconcile_reasons[i].name);
 			html_number(out, sum->flows);
 			html_number(out, sum->packets);
 			html_number(out, sum->bytes);

@@ -102,7 +102,7 @@ static void print_ticks(FILE *out, const struct strip *strip)
 		uint64_t at = strip->first + (strip->sensor->to_s - strip->first) * i / TICKS;
 
 		(void)when_text(when, at);
-		when[16] = '\0'; /* up to the minute, UTC */
+		when[19] = '\0'; /* UTC */
 		fprintf(out, "<text x=\"%u\" y=\"%d\" text-anchor=\"%s\">%s</text>",
 			WIDTH * i / TICKS, HEIGHT + 14,
 			i == 0       ? "start"

@@ -21,6 +21,47 @@ const char *word(enum verdict_lang lang, enum word id)
 	return words[id][lang];
 }
 
+static const char *const kinds[FINDING_KINDS] = {
+#define KIND(id, ja) [FINDING_##id] = (ja),
+#define SEVERITY_JA(id, ja)
+#define REASON_JA(id, ja)
+#include "analyst/report_kinds.def"
+#undef KIND
+#undef SEVERITY_JA
+};
+
+static const char *const severities[FINDING_SEVERITIES] = {
+#define KIND(id, ja)
+#define SEVERITY_JA(id, ja) [FINDING_##id] = (ja),
+#include "analyst/report_kinds.def"
+#undef SEVERITY_JA
+#undef REASON_JA
+};
+
+static const char *const reasons[RECONCILE_REASONS] = {
+#define SEVERITY_JA(id, ja)
+#define REASON_JA(id, ja) [RECONCILE_##id] = (ja),
+#include "analyst/report_kinds.def"
+#undef KIND
+#undef SEVERITY_JA
+#undef REASON_JA
+};
+
+const char *kind_text(enum verdict_lang lang, enum finding_kind kind)
+{
+	return lang == VERDICT_JA ? kinds[kind] : finding_kinds[kind].title;
+}
+
+const char *severity_text(enum verdict_lang lang, enum finding_severity severity)
+{
+	return lang == VERDICT_JA ? severities[severity] : finding_severity_text(severity);
+}
+
+const char *reason_text(enum verdict_lang lang, enum reconcile_reason reason)
+{
+	return lang == VERDICT_JA ? reasons[reason] : reconcile_reasons[reason].meaning;
+}
+
 /* Adds what fits, and never a part of a character of UTF-8. */
 static size_t put(char *out, size_t at, size_t size, const char *text, size_t len)
 {

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "evidence/finding.h"
+#include "evidence/reconcile.h"
 #include "evidence/verdict.h"
 
 enum word {
@@ -18,6 +20,11 @@ enum word {
 
 const char *word(enum verdict_lang lang, enum word id);
 
+/* What evidence/ calls them, in the language. */
+const char *kind_text(enum verdict_lang lang, enum finding_kind kind);
+const char *severity_text(enum verdict_lang lang, enum finding_severity severity);
+const char *reason_text(enum verdict_lang lang, enum reconcile_reason reason);
+
 /* The text with its {} replaced by these strings, in order; NULL ends them. Cut at a whole character. */
 enum { SAY_MAX = 768 };
 const char *say(char out[static SAY_MAX], enum verdict_lang lang, enum word id, ...)
@@ -27,7 +34,7 @@ const char *say(char out[static SAY_MAX], enum verdict_lang lang, enum word id, 
 enum { NUMBER_TEXT = 32 };
 const char *number_text(char out[static NUMBER_TEXT], uint64_t n);
 
-/* "1 h 2 min": the two greatest parts. */
+/* "1 h 2 min 3 s"; parts that are 0 are left out. */
 enum { DURATION_TEXT = 96 };
 const char *duration_text(char out[static DURATION_TEXT], enum verdict_lang lang, uint64_t seconds);
 

@@ -96,7 +96,10 @@ class Machine:
     def report(self, code, *options):
         store = self.w.store[self.name == "killed"]
         r = run("flowproof", "report", "-d", store, "--sensor", self.name, "--ca", self.w.pki.ca, "--flow-logs", self.logs, "--json", "-",
-                *options).expect(code)
+                *options)
+        if r.code != code:
+            o = run("flowproof", "reconcile", "-d", store, "--sensor", self.name, "--flow-logs", self.logs)
+            raise AssertionError(f"exit {r.code}, expected {code}: {r.err}{o.out}")
         return json.loads(r.out)
 
 

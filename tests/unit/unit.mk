@@ -156,3 +156,6 @@ unit += evidence/test_verdict
 unit-evidence/test_verdict := evidence/verdict evidence/verdict_table
 unit += evidence/test_timeline
 unit-evidence/test_timeline := evidence/timeline
+unit += analyst/test_report_words
+unit-analyst/test_report_words := analyst/report_words evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
+	evidence/spans platform/addr platform/err
