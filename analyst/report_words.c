@@ -49,17 +49,19 @@ static const char *const reasons[RECONCILE_REASONS] = {
 
 const char *kind_text(enum verdict_lang lang, enum finding_kind kind)
 {
-	return lang == VERDICT_JA ? kinds[kind] : finding_kinds[kind].title;
+	return lang == VERDICT_JA && kinds[kind] ? kinds[kind] : finding_kinds[kind].title;
 }
 
 const char *severity_text(enum verdict_lang lang, enum finding_severity severity)
 {
-	return lang == VERDICT_JA ? severities[severity] : finding_severity_text(severity);
+	return lang == VERDICT_JA && severities[severity] ? severities[severity]
+							  : finding_severity_text(severity);
 }
 
 const char *reason_text(enum verdict_lang lang, enum reconcile_reason reason)
 {
-	return lang == VERDICT_JA ? reasons[reason] : reconcile_reasons[reason].meaning;
+	return lang == VERDICT_JA && reasons[reason] ? reasons[reason]
+						     : reconcile_reasons[reason].meaning;
 }
 
 /* Adds what fits, and never a part of a character of UTF-8. */
