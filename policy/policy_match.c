@@ -48,8 +48,8 @@ static bool any_name_fits(const char *pattern, const struct policy_query *q)
 	return false;
 }
 
-bool policy_set_has(const struct policy *policy, const struct policy_set *set, uint8_t family,
-		    const struct addr *addr)
+const struct cidr *policy_set_find(const struct policy *policy, const struct policy_set *set,
+				   uint8_t family, const struct addr *addr)
 {
 	size_t low = set->at, high = set->at + set->n; /* the last that does not begin beyond it */
 
@@ -63,7 +63,9 @@ bool policy_set_has(const struct policy *policy, const struct policy_set *set, u
 		else
 			high = mid;
 	}
-	return low > set->at && cidr_has(&policy->prefixes[low - 1], family, addr);
+	if (low == set->at || !cidr_has(&policy->prefixes[low - 1], family, addr))
+		return NULL;
+	return &policy->prefixes[low - 1];
 }
 
 bool policy_place_has(const struct policy *policy, const struct policy_place *place,
@@ -81,7 +83,7 @@ bool policy_place_has(const struct policy *policy, const struct policy_place *pl
 	case POLICY_PLACE_LINK: return is_link(q);
 	case POLICY_PLACE_NAME: return any_name_fits(&policy->texts[place->at], q);
 	case POLICY_PLACE_SET:
-		return policy_set_has(policy, &policy->sets[place->at], q->family, &q->remote);
+		return policy_set_find(policy, &policy->sets[place->at], q->family, &q->remote);
 	}
 	return false;
 }

@@ -82,9 +82,9 @@ struct policy {
 	uint8_t digest[SHA256_BYTES];
 };
 
-/* Is the address in the set? */
-bool policy_set_has(const struct policy *policy, const struct policy_set *set, uint8_t family,
-		    const struct addr *addr);
+/* The prefix of the set that has this address; NULL if none has. */
+const struct cidr *policy_set_find(const struct policy *policy, const struct policy_set *set,
+				   uint8_t family, const struct addr *addr);
 
 /* By direction, protocol and ports or types: all but the place. `port` is the destination's. */
 bool policy_rule_concerns(const struct policy *policy, const struct policy_rule *rule, bool out,

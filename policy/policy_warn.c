@@ -108,13 +108,9 @@ static bool set_within(const struct policy *policy, const struct cidr *wide,
 static bool set_covers(const struct policy *policy, const struct policy_set *set,
 		       const struct cidr *narrow)
 {
-	for (size_t i = set->at; i < set->at + set->n; i++) {
-		const struct cidr *c = &policy->prefixes[i];
+	const struct cidr *wide = policy_set_find(policy, set, narrow->family, &narrow->addr);
 
-		if (c->bits <= narrow->bits && cidr_has(c, narrow->family, &narrow->addr))
-			return true;
-	}
-	return false;
+	return wide && wide->bits <= narrow->bits;
 }
 
 static bool place_covers(const struct policy *policy, const struct policy_place *wide,
