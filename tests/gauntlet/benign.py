@@ -5,17 +5,12 @@ import struct
 
 import frames
 from frames import Connection, noise
-from live import CREDENTIALS, get, live, outside_ping, token
+from live import live, outside_ping
+from live_names import CREDENTIALS, get, learn, token
 import payloads
 from saved import DAY, HOUR, RESOLVER, beats, saved
 import world
 from world import METADATA, TIME
-
-
-def learn(room, text):
-    room.world.zone[text] = room.remote
-    room.ask(text)
-    room.ask(text, payloads.AAAA)
 
 
 @live
@@ -23,6 +18,7 @@ def package_update(room):
     """Names, HTTP for the index, TLS for the packages, from one mirror."""
     for text in ("deb.debian.org", "security.debian.org"):
         learn(room, text)
+        room.ask(text, payloads.AAAA)
     room.listen(80, lambda conn: world.reply_once(conn, b"HTTP/1.1 200 OK\r\n\r\n" + b"d" * 200000))
     for path in ("InRelease", "main/binary-amd64/Packages.xz"):
         room.exchange(80, f"GET /debian/dists/stable/{path} HTTP/1.1\r\nHost: deb.debian.org\r\n\r\n".encode())

@@ -16,7 +16,9 @@ import traceback
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib")]
 from harness import ROOT, Tap, build_dir, check, equal, folder, run, write  # noqa: E402
 import frames  # noqa: E402
-import benign  # noqa: E402, F401  (adds its own to LIVE and SAVED)
+import benign  # noqa: E402, F401  (adds to LIVE and SAVED, as the next two do)
+import live_names  # noqa: E402, F401
+import live_odd  # noqa: E402, F401
 from live import LIVE  # noqa: E402
 import net  # noqa: E402
 from pki import Pki, collector  # noqa: E402

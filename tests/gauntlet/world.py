@@ -6,7 +6,6 @@ every address that is not ours; 203.0.113.0/24 swallows what is sent there. The 
 169.254.169.253), metadata and time. A wire at the router's end of each room proves what has left it.
 """
 import contextlib
-import os
 import socket
 import ssl
 import struct
