@@ -365,6 +365,10 @@ COUNT ?= 100000
 soak: programs $(fault-tests)
 	$(Q)FLOWPROOF_SCHEDULES=$(COUNT) FLOWPROOF_SECONDS=$(SECONDS) $(PY3) tests/faults/run_schedules.py $(O)
 	$(Q)FLOWPROOF_REPLAYS=$$(($(SECONDS) + 1)) $(PY3) tests/faults/run_processes.py $(O)
+# A report over a day of 1 M records.
+.PHONY: bench-report
+bench-report: programs $(O)/tests/bench/ingest_load
+	$(Q)$(PY3) tests/bench/report.py $(O)
 bench-deps:
 	@sh scripts/deps.sh build bench
 
@@ -447,6 +451,7 @@ help:
 #> make bench-ingest    records a second that the collector makes durable, and what an audit costs
 #> make soak            schedules of faults for SECONDS=60, or COUNT of them; FLOWPROOF_SEED=N for the same ones again
 #> make test-worlds     reconcile over 10,000 simulated machines whose hidden flows are known (WORLDS=N)
+#> make bench-report    CPU and memory of a report over a day of 1 M records
 #> make fuzz            fuzz whatever reads bytes from outside with clang's libFuzzer, SECONDS=60 each; fuzz-run-NAME: one of them
 #> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig
 #> make format          apply clang-format
