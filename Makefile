@@ -420,7 +420,7 @@ install: programs
 	$(Q)install -m 755 $(filter-out $(O)/flowproof,$(programs-y:%=$(O)/%)) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)$(if $(CONFIG_ANALYST),install -m 755 $(O)/flowproof $(DESTDIR)$(PREFIX)/bin)
 	$(Q)for s in 1 5 8; do install -m 644 docs/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s || exit 1; done
-	$(Q)install -m 644 configs/*.conf configs/policy/*.policy $(DESTDIR)$(PREFIX)/share/doc/flowproof
+	$(Q)install -m 644 configs/*.conf configs/policy/*.policy docs/report.schema.json $(DESTDIR)$(PREFIX)/share/doc/flowproof
 
 clean:
 	$(Q)rm -rf $(O)

@@ -175,7 +175,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		"identity",
 		false,
 		{"How the copy differs from the original", "元の機械との相違"},
-		{"Is it told which facts of the original (address, role, type, ...) the copy does "
+		{"Is it told which facts of the original (address, role, type and so on) the copy does "
 		 "not share? Software may look at "
 		 "them before it acts.",
 		 "元の機械の事実（アドレス、ロール、種別など）のうち複製が異なる点が示されているか"
