@@ -128,8 +128,8 @@ static const char *const blind[FINDING_KINDS] = {
 		"other ports or encrypted",
 	[FINDING_ICMP_TUNNEL] =
 		"data in packets of a ping's own size; ICMP types are not in the records",
-	[FINDING_BEACON] = "periods below 10 s; jitter above a half, and with a half periods below "
-			   "30 s mostly; calls "
+	[FINDING_BEACON] = "periods of 5 s and below; jitter above a half, and with a half periods "
+			   "below 20 s mostly; calls "
 			   "that change both address and port",
 	[FINDING_VOLUME] = "bytes spread over many ports too; an upload that brings more back",
 	[FINDING_DRIP] = "transfers in less than an hour; many endpoints, each used a few times",

@@ -240,6 +240,9 @@ static void tell_endpoints(struct pipeline *p)
 	spool_endpoints_left_out(p->config.spool, ends.left_out);
 	p->telling = true;
 	p->beating = p->rhythm != NULL;
+	/* A walk may go on over windows, but the last one must see all. */
+	if (IS_ENABLED(CONFIG_RHYTHM) && p->rhythm && p->ended)
+		rhythm_walk_anew(p->rhythm);
 	endpoint_walk(p->endpoints,
 		      !p->ended                ? ENDPOINT_NEWS
 		      : spool.given_up_batches ? ENDPOINT_ALL
@@ -574,7 +577,7 @@ bool pipeline_sweep(struct pipeline *p, uint64_t now_ns)
 	bool swept;
 
 	p->now_ns = now_ns;
-	if (!p->sweeping && !p->telling)
+	if (!p->sweeping && !p->telling && !p->beating)
 		return true;
 	swept = sweep_on(p);
 	write_text(p);

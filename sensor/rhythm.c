@@ -146,6 +146,11 @@ void rhythm_note(struct rhythm *r, const struct flow_entry *entry, uint64_t tent
 		tell(r, s);
 }
 
+void rhythm_walk_anew(struct rhythm *r)
+{
+	r->at = 0;
+}
+
 bool rhythm_walk(struct rhythm *r, size_t look, bool all)
 {
 	for (; look && r->at < r->stats.slots; look--, r->at++) {

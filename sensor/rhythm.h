@@ -43,6 +43,8 @@ size_t rhythm_memory(size_t slots);
 
 /* The entry's flow began, or was woken up by a packet, at `tenths` (of a second, Unix time). */
 void rhythm_note(struct rhythm *rhythm, const struct flow_entry *entry, uint64_t tenths);
+/* The next rhythm_walk() begins with the first endpoint. */
+void rhythm_walk_anew(struct rhythm *rhythm);
 /* Tells of all endpoints that wait for it: looks at `look` slots at most. True when it is through. With `all` those with few new
  * bursts too: at the end of a run. */
 bool rhythm_walk(struct rhythm *rhythm, size_t look, bool all);

@@ -184,6 +184,9 @@ MADE = {
     "beacon of single datagrams": (
         lambda: [make.udp_packet(at(30 * i), ME, PEER, 2000, 9999, 40) for i in range(10)],
         [("beacon", PEER, 9999, UDP, "attempted")], []),
+    "six calls are enough": (lambda: [make.udp_packet(at(60 * i), ME, PEER, 2000, 9998, 40) for i in range(6)],
+                             [("beacon", PEER, 9998, UDP, "attempted")], []),
+    "five are not": (lambda: [make.udp_packet(at(60 * i), ME, PEER, 2000, 9997, 40) for i in range(5)], [], ["beacon"]),
     "calls at random": (lambda: poisson(60, 55, 3), [("unexpected_egress", PEER, 443, TCP, "data_out")], ["beacon"]),
     "a drip an hour": (
         lambda: flat(talk(t, PEER, 443, 2000 + i) for i, t in enumerate(jittered(12, 3600, 50, 4))),
@@ -321,8 +324,9 @@ def made(tap):
         with tap.case("credentials tell version and role, beacons their period"):
             by_kind = {f["kind"]: f for rows in found.values() for f in rows}
             equal((by_kind["metadata_credentials"]["name"], by_kind["metadata_credentials"]["severity"]), ("web", "high"))
-            periods = {f["port"]: f["what"] for f in found["m02"] + found["m03"] if f["kind"] == "beacon"}
-            check("every 45.0 s" in periods[443] and "every 30.0 s, jitter 0%" in periods[9999], f"{periods}")
+            for name, said in (("beacon within one connection", "every 45.0 s"), ("beacon of single datagrams", "every 30.0 s, jitter 0%")):
+                beacon = [f["what"] for f in found[f"m{list(MADE).index(name):02}"] if f["kind"] == "beacon"]
+                check(len(beacon) == 1 and said in beacon[0], f"{name}: {beacon}")
         exports(tap, store, sweep)
 
 

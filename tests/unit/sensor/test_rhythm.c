@@ -49,6 +49,13 @@ static struct flow_entry call(uint8_t n, uint16_t port)
 				   .a_local = true};
 }
 
+static void note(struct rhythm *r, uint8_t n, uint64_t tenths)
+{
+	struct flow_entry entry = call(n, 443);
+
+	rhythm_note(r, &entry, tenths);
+}
+
 static void a_burst_needs_silence_before_it(void **state)
 {
 	/* Tenths; a burst needs 50 of silence since the endpoint was touched last. */
@@ -99,6 +106,27 @@ static void few_calls_are_not_told(void **state)
 	assert_int_equal(n_told, 2);
 	assert_int_equal(told[1].n, 2);
 	assert_int_equal(told[1].tenths[0], T0 + 1800);
+	rhythm_free(r);
+}
+
+/* The last walk sees what an earlier one went past. */
+static void the_last_walk_sees_all(void **state)
+{
+	struct rhythm *r = fresh(64);
+	size_t calls = 0;
+
+	(void)state;
+	for (uint8_t n = 0; n < 16; n++)
+		for (uint64_t i = 0; i < 3; i++)
+			note(r, n, T0 + i * 600);
+	assert_false(rhythm_walk(r, 32, false));
+	for (uint8_t n = 0; n < 16; n++)
+		note(r, n, T0 + 1800);
+	rhythm_walk_anew(r);
+	assert_true(rhythm_walk(r, SIZE_MAX, true));
+	for (size_t i = 0; i < n_told; i++)
+		calls += told[i].n;
+	assert_int_equal(calls, 16 * 4);
 	rhythm_free(r);
 }
 
@@ -211,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_burst_needs_silence_before_it),
 		cmocka_unit_test(few_calls_are_not_told),
+		cmocka_unit_test(the_last_walk_sees_all),
 		cmocka_unit_test(a_full_slot_is_told_at_once),
 		cmocka_unit_test(what_peers_begin_is_not_kept),
 		cmocka_unit_test(a_flood_does_not_drive_out_a_beacon),
