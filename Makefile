@@ -261,6 +261,15 @@ $(O)/tests/faults/schedules: $(addprefix $(O)/,$(addsuffix .o,$(sort tests/fault
 	$(call say,LINK,$@)
 	$(link) $(LIBS_proto) $(LIBS_platform)
 
+# What the names stage reads of a capture, for the golden tests.
+names-dump := $(addprefix sensor/,names names_text names_dns names_tls names_http names_table names_asked names_stream capture capture_usual \
+	      decode_link decode_usual decode_extra decode_ip decode_ipv6) proto/names platform/segments platform/addr platform/json platform/log \
+	      platform/clock platform/err
+fuzz-tests += $(O)/tests/golden/names_dump
+$(O)/tests/golden/names_dump: $(O)/tests/golden/names_dump.o $(call objects,$(names-dump))
+	$(call say,LINK,$@)
+	$(link) $(LIBS)
+
 .PHONY: tests unit-tests
 unit-tests: $(unit-tests)
 tests: programs $(unit-tests) $(fuzz-tests) $(fault-tests)

@@ -114,9 +114,9 @@ static enum batch_dns_kind kind_of(const struct decoded *d)
 }
 
 /* Only what was asked for teaches. */
-static void take_response(struct names *n, struct batch_dns *dns)
+static void take_response(struct names *n, struct batch_dns *dns, const uint8_t *bytes, size_t len)
 {
-	const struct dns_message *m = &n->message;
+	struct dns_message *m = &n->message;
 	uint64_t asked_ns = asked_take(n->asked, dns, &m->question);
 
 	dns->is_matched = asked_ns != 0;
@@ -126,6 +126,7 @@ static void take_response(struct names *n, struct batch_dns *dns)
 	}
 	dns->waited_ns = dns->time_ns > asked_ns ? dns->time_ns - asked_ns : 0;
 	n->sink.asked(n->sink.ctx, dns);
+	dns_find_addresses(m, bytes, len);
 	for (size_t i = 0; i < m->n_addresses && !m->name.is_cut; i++) {
 		const struct batch_name name = {
 			.first_ns = dns->time_ns,
@@ -193,7 +194,7 @@ static void take_dns(struct names *n, const struct segment *s, uint64_t now_ns,
 	if (captured == len && !m->is_whole)
 		n->counts[BATCH_NAMES_DNS_MALFORMED]++;
 	if (dns.kind == BATCH_DNS && dns.is_response)
-		take_response(n, &dns);
+		take_response(n, &dns, bytes, captured);
 	else if (dns.kind == BATCH_DNS)
 		asked_put(n->asked, &dns, &m->question);
 	if (due(&n->dns_told, now_ns / NS_PER_S))

@@ -119,13 +119,24 @@ static bool same_name(const struct dns_name *a, const struct dns_name *b)
 	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
+/* Behind the name as it stands there; where its pointer leads is not asked. */
+static void skip_name(struct reader *r)
+{
+	uint8_t len;
+
+	while ((len = rd_u8(&r->rd)) != 0) {
+		rd_take(&r->rd, len >= POINTER ? 1 : len);
+		r->rd.bad |= len > LABEL_MAX && len < POINTER;
+		if (len >= POINTER || r->rd.bad)
+			return;
+	}
+}
+
 /* A record's head; the reader moves behind its data. */
 static bool take_record(struct reader *r, struct dns_record *ret)
 {
-	struct dns_name name;
-
 	ret->name_at = place(r);
-	take_name(r, &name);
+	skip_name(r);
 	ret->type = take16(r);
 	ret->class = take16(r);
 	ret->ttl = rd_u32be(&r->rd);
@@ -218,12 +229,16 @@ static void fill_answer(const struct reader *r, const struct dns_record *rec,
 	ret->is_cut = text->is_cut;
 }
 
-/* The addresses of the asked name: those of the name that its CNAMEs end at. */
-static void find_addresses(const struct reader *r, const struct dns_record *records, size_t n,
-			   struct dns_message *m)
+/* Those of the name that the CNAMEs of the asked one end at. */
+void dns_find_addresses(struct dns_message *m, const uint8_t *bytes, size_t len)
 {
+	const struct reader reader = {.rd = rd_init(bytes, len), .bytes = bytes}, *r = &reader;
+	const struct dns_record *records = m->records;
 	struct dns_name name = m->question, owner;
+	size_t n = m->n_records;
 
+	if (!m->is_response || !m->is_whole || !m->question.len)
+		return;
 	for (size_t hop = 0; hop < HOPS_MAX; hop++) {
 		size_t i = 0;
 
@@ -278,8 +293,7 @@ static void read_records(struct reader *r, unsigned others, struct dns_message *
 		if (name_at(r, records[0].name_at, &owner))
 			put_name(&m->name, &owner);
 	}
-	if (m->is_response && m->is_whole && m->question.len)
-		find_addresses(r, records, n, m);
+	m->n_records = n;
 	read_rest(r, others, m);
 }
 
@@ -329,7 +343,5 @@ bool dns_read(struct dns_message *ret, const uint8_t *bytes, size_t captured, si
 	if (!ret->name.len)
 		names_put(&ret->name, '.');
 	ret->is_whole = ret->is_whole && captured == len && !r.rd.bad;
-	if (!ret->is_whole)
-		ret->n_addresses = 0;
 	return true;
 }

@@ -51,8 +51,8 @@ struct dns_message {
 	size_t n_answers;
 	struct batch_dns_answer answers[BATCH_DNS_ANSWERS_MAX];
 	struct names_text texts[BATCH_DNS_ANSWERS_MAX]; /* theirs */
-	struct dns_record records[DNS_RECORDS_MAX]; /* where its answers are, while it is read */
-	/* Which addresses it says that the asked name has, over its CNAMEs too. Of a response that is whole. */
+	size_t n_records;                               /* of the answers that are there */
+	struct dns_record records[DNS_RECORDS_MAX];
 	size_t n_addresses;
 	struct dns_address addresses[DNS_ADDRESSES_MAX];
 };
@@ -61,3 +61,6 @@ struct dns_message {
 bool dns_may_begin(const uint8_t *bytes, size_t captured);
 /* Reads `captured` of a message's `len` bytes. False when they are none: its head or first question cannot be read. */
 bool dns_read(struct dns_message *ret, const uint8_t *bytes, size_t captured, size_t len);
+/* Fills in which addresses a response says that the asked name has, over its CNAMEs too; none if it is not whole. `bytes`: those that
+ * were read. */
+void dns_find_addresses(struct dns_message *message, const uint8_t *bytes, size_t len);

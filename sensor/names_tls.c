@@ -27,7 +27,7 @@ static struct rd vector(struct rd *rd, unsigned size)
 	size_t n = p ? (size == 1 ? p[0] : be16(p)) : 0;
 	const uint8_t *body = rd_take(rd, n);
 
-	return rd_init(body, body ? n : 0);
+	return rd_init(body ? body : rd->p, body ? n : 0);
 }
 
 static void server_name(struct tls_hello *ret, struct rd ext)

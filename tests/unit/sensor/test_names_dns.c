@@ -86,6 +86,7 @@ static bool dns(const struct maker *k)
 		copy[n] = 0xff;
 		if (n < len) {
 			if (dns_read(&m, copy, n, len)) {
+				dns_find_addresses(&m, copy, n);
 				assert_false(m.is_whole);
 				assert_int_equal(m.n_addresses, 0);
 			}
@@ -94,6 +95,8 @@ static bool dns(const struct maker *k)
 		}
 		bool is_read = dns_may_begin(copy, n) && dns_read(&m, copy, n, len);
 
+		if (is_read)
+			dns_find_addresses(&m, copy, n);
 		free(copy);
 		return is_read;
 	}
