@@ -14,12 +14,9 @@
 
 #include "platform/clock.h"
 
-enum {
-	FILE_HEAD = 24,
-	RECORD_HEAD = 16,
-	MICROSECONDS = 0xa1b2c3d4,
-	NANOSECONDS = 0xa1b23c4d,
-};
+enum { FILE_HEAD = 24, RECORD_HEAD = 16 };
+
+static const uint32_t microseconds = 0xa1b2c3d4, nanoseconds = 0xa1b23c4d; /* magic */
 
 struct capture_usual {
 	FILE *file;
@@ -45,7 +42,7 @@ struct capture_usual *capture_usual_new(FILE *file, off_t start, uint32_t snaple
 	uint8_t head[FILE_HEAD];
 
 	if (start < 0 || pread(fileno(file), head, sizeof head, start) != (ssize_t)sizeof head ||
-	    (word(head) != MICROSECONDS && word(head) != NANOSECONDS) ||
+	    (word(head) != microseconds && word(head) != nanoseconds) ||
 	    memcmp(head + 4, version, sizeof version) != 0)
 		return NULL;
 	u = malloc(sizeof *u);
@@ -55,7 +52,7 @@ struct capture_usual *capture_usual_new(FILE *file, off_t start, uint32_t snaple
 	u->next = start + FILE_HEAD;
 	u->at = u->have = 0;
 	u->most = snaplen < CAPTURE_SNAPLEN ? snaplen : CAPTURE_SNAPLEN;
-	u->resolution = word(head) == MICROSECONDS ? 1000 : 1;
+	u->resolution = word(head) == microseconds ? 1000 : 1;
 	return u;
 }
 
