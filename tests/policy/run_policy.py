@@ -34,7 +34,7 @@ def show(d):
     write(os.path.join(d, "list"), "192.0.2.0/24\n")
     text = """expect collector
 breach out tcp+udp+47 to any severity low as "x"
-watch out icmp 3/4,8,10-12,0/1 to 10.0.0.0/8, name *.example.com, link
+watch out icmp 3/4,8,10-12,0/1,5/2,5/1 to 10.0.0.0/8, name *.example.com, link
 watch in icmpv6 128/0 from subnet
 expect in tcp 1,2,3-5,65535 from list a
 list a 10.0.0.0/8
@@ -50,7 +50,7 @@ boundary group out 132 to list a, ::/0
     again = write(os.path.join(d, "again.policy"), "list a 10.0.0.0/8, 192.0.2.0/24\n" + first)
     equal(rules(policy("show", again).expect(0).out), rules(first))
     equal(len(rules(first)), 9 + 1, "and what the ACL's rules leave")
-    check("watch out icmp 0/1,3/4,8,10-12 to" in first, first)
+    check("watch out icmp 0/1,3/4,5/1,5/2,8,10-12 to" in first, first)
 
 
 def builtin(d):
@@ -78,7 +78,7 @@ def traffic():
 OLD = 'expect out udp 53 to 10.9.9.9 as "dns"\nboundary group out any to any as "all"\nboundary group in tcp 22 from any as "ssh"\n'
 NEW = (f'watch out udp 53 to 10.9.9.9 as "dns"\nexpect out tcp 443 to {make.B}, {make.B6} as "web"\nbreach out tcp 25 to any severity critical as "mail"\n'
        f'boundary group out tcp 443 to any as "https"\nboundary group in tcp 22 from {make.C}/32 as "ssh"\n'
-       'boundary acl in 1 allow any from 0.0.0.0/0 as "in"\nboundary acl out 9 allow any to 0.0.0.0/0 as "out"\n')
+       'boundary acl in 1 allow tcp 22 from 0.0.0.0/0 as "in"\nboundary acl out 9 allow any to 0.0.0.0/0 as "out"\n')
 LOCAL = ("--local", ME, "--local", make.A6)
 
 
