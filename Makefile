@@ -109,7 +109,8 @@ gunzip-y := $(addprefix platform/,gunzip gunzip_zlib $(if $(ISAL),gunzip_isal))
 flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_source flowlogs_json)
 reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match unlogged reconcile_reasons \
 	       reconcile_result reconcile_again)
-analyst-y += $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print)
+analyst-y += $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print rejects preflight) \
+	     $(addprefix evidence/,rejects preflight preflight_room preflight_checks preflight_inventory)
 verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels courses gather gather_facts)
 analyst-y += $(verdict-y) $(addprefix analyst/,report report_witness report_files report_given report_words report_text report_json report_html report_html_more report_svg report_style)
 # What an interface has on, in words.

@@ -9,8 +9,10 @@
 #include "analyst/findings.h"
 #include "analyst/pki.h"
 #include "analyst/policy.h"
+#include "analyst/preflight.h"
 #include "analyst/reconcile.h"
 #include "analyst/records.h"
+#include "analyst/rejects.h"
 #include "analyst/report.h"
 #include "analyst/seal.h"
 #include "platform/version.h"
@@ -25,6 +27,10 @@ static const struct {
 	{"findings", "list the traffic that nothing expects", findings_main},
 	{"reconcile", "compare the ledger with AWS's Flow Logs, or with another ledger",
 	 reconcile_main},
+	{"preflight", "say before a run what would make it worthless, from the AWS CLI's output",
+	 preflight_main},
+	{"rejects", "list what security groups and network ACLs refused, from Flow Logs",
+	 rejects_main},
 	{"audit", "hold everything in the store against what was signed", audit_main},
 	{"report", "say what may be concluded, and how that is known", report_main},
 	{"seal", "print the head of the chain of manifests, to be kept elsewhere", seal_main},

@@ -56,12 +56,17 @@ int ifaces_find(struct reconcile *rec, const char *name, size_t len, struct err 
 	return rec->last = i;
 }
 
+void ifaces_fini(struct interface *iface)
+{
+	free(iface->locals);
+	free(iface->pairs);
+	free(iface->uses);
+}
+
 void ifaces_free(struct reconcile *rec)
 {
 	for (size_t i = 0; i < rec->result.n_interfaces; i++) {
-		free(rec->ifaces[i].locals);
-		free(rec->ifaces[i].pairs);
-		free(rec->ifaces[i].uses);
+		ifaces_fini(&rec->ifaces[i]);
 		spans_fini(&rec->names[i].host);
 		spans_fini(&rec->names[i].gaps);
 		spans_fini(&rec->names[i].witness);
@@ -205,7 +210,7 @@ static const struct addr *best(const struct interface *iface, uint8_t *family)
 	return found;
 }
 
-static int find_locals(struct interface *iface)
+int ifaces_find_locals(struct interface *iface)
 {
 	const struct addr *addr;
 	uint8_t family = 0;
@@ -384,7 +389,7 @@ static int find_partner(struct reconcile *rec, size_t nameless, struct err *err)
 	size_t n = 0, fitting = 0, found = 0;
 	char list[160] = "";
 
-	(void)find_locals(&rec->ifaces[nameless]);
+	(void)ifaces_find_locals(&rec->ifaces[nameless]);
 	for (size_t i = 0; i < rec->result.n_interfaces; i++) {
 		struct interface *iface = &rec->ifaces[i];
 		bool fits = false;
@@ -398,7 +403,7 @@ static int find_partner(struct reconcile *rec, size_t nameless, struct err *err)
 			strncat(list, n > 1 ? ", " : "", sizeof list - strlen(list) - 1);
 			strncat(list, rec->names[i].name, sizeof list - strlen(list) - 1);
 		}
-		if (find_locals(iface) < 0)
+		if (ifaces_find_locals(iface) < 0)
 			return err_set(err, -ENOMEM, "no memory for addresses");
 		for (size_t k = 0; k < rec->ifaces[nameless].n_locals; k++)
 			fits = fits ||
@@ -465,7 +470,7 @@ int ifaces_settle(struct reconcile *rec, struct err *err)
 			continue;
 		}
 		rec->names[i].is_ours = true;
-		rc = find_locals(iface);
+		rc = ifaces_find_locals(iface);
 		if (iface->n_uses > 1)
 			qsort(iface->uses, iface->n_uses, sizeof iface->uses[0], compare_uses);
 	}

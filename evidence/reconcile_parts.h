@@ -96,6 +96,9 @@ void ifaces_to_primary(const struct interface *iface, struct row *row);
 bool ifaces_has_local(const struct interface *iface, uint8_t family, const struct addr *addr);
 /* Of a flow: what its rows say, else by the addresses. */
 enum flowrec_direction ifaces_direction(const struct interface *iface, const struct row *row);
+/* Its own addresses from what was learnt. -ENOMEM. */
+int ifaces_find_locals(struct interface *iface);
+void ifaces_fini(struct interface *iface);
 void ifaces_free(struct reconcile *rec);
 
 /* ---- reconcile_clock.c ---- */

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * flowproof rejects: who knocks where nobody is let in, from Flow Logs alone.
+ */
+#include "analyst/rejects.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyst/flowlogs_input.h"
+#include "analyst/query.h"
+#include "evidence/rejects.h"
+#include "platform/clock.h"
+#include "platform/json.h"
+
+struct options {
+	char *format, *interface;
+	uint64_t min;
+	struct setting_list flow_logs;
+	bool json, help;
+};
+
+static const struct setting table[] = {
+	{.name = "flow-logs",
+	 .kind = SETTING_LIST,
+	 .offset = offsetof(struct options, flow_logs),
+	 .arg = "PATH...",
+	 .help = "Flow Logs: files, folders with all below them, - for standard input. Plain or "
+		 "gzip, any "
+		 "format."},
+	{.name = "format",
+	 .kind = SETTING_TEXT,
+	 .offset = offsetof(struct options, format),
+	 .arg = "\"NAME ...\"|@FILE",
+	 .help = "Fields of Flow Logs without a header line, or what describe-flow-logs printed."},
+	{.name = "interface",
+	 .kind = SETTING_TEXT,
+	 .offset = offsetof(struct options, interface),
+	 .arg = "ID",
+	 .help = "Lines of this interface alone."},
+	{.name = "min",
+	 .kind = SETTING_NUMBER,
+	 .offset = offsetof(struct options, min),
+	 .arg = "PACKETS",
+	 .preset = "1",
+	 .min = 1,
+	 .max = UINT32_MAX,
+	 .help = "List only addresses that were refused so many packets."},
+	{.name = "json",
+	 .kind = SETTING_FLAG,
+	 .offset = offsetof(struct options, json),
+	 .help = "One JSON object."},
+	{.name = "help",
+	 .letter = 'h',
+	 .kind = SETTING_ACTION,
+	 .offset = offsetof(struct options, help),
+	 .help = "Print this."},
+};
+
+enum { SETTINGS = sizeof table / sizeof table[0] };
+
+struct taker {
+	struct rejects *rejects;
+	const char *interface;
+};
+
+static int take_record(void *ctx, const struct flowlogs_record *record, struct err *err)
+{
+	struct taker *t = ctx;
+
+	if (t->interface &&
+	    (!record->interface.p || strlen(t->interface) != record->interface.len ||
+	     memcmp(t->interface, record->interface.p, record->interface.len) != 0))
+		return 0;
+	return rejects_take(t->rejects, record) < 0
+		       ? err_set(err, -ENOMEM, "no memory for addresses")
+		       : 0;
+}
+
+/* ---- text ---- */
+
+static void print_ports(const struct rejects_remote *r)
+{
+	for (size_t i = 0; i < r->n_ports; i++)
+		printf("%s%u/%u", i ? "," : "", r->ports[i].protocol, r->ports[i].port);
+	if (r->more_ports)
+		fputs(",...", stdout);
+}
+
+static void print_text(const struct rejects_remote *list, size_t n,
+		       const struct rejects_totals *totals, const struct flowlogs_counts *counts)
+{
+	char text[ADDR_TEXT], from[CLOCK_TEXT], to[CLOCK_TEXT];
+
+	fputs("Flow Logs: ", stdout);
+	flowlogs_input_text(counts, stdout);
+	printf("\nrefused: %" PRIu64 " lines, %" PRIu64 " packets, %" PRIu64
+	       " bytes; let through: %" PRIu64 " lines\n",
+	       totals->lines, totals->packets, totals->bytes, totals->accepted);
+	if (totals->lines == 0 && totals->accepted > 0)
+		puts("note: no REJECT line at all: is the flow log's traffic type ALL?");
+	if (n > 0)
+		printf("\n%-9s %-39s %10s %-10s %-20s %-20s %s\n", "direction", "remote", "packets",
+		       "pattern", "first", "last", "protocol/port");
+	for (size_t i = 0; i < n && !ferror(stdout); i++) {
+		const struct rejects_remote *r = &list[i];
+
+		printf("%-9s %-39s %10" PRIu64 " %-10s %-20s %-20s ",
+		       flowrec_direction_text((enum flowrec_direction)r->direction),
+		       addr_text(text, r->family, &r->remote), r->packets, rejects_pattern(r),
+		       r->end ? clock_text(from, r->start) : "-",
+		       r->end ? clock_text(to, r->end) : "-");
+		print_ports(r);
+		fputc('\n', stdout);
+	}
+}
+
+/* ---- JSON ---- */
+
+static void json_remote(const struct rejects_remote *r)
+{
+	char text[ADDR_TEXT];
+
+	fputs("{\"interface-id\":", stdout);
+	json_print_string(stdout, r->interface);
+	printf(",\"remote\":\"%s\"", addr_text(text, r->family, &r->remote));
+	printf(",\"local\":\"%s\",\"flow-direction\":", addr_text(text, r->family, &r->local));
+	if (r->direction == FLOWREC_DIRECTION_UNKNOWN)
+		fputs("null", stdout);
+	else
+		printf("\"%s\"", flowrec_direction_text((enum flowrec_direction)r->direction));
+	printf(",\"pattern\":\"%s\",\"lines\":%" PRIu64 ",\"packets\":%" PRIu64
+	       ",\"bytes\":%" PRIu64,
+	       rejects_pattern(r), r->lines, r->packets, r->bytes);
+	if (r->end)
+		printf(",\"start\":%" PRIu64 ",\"end\":%" PRIu64, r->start, r->end);
+	else
+		fputs(",\"start\":null,\"end\":null", stdout);
+	fputs(",\"ports\":[", stdout);
+	for (size_t i = 0; i < r->n_ports; i++)
+		printf("%s{\"protocol\":%u,\"dstport\":%u,\"packets\":%" PRIu64 "}", i ? "," : "",
+		       r->ports[i].protocol, r->ports[i].port, r->ports[i].packets);
+	printf("],\"more_ports\":%s,\"hours\":[", r->more_ports ? "true" : "false");
+	for (size_t i = 0; i < REJECTS_HOURS; i++)
+		printf("%s%u", i ? "," : "", r->hours[i]);
+	fputs("]}", stdout);
+}
+
+static void print_json(const struct rejects_remote *list, size_t n,
+		       const struct rejects_totals *totals, const struct flowlogs_counts *counts)
+{
+	fputs("{\"summary\":{\"read\":", stdout);
+	flowlogs_input_json(counts, stdout);
+	printf(",\"rejected\":{\"lines\":%" PRIu64 ",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64
+	       "},\"accepted_lines\":%" PRIu64 ",\"listed\":%zu,\"left_out\":%" PRIu64
+	       "},\n\"rejects\":[",
+	       totals->lines, totals->packets, totals->bytes, totals->accepted, n,
+	       totals->left_out);
+	for (size_t i = 0; i < n && !ferror(stdout); i++) {
+		fputs(i ? ",\n" : "\n", stdout);
+		json_remote(&list[i]);
+	}
+	fputs(n ? "\n]}\n" : "]}\n", stdout);
+}
+
+/* ---- the run ---- */
+
+static int run(const struct options *o, struct flowlogs_input *input, struct err *err)
+{
+	struct taker taker = {.interface = o->interface};
+	struct flowlogs *logs = NULL;
+	const struct rejects_remote *list;
+	size_t n;
+	int rc;
+
+	if (rejects_new(&taker.rejects) < 0)
+		return err_set(err, -ENOMEM, "no memory for addresses");
+	input->record = take_record;
+	input->ctx = &taker;
+	rc = flowlogs_input_new(input, o->format, &logs, err);
+	if (rc == 0)
+		rc = flowlogs_input_read(input, logs, err);
+	if (rc == 0 && rejects_list(taker.rejects, o->min, &list, &n) < 0)
+		rc = err_set(err, -ENOMEM, "no memory for a list");
+	if (rc == 0)
+		(o->json ? print_json : print_text)(list, n, rejects_totals(taker.rejects),
+						    flowlogs_counts(logs));
+	flowlogs_free(logs);
+	rejects_free(taker.rejects);
+	return rc;
+}
+
+int rejects_main(int argc, char **argv)
+{
+	struct options o = {.format = NULL};
+	struct flowlogs_input input;
+	struct err err = {"no memory"};
+	int rest = 0, rc = flowlogs_input_take(&input, "rejects", argc, argv, &err);
+
+	query_output_begin();
+	if (rc == 0)
+		rc = settings_read(table, SETTINGS, &o, input.argc, input.argv, &rest, &err);
+	if (rc == 0 && o.help) {
+		printf("usage: flowproof rejects --flow-logs PATH... [options]\n\n"
+		       "Lists what security groups and network ACLs refused, from Flow Logs alone: "
+		       "what this side "
+		       "sent first,\nthen who knocked how often, at which ports and when.\n\n");
+		settings_help(table, SETTINGS, stdout);
+	} else if (rc == 0 && rest < input.argc) {
+		rc = err_set(&err, ERR_USAGE, "'%s' is not an option", input.argv[rest]);
+	} else if (rc == 0 && input.n_paths == 0) {
+		rc = err_set(&err, ERR_USAGE,
+			     "--flow-logs is missing: files or folders of Flow Logs");
+	} else if (rc == 0) {
+		rc = run(&o, &input, &err);
+	}
+	if (rc != 0)
+		fprintf(stderr, "flowproof rejects: %s\n", err.text);
+	rc = rc ? err_exit_status(rc) : input.failed ? 3 : 0;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+		fprintf(stderr, "flowproof rejects: standard output: %s\n", strerror(errno));
+		rc = 3;
+	}
+	settings_free(table, SETTINGS, &o);
+	flowlogs_input_fini(&input);
+	return rc;
+}
