@@ -76,13 +76,12 @@ static bool transport(const uint8_t *p, unsigned length, struct decoded *out)
 /* RFC 1071; see decode_ip.c. */
 static bool is_sum_right(const uint8_t h[static IP4])
 {
-	uint64_t sum = 0;
-	uint32_t word;
+	uint64_t four[2], sum;
+	uint32_t last;
 
-	for (unsigned i = 0; i < IP4; i += 4) {
-		memcpy(&word, h + i, sizeof word);
-		sum += word;
-	}
+	memcpy(four, h, sizeof four);
+	memcpy(&last, h + sizeof four, sizeof last);
+	sum = (uint32_t)four[0] + (four[0] >> 32) + (uint32_t)four[1] + (four[1] >> 32) + last;
 	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
 	return sum == 0xffff || sum == 2 * 0xffff;
 }
@@ -98,7 +97,7 @@ static bool ipv4(const uint8_t h[static IP4 + TRANSPORT], uint32_t wire, struct 
 	out->bad_checksum = !is_sum_right(h);
 	put_ip4(&out->src, h + 12);
 	put_ip4(&out->dst, h + 16);
-	return transport(h + IP4, total - IP4, out);
+	return true;
 }
 
 static bool ipv6(const uint8_t h[static IP6 + TRANSPORT], uint32_t wire, struct decoded *out)
@@ -110,7 +109,7 @@ static bool ipv6(const uint8_t h[static IP6 + TRANSPORT], uint32_t wire, struct 
 	begin(out, 6, h[6], IP6, payload + IP6);
 	memcpy(out->src.b, h + 8, 16);
 	memcpy(out->dst.b, h + 24, 16);
-	return transport(h + IP6, payload, out);
+	return true;
 }
 
 bool decode_usual(const struct packet *packet, struct decoded *ret)
@@ -122,10 +121,15 @@ bool decode_usual(const struct packet *packet, struct decoded *ret)
 	if (!p || packet->wire < ETHERNET)
 		return false;
 	/* The type and the byte of version and header length behind it. */
-	if (be32(p + 12) >> 8 == (TYPE_IPV4 << 8 | 0x45))
-		return ipv4(p + ETHERNET, wire, ret);
-	if (IS_ENABLED(CONFIG_IPV6) && be32(p + 12) >> 12 == (TYPE_IPV6 << 4 | 6) &&
-	    rd_peek(&rd, ETHERNET + IP6 + TRANSPORT))
-		return ipv6(p + ETHERNET, wire, ret);
-	return false;
+	if (be32(p + 12) >> 8 == (TYPE_IPV4 << 8 | 0x45)) {
+		if (!ipv4(p + ETHERNET, wire, ret))
+			return false;
+	} else if (IS_ENABLED(CONFIG_IPV6) && be32(p + 12) >> 12 == (TYPE_IPV6 << 4 | 6) &&
+		   rd_peek(&rd, ETHERNET + IP6 + TRANSPORT)) {
+		if (!ipv6(p + ETHERNET, wire, ret))
+			return false;
+	} else {
+		return false;
+	}
+	return transport(p + ETHERNET + ret->header, (unsigned)ret->bytes - ret->header, ret);
 }
