@@ -306,16 +306,9 @@ int ledger_next(struct ledger_reader *reader, struct ledger_entry *ret, struct e
 			ret->reason = fault.reason;
 			return 1;
 		}
-		ret->kind = (enum ledger_kind)entry->type;
+		segment_tell(entry, ret);
 		ret->is_skip = reader->skipped;
 		reader->skipped = false;
-		ret->offset = entry->offset;
-		ret->received_ns = entry->received_ns;
-		ret->sequence = entry->sequence;
-		ret->stream = entry->stream;
-		ret->payload = entry->payload;
-		ret->len = entry->len;
-		ret->digest = entry->digest;
 		return 1;
 	}
 }

@@ -113,6 +113,18 @@ static void entry_digest(uint8_t out[static SHA256_BYTES], const uint8_t *head,
 	crypto_sha256(out, both, sizeof both);
 }
 
+void segment_tell(const struct segment_entry *entry, struct ledger_entry *ret)
+{
+	ret->kind = (enum ledger_kind)entry->type;
+	ret->offset = entry->offset;
+	ret->received_ns = entry->received_ns;
+	ret->sequence = entry->sequence;
+	ret->stream = entry->stream;
+	ret->payload = entry->payload;
+	ret->len = entry->len;
+	ret->digest = entry->digest;
+}
+
 void segment_head(uint8_t out[static SEGMENT_HEAD], uint32_t number,
 		  const uint8_t store[static LEDGER_STORE_ID])
 {

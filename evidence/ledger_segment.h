@@ -81,6 +81,9 @@ enum segment_result { SEGMENT_END, SEGMENT_ENTRY, SEGMENT_FAULT };
 int segment_next(struct segment *segment, struct segment_entry *ret_entry,
 		 struct segment_fault *ret_fault);
 
+/* Fills what a ledger entry has of the segment's; the rest is the caller's. */
+void segment_tell(const struct segment_entry *entry, struct ledger_entry *ret);
+
 /* Encodes a file head, or the head of an entry whose payload has this digest. */
 void segment_head(uint8_t out[static SEGMENT_HEAD], uint32_t number,
 		  const uint8_t store[static LEDGER_STORE_ID]);

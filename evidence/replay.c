@@ -208,7 +208,7 @@ static int take_carry(struct replay *replay, const struct ledger_entry *entry)
 	return 0;
 }
 
-static int take_entry(struct replay *replay, const struct ledger_entry *entry)
+int replay_take(struct replay *replay, const struct ledger_entry *entry)
 {
 	enter_sensor(replay, entry->sensor);
 	if (entry->is_skip) {
@@ -227,34 +227,47 @@ static int take_entry(struct replay *replay, const struct ledger_entry *entry)
 	return tell_fault(replay, entry, NULL);
 }
 
+int replay_new(struct replay **ret, const struct replay_ops *ops, void *ctx)
+{
+	*ret = calloc(1, sizeof **ret);
+	if (!*ret)
+		return -ENOMEM;
+	(*ret)->ops = ops;
+	(*ret)->ctx = ctx;
+	return 0;
+}
+
+void replay_free(struct replay *replay)
+{
+	if (replay)
+		wire_hello_free(replay->hello);
+	free(replay);
+}
+
 int replay_run(const char *store, const char *sensor, const struct replay_span *span,
 	       const struct replay_ops *ops, void *ctx, struct err *err)
 {
-	struct replay *replay = calloc(1, sizeof *replay);
+	struct replay *replay = NULL;
 	struct ledger_reader *reader = NULL;
 	struct ledger_entry entry;
-	int rc = -ENOMEM;
+	int rc = replay_new(&replay, ops, ctx);
 
-	if (!replay)
+	if (rc < 0)
 		goto out;
-	replay->ops = ops;
-	replay->ctx = ctx;
 	rc = ledger_reader_open(&reader, store, sensor, err);
 	if (rc < 0)
 		goto out;
 	if (span)
 		ledger_reader_span(reader, span->from_s, span->to_s);
 	while ((rc = ledger_next(reader, &entry, err)) > 0) {
-		rc = take_entry(replay, &entry);
+		rc = replay_take(replay, &entry);
 		if (rc != 0)
 			break;
 	}
 out:
 	if (rc == -ENOMEM)
 		(void)err_set(err, rc, "no memory to read the ledger");
-	if (replay)
-		wire_hello_free(replay->hello);
-	free(replay);
+	replay_free(replay);
 	ledger_reader_free(reader);
 	return rc;
 }

@@ -34,3 +34,11 @@ struct replay_span {
  * read. */
 int replay_run(const char *store, const char *sensor, const struct replay_span *span,
 	       const struct replay_ops *ops, void *ctx, struct err *err);
+
+/* The same for entries that the caller reads: of one sensor after the other, or of a single one as they come.
+ * Takes nothing; `ops` is borrowed. -ENOMEM. */
+struct replay;
+int replay_new(struct replay **ret, const struct replay_ops *ops, void *ctx);
+/* 0, what an op returned, or -ENOMEM. */
+int replay_take(struct replay *replay, const struct ledger_entry *entry);
+void replay_free(struct replay *replay);

@@ -112,6 +112,8 @@ unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/led
 unit += evidence/test_audit
 unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor) proto/batch_write proto/names_write proto/signature \
 	platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys tests/unit/evidence/sensors
+unit += evidence/test_follow
+unit-evidence/test_follow := $(filter-out $(addprefix evidence/,audit audit_manifest audit_sensor),$(unit-evidence/test_audit)) evidence/follow evidence/replay
 unit += evidence/test_ledger_faults
 unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_sign,$(unit-evidence/test_audit)) \
 	tests/unit/evidence/fake_disk tests/unit/evidence/fake_sign
