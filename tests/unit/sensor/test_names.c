@@ -49,7 +49,7 @@ static void on_dns(void *ctx, const struct batch_dns *dns)
 
 	t->dns++;
 	t->last_dns = *dns;
-	strcpy(t->dns_name, dns->name);
+	(void)snprintf(t->dns_name, sizeof t->dns_name, "%s", dns->name);
 }
 
 static void on_asked(void *ctx, const struct batch_dns *dns)
@@ -58,7 +58,7 @@ static void on_asked(void *ctx, const struct batch_dns *dns)
 
 	t->asked++;
 	t->last_asked = *dns;
-	strcpy(t->asked_name, dns->name);
+	(void)snprintf(t->asked_name, sizeof t->asked_name, "%s", dns->name);
 }
 
 static void on_name(void *ctx, const struct batch_name *name)
@@ -67,7 +67,7 @@ static void on_name(void *ctx, const struct batch_name *name)
 
 	t->names++;
 	t->last_name = *name;
-	strcpy(t->name, name->name);
+	(void)snprintf(t->name, sizeof t->name, "%s", name->name);
 }
 
 static void on_http(void *ctx, const struct batch_http *http)
@@ -76,10 +76,11 @@ static void on_http(void *ctx, const struct batch_http *http)
 
 	t->http++;
 	t->last_http = *http;
-	strcpy(t->path, http->path);
+	(void)snprintf(t->path, sizeof t->path, "%s", http->path);
 }
 
-static void on_flow(void *ctx, const struct decoded *d, uint16_t iface, const char *name, uint64_t now_ns)
+static void on_flow(void *ctx, const struct decoded *d, uint16_t iface, const char *name,
+		    uint64_t now_ns)
 {
 	struct told *t = ctx;
 
@@ -87,7 +88,7 @@ static void on_flow(void *ctx, const struct decoded *d, uint16_t iface, const ch
 	(void)iface;
 	(void)now_ns;
 	t->flows++;
-	strcpy(t->flow, name);
+	(void)snprintf(t->flow, sizeof t->flow, "%s", name);
 }
 
 static int setup(void **state)
