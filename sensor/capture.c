@@ -18,6 +18,7 @@
 #include "platform/config.h"
 #include "platform/log.h"
 #include "platform/segments.h"
+#include "sensor/capture_own.h"
 #include "sensor/capture_usual.h"
 #include "sensor/decode.h"
 
@@ -31,7 +32,9 @@ struct capture {
 	uint16_t iface;
 	bool live;
 	bool ended;
-	bool segments;         /* the kernel tells them */
+	bool segments; /* the kernel tells them */
+	bool has_own;
+	uint8_t own[CAPTURE_OWN_ADDRESS];
 	uint32_t overhead;     /* bytes that libpcap puts before cooked frames */
 	struct pcap_stat last; /* as libpcap told it, to see its 32-bit counters wrap */
 	uint64_t received, dropped;
@@ -192,6 +195,8 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 		goto out;
 	}
 	rc = check_link(c, err);
+	if (IS_ENABLED(CONFIG_LIVE) && c->link == DLT_EN10MB)
+		c->has_own = capture_own_address(interface, c->own);
 	c->overhead = c->link == DLT_LINUX_SLL ? 16 : c->link == DLT_LINUX_SLL2 ? 20 : 0;
 	if (!rc)
 		rc = filtered ? set_filter(c, filter, err) : shorten(c, program, segments, err);
@@ -227,6 +232,8 @@ static void hand_over(uint8_t *user, const struct pcap_pkthdr *head, const uint8
 				? segments_of(head->caplen - c->overhead, head->len - c->overhead)
 				: 0,
 		.snapped = !c->live && head->caplen < head->len,
+		.is_own = c->has_own && head->caplen >= 2 * sizeof c->own &&
+			  memcmp(data + sizeof c->own, c->own, sizeof c->own) == 0,
 		.sec = head->ts.tv_sec < 0 ? negative_stamp(c, head->ts.tv_sec)
 					   : (uint64_t)head->ts.tv_sec,
 		.nsec = head->ts.tv_usec >= 0 && head->ts.tv_usec < NS_PER_S

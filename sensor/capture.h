@@ -27,9 +27,10 @@ struct packet {
 	uint32_t
 		segments; /* packets of the wire that it stands for, as the kernel says; 0: unknown */
 	bool snapped;     /* a file holds but a part of it; live that is our own doing */
-	uint64_t sec;     /* Unix seconds */
-	uint32_t nsec;    /* 0 when the stamp's sub-second part is out of range */
-	uint16_t iface;   /* as given to the open call */
+	bool is_own; /* live: from the interface's own hardware address, on a machine that forwards nothing */
+	uint64_t sec;   /* Unix seconds */
+	uint32_t nsec;  /* 0 when the stamp's sub-second part is out of range */
+	uint16_t iface; /* as given to the open call */
 };
 
 typedef void capture_fn(void *ctx, const struct packet *packet);

@@ -217,6 +217,7 @@ void flow_prepare(const struct decoded *d, uint8_t iface, uint32_t window, uint1
 	ret->has_ports = d->has_ports;
 	ret->has_icmp_type = d->has_icmp_type;
 	ret->has_payload = d->has_payload;
+	ret->is_own = false;
 	ret->is_related = false;
 }
 

@@ -83,6 +83,7 @@ struct flow_packet {
 	uint8_t icmp_type, icmp_code;
 	bool has_ports, has_icmp_type, has_payload;
 	bool is_new;     /* its flow is not in the table, unless a packet since brought it in */
+	bool is_own;     /* this machine's interface sent it; filled by the caller */
 	bool is_related; /* an ICMP error that quotes a flow of this table; filled by the caller */
 };
 

@@ -179,14 +179,19 @@ void judge_open(struct judge *j, struct flow_entry *entry, const struct flow_pac
 	bool from_b = initiator == FLOW_INITIATOR_B;
 	bool a_local = !is_foreign && identity_is_local(j->identity, k->family, &k->a);
 	bool b_local = !is_foreign && identity_is_local(j->identity, k->family, &k->b);
+	/* A source that is forged: what this machine's own interface sends is this machine's. */
+	bool is_forged = packet->is_own && !a_local && !b_local && !is_foreign;
 	bool is_empty = !entry->dir[0].packets && !entry->dir[1].packets;
-	struct policy_query query = query_of(k, from_b, a_local, b_local, packet->has_ports);
+	struct policy_query query;
 	const char *names[NAMES_OF_MAX];
 	struct policy_ruling ruling;
 	struct policy_crossing crossing;
 	struct batch_alert alert;
 	bool waits;
 
+	a_local = a_local || (is_forged && packet->side == 0);
+	b_local = b_local || (is_forged && packet->side == 1);
+	query = query_of(k, from_b, a_local, b_local, packet->has_ports);
 	/* Of an answer or error, which tells of a flow before it, the first message is not known. */
 	query.has_icmp = packet->has_icmp_type && (packet->side == 1) == from_b;
 	query.icmp_type = packet->icmp_type;

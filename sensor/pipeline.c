@@ -477,6 +477,7 @@ static void on_packet(void *ctx, const struct packet *packet)
 	flow_prepare(&decoded, (uint8_t)packet->iface, p->second.window, p->second.offset,
 		     &p->pending[p->n_pending]);
 	p->pending[p->n_pending].nsec = packet->nsec;
+	p->pending[p->n_pending].is_own = packet->is_own;
 	p->pending[p->n_pending].is_related = is_related;
 	if (++p->n_pending == PENDING)
 		update_pending(p);
