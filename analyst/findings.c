@@ -193,6 +193,18 @@ static int run(struct options *o, struct err *err)
 	return rc;
 }
 
+static void print_memory(void)
+{
+	static const struct findings_config analyst = {.max = FINDINGS_MAX},
+					    live = {.max = FINDINGS_MAX_LIVE};
+
+	printf("memory\n    at most    %zu MiB here, for %d endpoints; %zu MiB in a collector, for "
+	       "%d; what finds "
+	       "no room is counted and said\n",
+	       findings_memory(&analyst) >> 20, FINDINGS_MAX, findings_memory(&live) >> 20,
+	       FINDINGS_MAX_LIVE);
+}
+
 static void print_help(void)
 {
 	printf("usage: flowproof findings -d STORE [options]\n\n"
@@ -215,6 +227,8 @@ int findings_main(int argc, char **argv)
 		print_help();
 	} else if (rc == 0 && o->limits) {
 		limits_print(stdout, o->query.json);
+		if (!o->query.json)
+			print_memory();
 	} else if (rc == 0 && o->query.json + o->ocsf + o->asff > 1) {
 		rc = err_set(&err, ERR_USAGE,
 			     "--json, --ocsf and --asff exclude each other; give one");

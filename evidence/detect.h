@@ -19,7 +19,8 @@ struct detect_from {
 
 struct detector {
 	const char *name;
-	size_t memory; /* bytes that its state takes at most; 0: none */
+	/* Bytes that its state takes at most; NULL: it has none. */
+	size_t (*memory)(const struct findings_config *config);
 	/* All may be NULL. `state` is what open() gave. -ENOMEM or another error with a sentence. */
 	int (*open)(void **ret_state, const struct findings_config *config, struct err *err);
 	void (*close)(void *state);

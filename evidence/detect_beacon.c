@@ -21,13 +21,19 @@ struct called {
 	bool has_changed;
 };
 
-static int open_beacon(void **ret, const struct findings_config *config, struct err *err)
+static size_t endpoints_max(const struct findings_config *config)
 {
 	size_t max = config->max / ENDPOINTS_PART;
+
+	return max < ENDPOINTS_MAX ? max : ENDPOINTS_MAX;
+}
+
+static int open_beacon(void **ret, const struct findings_config *config, struct err *err)
+{
 	struct table *table;
 
 	if (table_new(&table, sizeof(struct called), sizeof(struct peer_key),
-		      max < ENDPOINTS_MAX ? max : ENDPOINTS_MAX) < 0)
+		      endpoints_max(config)) < 0)
 		return err_set(err, -ENOMEM, "no memory for the rhythm of calls");
 	*ret = table;
 	return 0;
@@ -114,8 +120,14 @@ static uint64_t left_out(const void *state)
 	return table_left_out(state);
 }
 
+static size_t memory(const struct findings_config *config)
+{
+	return table_memory(sizeof(struct called), endpoints_max(config));
+}
+
 const struct detector detect_beacon = {
 	.name = "beacon",
+	.memory = memory,
 	.open = open_beacon,
 	.close = close_beacon,
 	.burst = gather,

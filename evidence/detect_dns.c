@@ -54,13 +54,19 @@ struct dns {
 	struct domain rest;
 };
 
+static size_t domains_max(const struct findings_config *config)
+{
+	size_t max = config->max / DOMAINS_PART;
+
+	return max < DOMAINS_MAX ? max : DOMAINS_MAX;
+}
+
 static int open_dns(void **ret, const struct findings_config *config, struct err *err)
 {
 	struct dns *dns = calloc(1, sizeof *dns);
-	size_t max = config->max / DOMAINS_PART;
 
-	if (!dns || table_new(&dns->domains, sizeof(struct domain), DOMAIN_KEY,
-			      max < DOMAINS_MAX ? max : DOMAINS_MAX) < 0) {
+	if (!dns ||
+	    table_new(&dns->domains, sizeof(struct domain), DOMAIN_KEY, domains_max(config)) < 0) {
 		free(dns);
 		return err_set(err, -ENOMEM, "no memory for DNS names");
 	}
@@ -243,8 +249,14 @@ static uint64_t left_out(const void *state)
 	return table_left_out(((const struct dns *)state)->domains);
 }
 
+static size_t memory(const struct findings_config *config)
+{
+	return sizeof(struct dns) + table_memory(sizeof(struct domain), domains_max(config));
+}
+
 const struct detector detect_dns = {
 	.name = "dns",
+	.memory = memory,
 	.open = open_dns,
 	.close = close_dns,
 	.dns = gather,

@@ -70,8 +70,11 @@ static void judge(struct findings *findings, void *state, const struct peer *pee
 		detect_raise(findings, &finding);
 }
 
-const struct detector detect_doh = {.name = "doh",
-				    .memory = sizeof(struct doh),
-				    .open = open_doh,
-				    .close = free,
-				    .peer = judge};
+static size_t memory(const struct findings_config *config)
+{
+	(void)config;
+	return sizeof(struct doh);
+}
+
+const struct detector detect_doh = {
+	.name = "doh", .memory = memory, .open = open_doh, .close = free, .peer = judge};

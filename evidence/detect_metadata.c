@@ -204,8 +204,21 @@ static void judge(struct findings *findings, void *state, const struct peer *pee
 	detect_raise(findings, &finding);
 }
 
+static size_t memory(const struct findings_config *config)
+{
+	(void)config;
+	return sizeof(struct metadata) + table_memory(sizeof(struct role), ROLES_MAX);
+}
+
+static uint64_t left_out(const void *state)
+{
+	return table_left_out(((const struct metadata *)state)->roles);
+}
+
 const struct detector detect_metadata = {
 	.name = "metadata",
+	.memory = memory,
+	.left_out = left_out,
 	.open = open_metadata,
 	.close = close_metadata,
 	.peer = judge,

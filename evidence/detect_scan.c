@@ -16,7 +16,7 @@
 #include "evidence/sketch.h"
 #include "evidence/table.h"
 
-enum { TCP = 6, UDP = 17, ICMP = 1, ICMPV6 = 58, WORDS = 4, GROUPS_MAX = 262144 };
+enum { TCP = 6, UDP = 17, ICMP = 1, ICMPV6 = 58, WORDS = 4, GROUPS_PART = 4 };
 
 /* Of as many probes as are asked for some bits may fall together. */
 enum { BITS_ENOUGH = 4 };
@@ -46,13 +46,17 @@ struct scan {
 	bool failed;      /* no memory: said by what was left out */
 };
 
+static size_t groups_max(const struct findings_config *config)
+{
+	return config->max / GROUPS_PART + 1;
+}
+
 static int open_scan(void **ret, const struct findings_config *config, struct err *err)
 {
 	struct scan *scan = calloc(1, sizeof *scan);
 
-	(void)config;
 	if (!scan || table_new(&scan->groups, sizeof(struct group), sizeof(struct group_key),
-			       GROUPS_MAX) < 0) {
+			       groups_max(config)) < 0) {
 		free(scan);
 		return err_set(err, -ENOMEM, "no memory for scans");
 	}
@@ -249,8 +253,16 @@ static uint64_t left_out(const void *state)
 	return table_left_out(scan->groups) + scan->failed;
 }
 
+/* Its sums are those of groups that may be findings: no more than there are groups. */
+static size_t memory(const struct findings_config *config)
+{
+	return sizeof(struct scan) + table_memory(sizeof(struct group), groups_max(config)) +
+	       groups_max(config) * sizeof(struct finding);
+}
+
 const struct detector detect_scan = {
 	.name = "scan",
+	.memory = memory,
 	.open = open_scan,
 	.close = close_scan,
 	.peer = gather,

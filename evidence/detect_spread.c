@@ -148,8 +148,15 @@ static uint64_t left_out(const void *state)
 	return table_left_out(((const struct spread *)state)->groups);
 }
 
+static size_t memory(const struct findings_config *config)
+{
+	return sizeof(struct spread) +
+	       table_memory(sizeof(struct group), config->max / GROUPS_PART + 1);
+}
+
 const struct detector detect_spread = {
 	.name = "spread",
+	.memory = memory,
 	.open = open_spread,
 	.close = close_spread,
 	.peer = gather,

@@ -15,9 +15,15 @@ enum {
 	TCP = 6,
 	UDP = 17,
 	HTTPS = 443,
+	NAMES_PART = 8, /* names of an eighth of the peers */
 };
 
 /* ---- life ---- */
+
+static size_t names_max(const struct findings_config *config)
+{
+	return config->max / NAMES_PART + 1;
+}
 
 int findings_new(struct findings **ret, const struct findings_config *config, struct err *err)
 {
@@ -41,7 +47,7 @@ int findings_new(struct findings **ret, const struct findings_config *config, st
 		rc = table_new(&f->findings, sizeof(struct finding), sizeof(struct finding_key),
 			       config->max);
 	if (rc == 0)
-		rc = known_names_new(&f->names);
+		rc = known_names_new(&f->names, names_max(config));
 	if (rc < 0)
 		(void)err_set(err, rc, "no memory for findings");
 	for (size_t i = 0; rc == 0 && detectors[i]; i++)
@@ -82,12 +88,13 @@ size_t findings_memory(const struct findings_config *config)
 		     table_memory(sizeof(struct owner), FINDINGS_SOURCES_MAX) +
 		     table_memory(sizeof(struct source), FINDINGS_SOURCES_MAX) +
 		     table_memory(sizeof(struct stream), FINDINGS_SOURCES_MAX) +
-		     known_names_memory() + table_memory(sizeof(struct peer), config->max) +
+		     known_names_memory(names_max(config)) +
+		     table_memory(sizeof(struct peer), config->max) +
 		     table_memory(sizeof(struct finding), config->max) +
 		     config->max * (2 * sizeof(uint32_t) + sizeof(struct finding *));
 
 	for (size_t i = 0; detectors[i]; i++)
-		sum += detectors[i]->memory;
+		sum += detectors[i]->memory ? detectors[i]->memory(config) : 0;
 	return sum;
 }
 

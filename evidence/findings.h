@@ -18,8 +18,8 @@
 
 enum {
 	FINDINGS_MAX = 1000000,       /* of an analyst; and as many peers */
-	FINDINGS_MAX_LIVE = 65536,    /* of a collector */
-	FINDINGS_SOURCES_MAX = 65536, /* sensors' interfaces, and as many streams */
+	FINDINGS_MAX_LIVE = 32768,    /* of a collector */
+	FINDINGS_SOURCES_MAX = 16384, /* sensors' interfaces, and as many streams */
 };
 
 struct watch_list;

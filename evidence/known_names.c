@@ -30,13 +30,12 @@ struct known_names {
 	struct table *names, *addresses;
 };
 
-int known_names_new(struct known_names **ret)
+int known_names_new(struct known_names **ret, size_t max)
 {
 	struct known_names *k = calloc(1, sizeof *k);
 
-	if (!k ||
-	    table_new(&k->names, sizeof(struct name), sizeof(struct name), KNOWN_NAMES_MAX) < 0 ||
-	    table_new(&k->addresses, sizeof(struct address), ADDRESS_KEY, KNOWN_NAMES_MAX) < 0) {
+	if (!k || table_new(&k->names, sizeof(struct name), sizeof(struct name), max) < 0 ||
+	    table_new(&k->addresses, sizeof(struct address), ADDRESS_KEY, max) < 0) {
 		known_names_free(k);
 		return -ENOMEM;
 	}
@@ -53,10 +52,10 @@ void known_names_free(struct known_names *k)
 	free(k);
 }
 
-size_t known_names_memory(void)
+size_t known_names_memory(size_t max)
 {
-	return sizeof(struct known_names) + table_memory(sizeof(struct name), KNOWN_NAMES_MAX) +
-	       table_memory(sizeof(struct address), KNOWN_NAMES_MAX);
+	return sizeof(struct known_names) + table_memory(sizeof(struct name), max) +
+	       table_memory(sizeof(struct address), max);
 }
 
 static struct address key_of(uint32_t owner, uint8_t family, const struct addr *addr)

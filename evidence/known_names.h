@@ -11,14 +11,15 @@
 
 #include "proto/batch.h"
 
-enum { KNOWN_NAMES_EACH = 3, KNOWN_NAMES_MAX = 65536 }; /* of one address; addresses, and names */
+enum { KNOWN_NAMES_EACH = 3 }; /* of one address */
 
 struct known_names;
 
-int known_names_new(struct known_names **ret);
+/* `max` addresses, and as many names. */
+int known_names_new(struct known_names **ret, size_t max);
 void known_names_free(struct known_names *known);
 /* Bytes at most. */
-size_t known_names_memory(void);
+size_t known_names_memory(size_t max);
 /* 0 or -ENOMEM; what finds no room is counted. */
 int known_names_add(struct known_names *known, uint32_t owner, const struct batch_name *name);
 uint64_t known_names_left_out(const struct known_names *known);

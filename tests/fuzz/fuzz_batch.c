@@ -83,6 +83,7 @@ static void write_all(struct batch_writer *writer, struct batch *batch)
 	const struct batch_account *accounts;
 	const struct batch_event *events;
 	const struct batch_gap *gaps;
+	const struct batch_burst *bursts;
 	struct flowrec rec;
 	size_t n;
 
@@ -92,6 +93,9 @@ static void write_all(struct batch_writer *writer, struct batch *batch)
 	alerts = batch_alert_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		assert(batch_add_alert(writer, &alerts[i]));
+	bursts = batch_burst_list(batch, &n); /* readers take more than writers write */
+	for (size_t i = 0; i < n && i < BATCH_WRITE_BURSTS; i++)
+		assert(batch_add_burst(writer, &bursts[i]));
 	accounts = batch_account_list(batch, &n);
 	for (size_t i = 0; i < n; i++) {
 		assert(batch_add_account(writer, &accounts[i]));
