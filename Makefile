@@ -27,7 +27,7 @@ $(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
 endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-boot cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-boot test-browser cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -348,6 +348,14 @@ $(O)/tests/boot/init: $(O)/tests/boot/init.o
 	$(link)
 endif
 
+# ---- browser -----------------------------------------------------------------------------------------
+# Reports in Debian's chromium; pictures in build/browser/. npm fetches two packages that only this test needs.
+.PHONY: test-browser
+test-browser: deps
+	@command -v chromium >/dev/null && command -v npm >/dev/null || sh scripts/deps.sh browser
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(PY3) tests/run.py $(O) --suite tests/browser/suite_browser.py
+
 # ---- benchmark and fuzzing: never part of the tests ---------------------------------------------------
 # Techniques to get data out, and what is found of them: docs/gauntlet.md. GAUNTLET=name,name: only these.
 .PHONY: gauntlet
@@ -458,6 +466,7 @@ help:
 #> make test-static     the static sensor for this machine and 32-bit ARM: end to end, empty chroot, hostile host, budgets
 #> make test-cross      unit and golden tests for 32-bit and 64-bit ARM and big-endian MIPS under qemu-user
 #> make test-boot       the static sensor on Debian's kernels 5.10 and 6.1 for 32-bit ARM, under qemu-system
+#> make test-browser    reports in Debian's chromium: nothing is fetched, nothing runs, axe-core; pictures in build/browser/
 #> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
 #> make gauntlet        techniques to get data out, run for real: each found, or missed as docs/gauntlet.md says (root)
 #> make bench           CPU and memory of the sensor beside a bare libpcap loop and the flow meters that are installed; then

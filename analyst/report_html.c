@@ -175,7 +175,7 @@ static void print_verdict(FILE *out, const struct report *r)
 /* `all`: also the conditions that are met. */
 static void print_figures(FILE *out, const struct report *r, size_t i, bool all)
 {
-	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX];
+	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX], line[SAY_MAX];
 
 	fputs("<ul class=\"figures\">", out);
 	for (const struct condition *c = obligations[i].conditions; c->kind != CONDITION_END; c++) {
@@ -191,7 +191,7 @@ static void print_figures(FILE *out, const struct report *r, size_t i, bool all)
 			state == OBLIGATION_NOT_MET   ? " class=\"not_met\""
 			: state == OBLIGATION_UNKNOWN ? " class=\"unknown\""
 						      : "");
-		html_text(out, say(figure, r->lang, W_LABEL, verdict_facts[c->fact].text[r->lang],
+		html_text(out, say(line, r->lang, W_LABEL, verdict_facts[c->fact].text[r->lang],
 				   said, NULL));
 		fputs("</li>", out);
 	}

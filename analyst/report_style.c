@@ -34,7 +34,7 @@ const char report_style[] =
 	"table{border-collapse:collapse;width:100%}\n"
 	"caption{text-align:left;color:var(--dim);padding:.2rem 0}\n"
 	"th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px "
-	"solid var(--line);overflow-wrap:anywhere}\n"
+	"solid var(--line);overflow-wrap:break-word}\n"
 	"th{font-weight:600}thead th{white-space:nowrap}\n"
 	"td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
 	"td.end{white-space:nowrap}td.name{min-width:9rem;max-width:20rem;overflow-wrap:anywhere}"

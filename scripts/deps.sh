@@ -13,6 +13,8 @@ mips="gcc-mips-linux-gnu linux-libc-dev-mips-cross"
 emulate="qemu-user-static"
 boot="qemu-system-arm"
 check="clang clang-format cppcheck mandoc"
+# make test-browser.
+browser="chromium nodejs npm fonts-ipafont-gothic openssl"
 # What `make bench` compares with. YAF and ipfixprobe are not in Debian; an installed yaf takes part.
 bench="iproute2 tcpdump softflowd nfdump argus-server argus-client pmacct"
 
@@ -28,8 +30,9 @@ for group in "$@"; do
 	mips) packages=$mips ;;
 	emulate) packages=$emulate ;;
 	bench) packages=$bench ;;
+	browser) packages=$browser ;;
 	boot) packages=$boot ;;
-	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, boot, bench)" >&2; exit 2 ;;
+	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, boot, bench, browser)" >&2; exit 2 ;;
 	esac
 	for p in $packages; do
 		[ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = "ii " ] || missing="$missing $p"
