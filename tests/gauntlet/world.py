@@ -192,16 +192,11 @@ class Room:
         device = f"r{n}"
         net.veth(self.ns, "eth0", [self.address + "/24", self.second + "/24", self.address6 + "/64", self.link6 + "/64"],
                  world.ns.router, device, [f"10.77.{n}.1/24", f"fd77:{n}::1/64", "fe80::1/64"])
-        net.ip("-n", self.ns, "route", "add", "default", "via", f"10.77.{n}.1", "src", self.address)
-        net.ip("-n", self.ns, "-6", "route", "add", "default", "via", f"fd77:{n}::1", "src", self.address6)
-        self.mac = self._mac(self.ns, "eth0")
-        self.router_mac = self._mac(world.ns.router, device)
+        net.ip_batch(self.ns, f"route add default via 10.77.{n}.1 src {self.address}",
+                     f"route add default via fd77:{n}::1 src {self.address6}")
+        self.mac, self.router_mac = net.mac(self.ns, "eth0"), net.mac(world.ns.router, device)
         self.wire = Wire(world.ns.router, device)
         stack.callback(self.wire.s.close)
-
-    @staticmethod
-    def _mac(namespace, device):
-        return bytes.fromhex(net.ip("-n", namespace, "-br", "link", "show", "dev", device).split()[2].replace(":", ""))
 
     def sensor(self, name, collector, options, policy, more):
         d = self.stack.enter_context(Daemon(

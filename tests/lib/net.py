@@ -17,7 +17,7 @@ import sys
 import threading
 
 CLONE_NEWNET = 0x40000000
-SIOCETHTOOL = 0x8946
+SIOCETHTOOL, SIOCGIFHWADDR = 0x8946, 0x8927
 ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x17, 0x1f, 0x24, 0x2c
 ETH_P_ALL, SOL_PACKET, PACKET_STATISTICS, SO_RCVBUFFORCE = 3, 263, 6, 33
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -33,6 +33,14 @@ def ip(*args):
     if p.returncode:
         raise RuntimeError(f"ip {' '.join(args)}: {p.stdout.strip()}")
     return p.stdout
+
+
+def ip_batch(namespace, *lines):
+    """Many in one process, each line the words of one."""
+    p = subprocess.run(["ip", "-n", namespace, "-batch", "-"], input="\n".join(lines) + "\n", stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, check=False)
+    if p.returncode:
+        raise RuntimeError(f"ip -n {namespace} -batch: {p.stdout.strip()}")
 
 
 class Namespaces:
@@ -107,6 +115,11 @@ def offloads(namespace, device, on):
     ethtool(namespace, device, on, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO)
 
 
+def mac(namespace, device):
+    with sock(namespace, socket.AF_INET, socket.SOCK_DGRAM) as s:
+        return fcntl.ioctl(s, SIOCGIFHWADDR, struct.pack("16s16x", device.encode()))[18:24]
+
+
 def counter(namespace, device, name):
     """Of /sys/class/net, which `ip netns exec` mounts anew."""
     return int(subprocess.run([*prefix(namespace), "cat", f"/sys/class/net/{device}/statistics/{name}"], stdout=subprocess.PIPE,
@@ -121,13 +134,10 @@ def veth(ns_a, dev_a, addresses_a, ns_b, dev_b, addresses_b):
         for name, value in (("accept_ra", 0), ("router_solicitations", 0), ("addr_gen_mode", 1), ("accept_dad", 0)):
             sysctl(ns, f"ipv6/conf/{dev}/{name}", value)
         offloads(ns, dev, 0)
-        for a in addresses:
-            ip("-n", ns, "addr", "add", a, "dev", dev, *(["nodad"] if ":" in a else []))
-        ip("-n", ns, "link", "set", dev, "up")
+        ip_batch(ns, *(f"addr add {a} dev {dev}{' nodad' if ':' in a else ''}" for a in addresses), f"link set {dev} up")
     for ns, dev, _, peer_ns, peer_dev, peer_addresses in ends:
-        mac = ip("-n", peer_ns, "-br", "link", "show", "dev", peer_dev).split()[2]
-        for a in peer_addresses:
-            ip("-n", ns, "neigh", "replace", a.split("/")[0], "lladdr", mac, "dev", dev, "nud", "permanent")
+        lladdr = mac(peer_ns, peer_dev).hex(":")
+        ip_batch(ns, *(f"neigh replace {a.split('/')[0]} lladdr {lladdr} dev {dev} nud permanent" for a in peer_addresses))
 
 
 class Witness(threading.Thread):
