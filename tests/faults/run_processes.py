@@ -9,7 +9,6 @@ seed is printed; FLOWPROOF_SEED gives it.
 import collections
 import concurrent.futures
 import contextlib
-import json
 import os
 import random
 import re
@@ -19,10 +18,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from harness import Daemon, Tap, build_dir, check, equal, folder, run, summary  # noqa: E402
+from harness import Daemon, Tap, build_dir, check, equal, folder, summary  # noqa: E402
 import net  # noqa: E402
 from pki import collector  # noqa: E402
-from world import FLOWS, Proxy, World, all_of, events, free_port, in_spool, records, stored_bytes, stream_sums, wait_until  # noqa: E402
+from world import FLOWS, Proxy, World, all_of, check_audit, events, free_port, in_spool, records, stored_bytes, stream_sums, wait_until  # noqa: E402
 
 SEED = int(os.environ.get("FLOWPROOF_SEED") or random.randrange(1 << 30))
 REPLAYS = int(os.environ.get("FLOWPROOF_REPLAYS") or 24)
@@ -66,15 +65,6 @@ def end_collector(w, c, store, port):
     """When its disk fails still it cannot sign its end: another one can."""
     if "the end is not signed" in c.stop(limit=40).expect(0).err:
         start_collector(w, store, port).stop(limit=40).expect(0)
-
-
-def check_audit(w, store, unclean, clock_stepped=False):
-    """Broken is nothing; incomplete are the ends that were kills, and the gaps."""
-    said = json.loads(run("flowproof", "audit", "-d", store, "--ca", w.pki.ca, "--json").expect(0, 1).out)
-    check(said["verdict"] != "broken", said["faults"])
-    reasons = [f["reason"] for f in said["faults"] if not (clock_stepped and "signed nothing after" in f["reason"])]
-    equal(len([r for r in reasons if "without goodbye" in r]), unclean, f"ends without goodbye in {reasons}")
-    equal([r for r in reasons if "without goodbye" not in r and "gave up" not in r], [], "what else is incomplete")
 
 
 def wait_bytes(store, want, alive, limit=20):

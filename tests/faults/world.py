@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 
-from harness import Daemon, check, run, write
+from harness import Daemon, check, equal, run, write
 from pki import Pki, collector
 
 FLOWS = 6000  # of the capture: three batches, 75 KB
@@ -156,3 +156,12 @@ def in_spool(path):
     with open(path, "rb") as f:
         ring = f.read()[8192:]
     return sum(ring[at:at + 4] in (b"fpS\1", b"fpS\2") for at in range(0, len(ring), 64))
+
+
+def check_audit(w, store, unclean, clock_stepped=False):
+    """Broken is nothing; incomplete are the ends that were kills, and the gaps."""
+    said = json.loads(run("flowproof", "audit", "-d", store, "--ca", w.pki.ca, "--json").expect(0, 1).out)
+    check(said["verdict"] != "broken", said["faults"])
+    reasons = [f["reason"] for f in said["faults"] if not (clock_stepped and "signed nothing after" in f["reason"])]
+    equal(len([r for r in reasons if "without goodbye" in r]), unclean, f"ends without goodbye in {reasons}")
+    equal([r for r in reasons if "without goodbye" not in r and "gave up" not in r], [], "what else is incomplete")

@@ -38,3 +38,8 @@ fuzz-names := $(addprefix sensor/,names names_text names_dns names_tls names_htt
 # A batch through the detectors.
 fuzz += findings
 fuzz-findings := $(unit-evidence/test_findings)
+# The ledger's files.
+fuzz += segment
+fuzz-segment := evidence/ledger_segment $(fuzz-wire)
+fuzz += manifest
+fuzz-manifest := evidence/manifest $(filter-out platform/crypto_sign platform/crypto_pem,$(fuzz-wire)) tests/unit/evidence/fake_sign
