@@ -402,7 +402,7 @@ void names_take(struct names *n, const struct packet *packet, const struct decod
 		.sec = packet->sec,
 		.iface = packet->iface,
 		.bytes = packet->data + (there ? at : 0),
-		.len = d->bytes > d->header ? d->bytes - d->header : 0,
+		.len = d->bytes > d->header ? (size_t)(d->bytes - d->header) : 0,
 	};
 	uint64_t now_ns = packet->sec * NS_PER_S + packet->nsec;
 	struct rd rd = rd_init(packet->data, packet->captured);
@@ -504,6 +504,7 @@ void names_counts(const struct names *n, uint64_t ret[static BATCH_NAMES_COUNTS]
 
 	name_table_stats(n->table, &stats);
 	memcpy(ret, n->counts, sizeof n->counts);
+	ret[BATCH_NAMES_DNS_MALFORMED] += n->gate->no_dns;
 	ret[BATCH_NAMES_DNS_FORGOTTEN] = asked_forgotten(n->asked);
 	ret[BATCH_NAMES_STREAMS_LOST] = n->streams.lost;
 	ret[BATCH_NAMES_KNOWN] = stats.known;

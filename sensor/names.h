@@ -55,9 +55,10 @@ struct names_sink {
 
 struct names;
 
-/* What must be looked at, for the quick answer. */
+/* What the quick answer needs and counts. */
 struct names_gate {
-	size_t streams; /* that wait for more segments */
+	size_t streams;  /* that wait for more segments */
+	uint64_t no_dns; /* packets to or from a port of DNS whose head asks and answers nothing */
 };
 
 struct names_config {
@@ -87,24 +88,40 @@ static inline bool names_is_dns_port(uint16_t port)
 	return port == 53 || port == 5353 || port == 5355;
 }
 
-/* False for nearly all packets: nothing in it is of interest. `data`: the frame. */
-static inline bool names_may_speak(const struct names_gate *gate, const struct packet *packet,
+/* A packet to or from a port of DNS, `left` bytes of its payload being there: does its head count a question or an answer? `length`:
+ * bytes before a message. */
+static inline bool names_may_be_dns(struct names_gate *gate, const uint8_t *payload, size_t left,
+				    size_t length)
+{
+	if (left < length + 12 || gate->streams || be32(payload + length + 4) != 0)
+		return true;
+	gate->no_dns++;
+	return false;
+}
+
+/* False for nearly all packets: nothing in it is of interest. */
+static inline bool names_may_speak(struct names_gate *gate, const struct packet *packet,
 				   const struct decoded *d)
 {
-	const uint8_t *payload = packet->data + d->ip_at + d->header;
+	size_t at = (size_t)d->ip_at + d->header, left; /* bytes of payload */
+	const uint8_t *payload;
+	bool dns;
 
-	if (!d->has_payload || !d->header)
+	if (!d->has_payload || !d->header || at >= packet->captured)
 		return false;
-	if (names_is_dns_port(d->srcport) || names_is_dns_port(d->dstport))
-		return true;
-	if ((size_t)d->ip_at + d->header >= packet->captured)
-		return false;
+	payload = packet->data + at;
+	left = packet->captured - at;
+	dns = names_is_dns_port(d->srcport) || names_is_dns_port(d->dstport);
 	switch (d->protocol) {
 	case 6:
-		/* Handshake; C D G H O P T, and lower neighbours that are sorted out later. */
+		if (dns)
+			return names_may_be_dns(gate, payload, left, 2);
+		/* Handshake; C D G H O P T, and neighbours that are sorted out later. */
 		return gate->streams || *payload == 22 || (*payload >= 'C' && *payload <= 'T');
 	case 17:
-		return *payload >= 0xc0 && (size_t)d->ip_at + d->header + 5 <= packet->captured &&
+		if (dns)
+			return names_may_be_dns(gate, payload, left, 0);
+		return *payload >= 0xc0 && left >= 5 &&
 		       (be32(payload + 1) == 1 || be32(payload + 1) == 0x6b3343cf);
 	case 58: return true;
 	default: return false;

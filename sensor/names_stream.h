@@ -13,7 +13,15 @@
 
 #include "sensor/decode.h"
 
-enum { STREAM_BYTES = 8192, STREAM_SLOTS = 16, STREAM_WAIT_S = 10 };
+enum {
+	STREAM_BYTES = 8192,
+#if defined(CONFIG_NAMES) && CONFIG_NAMES_KIB < 128
+	STREAM_SLOTS = 4,
+#else
+	STREAM_SLOTS = 16,
+#endif
+	STREAM_WAIT_S = 10,
+};
 
 enum stream_kind { STREAM_TLS, STREAM_HTTP, STREAM_DNS };
 

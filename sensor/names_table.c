@@ -99,7 +99,7 @@ static bool is_of(const struct entry *e, uint8_t family, const struct addr *addr
 /* Bytes up to the ring's end. */
 static size_t left_of(const struct name_table *t, uint64_t place)
 {
-	return t->size - place % t->size;
+	return t->size - (size_t)(place % t->size);
 }
 
 static void drop_oldest(struct name_table *t)
