@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyst/losses.h"
 #include "analyst/query.h"
@@ -108,15 +109,57 @@ static finding_printer *printer_of(const struct options *o)
 			     : NULL;
 }
 
+/* Sweeps and scans of this machine; of more than there is room for the parts are printed. */
+enum { GROUPS_MAX = 256 };
+struct groups {
+	const struct finding_key *keys[GROUPS_MAX];
+	size_t n;
+};
+
+static void find_groups(struct groups *groups, const struct finding *const *all, size_t n)
+{
+	groups->n = 0;
+	for (size_t i = 0; i < n && groups->n < GROUPS_MAX; i++) {
+		const struct finding_key *key = &all[i]->key;
+
+		if ((key->kind == FINDING_SWEEP || key->kind == FINDING_SCAN) &&
+		    key->direction == FLOWREC_EGRESS)
+			groups->keys[groups->n++] = key;
+	}
+}
+
+/* One of many doors that were knocked on, told by a sweep or scan already. */
+static bool is_part(const struct groups *groups, const struct finding *finding)
+{
+	const struct finding_key *key = &finding->key;
+
+	if (key->kind != FINDING_UNEXPECTED_EGRESS || finding->reached == FINDING_DATA_OUT)
+		return false;
+	for (size_t i = 0; i < groups->n; i++) {
+		const struct finding_key *group = groups->keys[i];
+
+		if (group->owner != key->owner || group->protocol != key->protocol ||
+		    group->family != key->family)
+			continue;
+		if (group->kind == FINDING_SWEEP
+			    ? group->port == key->port
+			    : memcmp(&group->remote, &key->remote, sizeof key->remote) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int print_all(struct findings *findings, finding_printer *printer)
 {
 	const struct finding *const *all;
 	struct findings_stats stats;
-	size_t n;
+	struct groups groups;
+	size_t n, parts = 0;
 	int rc = findings_sort(findings, &all, &n);
 
 	if (rc < 0)
 		return rc;
+	find_groups(&groups, all, n);
 	if (!printer && n == 0)
 		(void)fputs("no unexpected traffic in the ledger\n", stdout);
 	if (!printer && n > 0)
@@ -124,9 +167,19 @@ static int print_all(struct findings *findings, finding_printer *printer)
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {
 		struct finding_origin origin;
 
+		if (!printer && is_part(&groups, all[i])) {
+			parts++;
+			continue;
+		}
 		findings_origin(findings, all[i], &origin);
 		(printer ? printer : finding_print)(all[i], &origin, stdout);
 	}
+	if (parts > 0)
+		printf("and %zu unexpected_egress that the sweeps and scans above consist of; "
+		       "--json "
+		       "lists "
+		       "them\n",
+		       parts);
 	findings_stats(findings, &stats);
 	if (stats.peers_left_out > 0 || stats.findings_left_out > 0)
 		fprintf(stderr,

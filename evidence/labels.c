@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/domain.h"
 #include "evidence/hashset.h"
 #include "evidence/table.h"
 #include "platform/clock.h"
@@ -54,23 +55,12 @@ void labels_free(struct labels *l)
 
 /* ---- parent domains ---- */
 
-const char *label_parent(const char *name)
+/* Where the parent domain begins within a name: at its first letter if there is nothing below it. */
+static const char *parent_of(const char *name)
 {
-	const char *dots[3] = {NULL}; /* the last three, from the right */
-	size_t n = 0, last, before;
+	const char *parent = domain_parent(name);
 
-	for (const char *p = name + strlen(name); p > name && n < 3; p--) {
-		/* A dot behind a backslash is part of a label. */
-		if (p[-1] == '.' && (p - 1 == name || p[-2] != '\\'))
-			dots[n++] = p - 1;
-	}
-	if (n < 2)
-		return name;
-	last = strlen(dots[0] + 1);
-	before = (size_t)(dots[0] - dots[1]) - 1;
-	if (last != 2 || before > 3)
-		return dots[1] + 1;
-	return n == 3 ? dots[2] + 1 : name;
+	return parent ? parent : name;
 }
 
 /* 16 bytes that stand for a text. */
@@ -101,7 +91,7 @@ static int add_dns(struct labels *l, const struct batch_dns *dns)
 {
 	struct label_domain *domain;
 	uint64_t key[2], time = dns->time_ns / NS_PER_S;
-	int rc = take_domain(l, label_parent(dns->name), &domain);
+	int rc = take_domain(l, parent_of(dns->name), &domain);
 
 	if (rc < 0 || !domain)
 		return rc;

@@ -2,8 +2,7 @@
 /*
  * Labels: what the remote addresses were called, and the DNS questions by parent domain, as the batches tell it.
  *
- * The parent domain is what somebody would have registered: the last two labels of a name, or three where the last has two
- * letters and the one before it at most three (example.co.jp). It is a rule of thumb, without a list of public suffixes.
+ * The parent domain is what somebody would have registered: domain.h says how it is told.
  */
 #pragma once
 
@@ -49,6 +48,3 @@ const struct label *labels_find(const struct labels *labels, uint8_t family,
 int labels_domains(struct labels *labels, const struct label_domain *const **ret, size_t *ret_n);
 /* Names and questions that found no room. */
 uint64_t labels_left_out(const struct labels *labels);
-
-/* Where the parent domain begins within a name. */
-const char *label_parent(const char *name);

@@ -280,6 +280,11 @@ def exports(tap, store, sensor):
         mine = [row for row in rows if f"/{sensor}/" in row["Id"]]
         equal({(row["Resources"][0]["Type"], row["Resources"][0]["Id"]) for row in mine},
               {("AwsEc2Instance", "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0")}, "identity")
+    with tap.case("text: a line a finding, but for what a sweep or scan consists of"):
+        text = run("flowproof", "findings", "-d", store.path).expect(0).out.splitlines()
+        parts = int(match(r"^and (\d+) unexpected_egress that the sweeps and scans", text[-1])[1])
+        equal((parts, len(text) - 2), (12 + 12, len(plain) - 24), "those of the sweep and of the scan, and all others")
+        equal(text[0].split()[:3], ["severity", "kind", "first"], "header")
     with tap.case("a breach has the severity that its rule gives"):
         got = {f["port"]: f["severity"] for f in plain if f["kind"] == "unexpected_egress" and f["port"] in (8443, 8444) and f["sensor"] == "breach"}
         equal(got, {8443: "critical", 8444: "info"}, "severities")
