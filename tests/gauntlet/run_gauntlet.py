@@ -34,6 +34,7 @@ class Run:
 
     def __init__(self, d, rows):
         self.folder, self.errors, self.seconds = d, {}, {}
+        self.crowd = frames.Capture(LOCAL, LOCAL)  # all captures of the built-in policy in one
         self.keys = Pki(os.path.join(d, "keys"))
         self.store = os.path.join(d, "store")
         live = [t for t in rows if t.name in LIVE]
@@ -46,8 +47,10 @@ class Run:
                 with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
                     for t in rows:
                         pool.submit(self.one, t)
+                self.keys.issue("crowd")
+                self.replay("crowd", self.crowd)
                 c.stop().expect(0)
-        self.findings = {t.name: [] for t in rows}
+        self.findings = {name: [] for name in ["crowd", *(t.name for t in rows)]}
         out = run("flowproof", "findings", "-d", self.store, "--json", "--watch", os.path.join(table.HERE, "watch.list")).expect(0)
         for f in map(json.loads, out.out.splitlines()):
             self.findings[f["sensor"]].append((f["kind"], f["remote"], f["port"] or 0, f["protocol"], f["severity"]))
@@ -80,10 +83,14 @@ class Run:
     def saved(self, t):
         capture = frames.Capture(LOCAL, t.remote)
         SAVED[t.name](capture)
-        path = write(os.path.join(self.folder, t.name + ".pcap"), capture.bytes())
-        policy = ["-p", self.policy(t)] if t.policy else []
-        run("flowproof-sensor", "-r", path, "-s", self.address, "--id", t.name, *self.keys.options(t.name), "--local", LOCAL + "/32",
-            "--resolver", RESOLVER, *policy, *t.sensor, prefix=net.prefix(self.world.ns.col), limit=120).expect(0)
+        if not t.policy:
+            self.crowd.packets += capture.packets
+        self.replay(t.name, capture, *(["-p", self.policy(t)] if t.policy else []), *t.sensor)
+
+    def replay(self, name, capture, *args):
+        path = write(os.path.join(self.folder, name + ".pcap"), capture.bytes())
+        run("flowproof-sensor", "-r", path, "-s", self.address, "--id", name, *self.keys.options(name), "--local", LOCAL + "/32",
+            "--resolver", RESOLVER, *args, prefix=net.prefix(self.world.ns.col), limit=120).expect(0)
         os.unlink(path)
 
     def second(self, t):
@@ -118,6 +125,10 @@ def main():
                         check(False, r.errors[t.name])
                     wrong = t.differences(r.findings[t.name], r.second(t))
                     check(not wrong, "\n".join(wrong))
+            with tap.case("all captures in one: what each gives alone is there"):
+                lost = [f"{t.name}: {text}" for t in rows if t.name in SAVED and not t.policy for text in t.found
+                        if not t.is_there(text, r.findings["crowd"])]
+                equal(lost, [])
     tap.done()
 
 

@@ -53,6 +53,11 @@ class Row:
             return "benign"
         return "found" if not self.missed else "partly" if self.found else "missed"
 
+    def is_there(self, text, findings):
+        """As often as that, or more often."""
+        p = Pattern(text, self.remote, None)
+        return sum(p.fits(f[:4]) for f in findings) >= p.count
+
     def differences(self, findings, second):
         """What is other than the table says; findings: [(kind, remote, port, protocol, severity)]. Those of severity `info` are none."""
         out, left = [], [f[:4] for f in findings if f[4] != "info"]
