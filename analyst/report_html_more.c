@@ -247,7 +247,13 @@ static void print_limits(FILE *out, const struct report *r)
 		html_text(out, said);
 		fputs("</li>\n", out);
 	}
-	fputs("</ul></section>\n", out);
+	fprintf(out, "</ul>\n<h3>%s</h3>\n<dl>\n", word(r->lang, W_DETECTORS_TITLE));
+	for (unsigned kind = 0; kind < FINDING_KINDS; kind++) {
+		said = blind_text(r->lang, (enum finding_kind)kind);
+		if (said)
+			html_term(out, kind_text(r->lang, (enum finding_kind)kind), said);
+	}
+	fputs("</dl></section>\n", out);
 }
 
 static void print_checks(FILE *out, const struct report *r)

@@ -425,6 +425,15 @@ static void print_lists(FILE *out, const struct report *r)
 		fputs(i ? ",\n" : "\n", out);
 		json_print_string(out, said);
 	}
+	fputs("],\n\"detectors\":[", out);
+	for (unsigned kind = 0, n = 0; kind < FINDING_KINDS; kind++) {
+		said = blind_text(r->lang, (enum finding_kind)kind);
+		if (!said)
+			continue;
+		fprintf(out, "%s{\"kind\":\"%s\"", n++ ? ",\n" : "\n", finding_kinds[kind].name);
+		put_text(out, "cannot_see", said);
+		fputc('}', out);
+	}
 	fputs("],\n\"checks\":[", out);
 	for (unsigned i = 0; report_check(&check, r, i); i++) {
 		fputs(i ? ",\n{\"command\":" : "\n{\"command\":", out);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "evidence/limits.h"
+
 static const char *const words[WORDS][VERDICT_LANGS] = {
 #define WORD(id, en, ja) [W_##id] = {en, ja},
 #include "analyst/report_words.def"
@@ -23,29 +25,40 @@ const char *word(enum verdict_lang lang, enum word id)
 
 static const char *const kinds[FINDING_KINDS] = {
 #define KIND(id, ja) [FINDING_##id] = (ja),
+#define BLIND_JA(id, ja)
 #define SEVERITY_JA(id, ja)
 #define REASON_JA(id, ja)
 #include "analyst/report_kinds.def"
-#undef KIND
-#undef SEVERITY_JA
+};
+
+static const char *const blind[FINDING_KINDS] = {
+#define KIND(id, ja)
+#define BLIND_JA(id, ja) [FINDING_##id] = (ja),
+#define SEVERITY_JA(id, ja)
+#define REASON_JA(id, ja)
+#include "analyst/report_kinds.def"
 };
 
 static const char *const severities[FINDING_SEVERITIES] = {
 #define KIND(id, ja)
+#define BLIND_JA(id, ja)
 #define SEVERITY_JA(id, ja) [FINDING_##id] = (ja),
+#define REASON_JA(id, ja)
 #include "analyst/report_kinds.def"
-#undef SEVERITY_JA
-#undef REASON_JA
 };
 
 static const char *const reasons[RECONCILE_REASONS] = {
+#define KIND(id, ja)
+#define BLIND_JA(id, ja)
 #define SEVERITY_JA(id, ja)
 #define REASON_JA(id, ja) [RECONCILE_##id] = (ja),
 #include "analyst/report_kinds.def"
-#undef KIND
-#undef SEVERITY_JA
-#undef REASON_JA
 };
+
+const char *blind_text(enum verdict_lang lang, enum finding_kind kind)
+{
+	return lang == VERDICT_JA && blind[kind] ? blind[kind] : limits_blind(kind);
+}
 
 const char *kind_text(enum verdict_lang lang, enum finding_kind kind)
 {

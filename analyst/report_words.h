@@ -22,6 +22,8 @@ const char *word(enum verdict_lang lang, enum word id);
 
 /* What evidence/ calls them, in the language. */
 const char *kind_text(enum verdict_lang lang, enum finding_kind kind);
+/* What its detector cannot see; NULL: it has none. */
+const char *blind_text(enum verdict_lang lang, enum finding_kind kind);
 const char *severity_text(enum verdict_lang lang, enum finding_severity severity);
 const char *reason_text(enum verdict_lang lang, enum reconcile_reason reason);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "evidence/hashset.h"
+#include "evidence/peer.h"
 #include "platform/clock.h"
 
 enum {
@@ -258,12 +259,14 @@ static int add_record(struct gather *g, struct gather_run *run, struct gather_se
 	iface->stored += rec->packets;
 	if (rec->rule && rec->rule <= run->n_rules)
 		run->rules_used[rec->rule - 1] = 1;
-	if (rec->verdict == FLOWREC_VERDICT_NONE) {
+	/* What others say to a group comes to every machine of the link. */
+	if (rec->verdict == FLOWREC_VERDICT_NONE && !addr_is_group(rec->family, &rec->dst)) {
 		run->unjudged += rec->packets;
 		widen(&run->unjudged_first, &run->unjudged_last, rec->start, rec->end + 1);
 	}
 	rc = timeline_mark(&sensor->timeline, rec->start, rec->end + 1, TIMELINE_OK);
-	if (rc == 0 && rec->protocol == TCP)
+	/* Later fragments have no ports, and no SYN either. */
+	if (rc == 0 && rec->protocol == TCP && (rec->srcport || rec->dstport))
 		rc = look_for_begin(g, run, rec);
 	return rc ? rc : findings_add_record(g->findings, from, rec);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "evidence/peer.h"
 #include "platform/clock.h"
 
 static void put(struct verdict_evidence *e, enum verdict_fact_id id, uint64_t n)
@@ -71,8 +72,10 @@ enum gather_weight gather_weigh(const struct gather *g, const struct finding *f)
 	findings_origin(g->findings, f, &origin);
 	if (origin.is_replay || !is_within(g, origin.sensor, f->first, f->last))
 		return GATHER_ASIDE;
+	/* What goes to a group stays on the link: nobody was spoken to, and nobody expects it. */
 	if (f->key.kind == FINDING_UNEXPECTED_EGRESS)
-		return GATHER_EGRESS;
+		return addr_is_group(f->key.family, &f->key.remote) ? GATHER_SUSPICION
+								    : GATHER_EGRESS;
 	/* Those of an endpoint that is counted already say how, not that. */
 	if (f->key.direction == FLOWREC_INGRESS || f->severity < FINDING_MEDIUM ||
 	    f->verdict == FLOWREC_UNEXPECTED_EGRESS)
@@ -107,6 +110,8 @@ static void facts_of_links(const struct gather_run *run, struct verdict_evidence
 {
 	if (!run->has_host || run->links_left_out)
 		not_whole(e, FACT_INTERFACES_UNWATCHED);
+	if (!run->has_host)
+		not_whole(e, FACT_UNSEEN);
 	for (size_t i = 0; i < run->n_links; i++)
 		add(e, FACT_INTERFACES_UNWATCHED, link_carried(&run->links[i]), 0, 0);
 }
@@ -153,7 +158,7 @@ static void facts_of_names(const struct gather_run *run, struct verdict_evidence
 }
 
 static void facts_of_run(const struct gather_run *run, const struct gather_sensor *sensor,
-			 struct verdict_evidence *e)
+			 bool is_first, struct verdict_evidence *e)
 {
 	uint64_t records = run->records + run->gap_records;
 
@@ -168,6 +173,8 @@ static void facts_of_run(const struct gather_run *run, const struct gather_senso
 	add(e, FACT_ENDPOINTS_LEFT_OUT, run->endpoints_left_out, run->begin_s, run->end_s);
 	add(e, FACT_SPOOL_GAVE_UP, run->spool_gave_up, run->begin_s, run->end_s);
 	add(e, FACT_UNJUDGED, run->unjudged, run->unjudged_first, run->unjudged_last);
+	/* Of the first run; what later ones find was watched before. */
+	add(e, FACT_UNSEEN, is_first ? run->unseen_start : 0, 0, 0);
 	add(e, FACT_OLD_FLOWS, run->old_flows, run->old_first, run->old_last);
 	add(e, FACT_CLOCK_STEPS, run->clock_steps + run->dates_wrong, run->clock_step_s,
 	    run->clock_step_s ? run->clock_step_s + 1 : 0);
@@ -228,7 +235,7 @@ static void facts_of_sensor(const struct gather *g, const struct gather_sensor *
 		packets += run->packets;
 		if (run->canaries[0] > 0 && run->canaries[1] >= 0)
 			canaries += (uint64_t)run->canaries[0] + (uint64_t)run->canaries[1];
-		facts_of_run(run, sensor, e);
+		facts_of_run(run, sensor, !before, e);
 		facts_of_changes(g, run, before, e);
 		before = run;
 	}
@@ -373,6 +380,7 @@ static const uint8_t told[] = {
 	FACT_EGRESS,
 	FACT_REACHED,
 	FACT_SUSPICIONS,
+	FACT_UNSEEN,
 };
 
 void gather_facts(const struct gather *g, struct verdict_evidence *e)

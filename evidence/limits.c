@@ -142,6 +142,11 @@ static const char *const blind[FINDING_KINDS] = {
 	[FINDING_ODD_PROTOCOL] = "tunnels within UDP or TCP",
 };
 
+const char *limits_blind(enum finding_kind kind)
+{
+	return blind[kind];
+}
+
 void limits_print(FILE *out, bool json)
 {
 	for (size_t kind = 0; kind < FINDING_KINDS; kind++) {

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "evidence/finding.h"
+
 enum {
 	VOLUME_BYTES = 1024 * 1024,         /* out to one endpoint */
 	VOLUME_EXPECTED = 64 * 1024 * 1024, /* the same, where the policy expects it */
@@ -33,6 +35,9 @@ enum {
 	TUNNEL_MANY = 200,    /* distinct names of any look */
 	TUNNEL_LABEL = 48,    /* letters of a label that looks encoded */
 };
+
+/* What the detector of a kind cannot see, however long it looks; NULL: there is no such detector. */
+const char *limits_blind(enum finding_kind kind);
 
 /* Each detector's limit: what it needs, and what it cannot see. With `json` an object a line. */
 void limits_print(FILE *out, bool json);

@@ -175,7 +175,8 @@ const struct obligation obligations[OBLIGATIONS] = {
 		"identity",
 		false,
 		{"How the copy differs from the original", "元の機械との相違"},
-		{"Is it told which facts of the original (address, role, type and so on) the copy does "
+		{"Is it told which facts of the original (address, role, type and so on) the copy "
+		 "does "
 		 "not share? Software may look at "
 		 "them before it acts.",
 		 "元の機械の事実（アドレス、ロール、種別など）のうち複製が異なる点が示されているか"
@@ -284,6 +285,6 @@ const struct obligation obligations[OBLIGATIONS] = {
 		 "with the sensor started first.",
 		 "セキュリティグループを二段階で付け替えるか、センサーを先に起動した状態で閉域内で"
 		 "機械を再起動してください。"},
-		{AT_MOST(OLD_FLOWS, 0), AT_MOST(ALLOWANCE, 0)},
+		{AT_MOST(OLD_FLOWS, 0), AT_MOST(ALLOWANCE, 0), TOLD(UNSEEN)},
 	},
 };

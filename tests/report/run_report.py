@@ -137,11 +137,20 @@ INTRUDER = dict(
     questions=[question(62, HOSTILE, [OTHER])], labels=[(62, OTHER, HOSTILE)])
 
 
+# Beside the benign run: what must not be called egress, and must not be called nothing either.
+GROUP = dict(more_records=[record(70, 70, ME, "224.0.0.251", 5353, 5353, UDP, 1, 80, direction=story.EGRESS, verdict=story.UNEXPECTED_EGRESS,
+                                  outcome=story.UNANSWERED)])
+NEIGHBOUR = dict(more_records=[record(70, 70, "10.0.0.9", "224.0.0.1", 1, 1, UDP, 3, 90)])
+ORIGINAL = {"Reservations": [{"OwnerId": "123456789012", "Instances": [{
+    "InstanceId": "i-original", "InstanceType": "m5.large", "PrivateIpAddress": "172.31.0.9", "VpcId": "vpc-1",
+    "NetworkInterfaces": [{"NetworkInterfaceId": "eni-0test", "MacAddress": "02:00:00:00:00:01"}], "SecurityGroups": [{"GroupId": "sg-1"}]}]}]}
+
+
 class World:
     def __init__(self, d):
         self.d, self.pki, self.store = d, Pki(os.path.join(d, "keys")), os.path.join(d, "store")
         self.logs = write(os.path.join(d, "flow.log"), flow_logs())
-        self.tell(self.store, [("benign", [{}]), ("intruder", [INTRUDER])] + [(name, parts) for _, name, _, parts in broken()])
+        self.tell(self.store, [("benign", [{}]), ("intruder", [INTRUDER]), ("group", [GROUP]), ("neighbour", [NEIGHBOUR])] + [(name, parts) for _, name, _, parts in broken()])
         self.unfinished = os.path.join(d, "unfinished")
         self.tell(self.unfinished, [("no-goodbye", [dict(goodbye=False)])])
 
@@ -185,7 +194,7 @@ def benign(tap, w):
     with tap.case("its figures are those of the story"):
         figures = {f["id"]: f["n"] for o in said["obligations"] for f in o["figures"]}
         for name, n in dict(span_s=LENGTH, unwatched_s=0, packets=PACKETS, canaries=8, dns_messages=10, policy_rules=3, policy_unused=0,
-                            allowed_destinations=3, allowed_bytes_out=350 + 4000 + 1200, answered=3, attempts=0, came_in=0, clock_off_ms=1, runs=1,
+                            allowed_destinations=3, allowed_bytes_out=350 + 4000 + 1200, answered=3, attempts=0, came_in=0, clock_off_ms=1, runs=1, unseen_before_start=18,
                             witness_lines=5, hours=0, weekdays=1).items():
             equal(figures[name], n, name)
         equal((said["from"], said["to"]), (T0, T0 + LENGTH))
@@ -348,6 +357,37 @@ def intruder(tap, w):
         equal((said["verdict"], said["reached"]), ("unexpected_egress", "data_out"))
 
 
+def beside(tap, w):
+    with tap.case("what goes to a group, and nobody expects it, is a suspicion: neither egress nor nothing"):
+        said, _ = w.report("group", codes=(1,))
+        equal((said["verdict"], said["unexpected_endpoints"], [f["weight"] for f in said["findings"]]), ("inconclusive", 0, ["suspicion"]))
+        equal(said["reasons"][1:], ["Things that detectors found and somebody must look at: 1."])
+    with tap.case("what others say to a group is no packet of this machine: none_observed"):
+        equal(w.report("neighbour", codes=(0,))[0]["verdict"], "none_observed")
+    with tap.case("--original: what the copy does not share is told, what cannot be compared is unknown"):
+        path = write(os.path.join(w.d, "original.json"), json.dumps(ORIGINAL))
+        said, _ = w.report("benign", "--original", path, codes=(0,))
+        got = {f["fact"]: (f["original"], f["here"], f["state"]) for f in said["original"]}
+        equal(got["network interface"], ("eni-0test", "eni-0test", "same"))
+        equal(got["instance type"], ("m5.large", None, "unknown"))
+        figure = [f for o in said["obligations"] for f in o["figures"] if f["id"] == "identity_differs"]
+        equal([(f["n"], f["whole"]) for f in figure], [(0, False)])
+        r = run("flowproof", "report", "-d", w.store, "--original", write(os.path.join(w.d, "none.json"), "{}")).expect(2)
+        check("--original" in r.err, r.err)
+    with tap.case("--suspects: an address that the machine spoke to is found, whatever the policy says"):
+        path = write(os.path.join(w.d, "suspects"), f"{COLLECTOR}  # known from elsewhere\n")
+        said, _ = w.report("benign", "--suspects", path, codes=(1,))
+        check("watch_list" in {f["finding"]["kind"] for f in said["findings"]}, f"{said['findings']}")
+        check(said["verdict"] != "none_observed", said["verdict"])
+    with tap.case("--inventory stands in the report as it was given"):
+        given = {"inventory": [{"log": "vpc-flow-logs", "state": "off", "why": "</li><script>"}], "n": [1, None, True, "\u65e5"]}
+        path = write(os.path.join(w.d, "inventory.json"), json.dumps(given))
+        page = os.path.join(w.d, "inventory.html")
+        said, _ = w.report("benign", "--inventory", path, "--html", page, codes=(0,))
+        equal(said["inventory"], given)
+        check("</li><script>" in Reader(open(page, encoding="utf-8").read()).texts["bdi"], "the inventory in HTML")
+
+
 def schema(tap, w):
     import jsonschema  # of Debian: tests alone need it
     with open(os.path.join(ROOT, "docs", "report.schema.json"), encoding="utf-8") as f:
@@ -447,7 +487,7 @@ def main():
         w = None
         with tap.case("sensors of this suite tell their stories"):
             w = World(d)
-        for part in (benign, gates, never, intruder, schema, html_form) if w else ():
+        for part in (benign, gates, never, intruder, beside, schema, html_form) if w else ():
             part(tap, w)
     tap.done()
 

@@ -159,5 +159,5 @@ unit-evidence/test_verdict := evidence/verdict evidence/verdict_table
 unit += evidence/test_timeline
 unit-evidence/test_timeline := evidence/timeline
 unit += analyst/test_report_words
-unit-analyst/test_report_words := analyst/report_words evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
+unit-analyst/test_report_words := analyst/report_words evidence/limits platform/json evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
 	evidence/spans platform/addr platform/err

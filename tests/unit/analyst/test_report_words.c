@@ -59,6 +59,10 @@ static void test_nor_what_evidence_says(void **state)
 		assert_true(is_ascii(kind_text(VERDICT_EN, (enum finding_kind)i)));
 		assert_non_null(kind_text(VERDICT_JA, (enum finding_kind)i));
 		assert_false(is_ascii(kind_text(VERDICT_JA, (enum finding_kind)i)));
+		if (!blind_text(VERDICT_EN, (enum finding_kind)i))
+			continue;
+		assert_true(is_ascii(blind_text(VERDICT_EN, (enum finding_kind)i)));
+		assert_false(is_ascii(blind_text(VERDICT_JA, (enum finding_kind)i)));
 	}
 	for (unsigned i = 0; i < FINDING_SEVERITIES; i++) {
 		assert_non_null(severity_text(VERDICT_JA, (enum finding_severity)i));
