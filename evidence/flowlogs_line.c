@@ -26,7 +26,8 @@ enum op {
 	OP_FLAGS,
 	OP_TYPE,
 	OP_INTERFACE,
-	OP_SLOW, /* other numbers and words */
+	OP_NUMBER, /* that the record does not hold: version, traffic-path */
+	OP_SLOW,   /* other words */
 };
 
 static enum op op_of(uint8_t field)
@@ -58,6 +59,9 @@ static enum op op_of(uint8_t field)
 	case FLOWREC_AS_ENUM_OPEN:
 	case FLOWREC_AS_PERCENT_ENCODED: return OP_PASS;
 	case FLOWREC_AS_UINT:
+		if (flowrec_fields[field].size == 0)
+			return OP_NUMBER;
+		break;
 	case FLOWREC_AS_UNIX_SECONDS:
 	case FLOWREC_AS_IP:
 	case FLOWREC_AS_ENUM: break;
@@ -65,22 +69,17 @@ static enum op op_of(uint8_t field)
 	return OP_SLOW;
 }
 
-void flowlogs_plan(struct flowlogs_plan *ret, const struct flowrec_columns *columns)
-{
-	ret->columns = *columns;
-	ret->is_transit = false;
-	for (size_t i = 0; i < columns->n; i++)
-		ret->op[i] = (uint8_t)op_of(columns->field[i]);
-}
-
 /* ---- the usual line ---- */
+
+/* Into each of its callers: where the column is known when this is compiled, nothing is asked of it any more. */
+#define INLINE static inline __attribute__((always_inline))
 
 struct cursor {
 	const char *p, *end;
 };
 
 /* Up to 19 digits that need no more than 64 bits, without needless zeros. */
-static bool fast_number(struct cursor *c, uint64_t max, uint64_t *ret)
+INLINE bool fast_number(struct cursor *c, uint64_t max, uint64_t *ret)
 {
 	const char *start = c->p;
 	uint64_t n = 0;
@@ -92,7 +91,7 @@ static bool fast_number(struct cursor *c, uint64_t max, uint64_t *ret)
 	       n <= max;
 }
 
-static bool fast_ipv4(struct cursor *c, struct addr *ret)
+INLINE bool fast_ipv4(struct cursor *c, struct addr *ret)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		uint64_t n;
@@ -106,7 +105,7 @@ static bool fast_ipv4(struct cursor *c, struct addr *ret)
 	return true;
 }
 
-static bool fast_addr(struct cursor *c, struct addr *ret, uint8_t *family)
+INLINE bool fast_addr(struct cursor *c, struct addr *ret, uint8_t *family)
 {
 	const char *start = c->p, *blank;
 
@@ -119,7 +118,7 @@ static bool fast_addr(struct cursor *c, struct addr *ret, uint8_t *family)
 	return addr_read(start, (size_t)(c->p - start), ret, family);
 }
 
-static bool fast_word(struct cursor *c, const char *word, size_t len)
+INLINE bool fast_word(struct cursor *c, const char *word, size_t len)
 {
 	if ((size_t)(c->end - c->p) < len || memcmp(c->p, word, len) != 0)
 		return false;
@@ -128,7 +127,7 @@ static bool fast_word(struct cursor *c, const char *word, size_t len)
 }
 
 /* Printable ASCII. */
-static bool fast_text(struct cursor *c)
+INLINE bool fast_text(struct cursor *c)
 {
 	const char *start = c->p;
 
@@ -179,7 +178,7 @@ static bool fast_direction(struct cursor *c, struct flowrec *rec)
 }
 
 /* False: the strict reader decides. */
-static bool fast_value(struct flowlogs_record *ret, enum op op, struct cursor *c)
+INLINE bool fast_value(struct flowlogs_record *ret, enum op op, struct cursor *c)
 {
 	struct flowrec *rec = &ret->rec;
 	uint64_t n = 0;
@@ -258,9 +257,22 @@ static bool fast_value(struct flowlogs_record *ret, enum op op, struct cursor *c
 		ok = fast_text(c);
 		ret->interface.len = (size_t)(c->p - ret->interface.p);
 		break;
+	case OP_NUMBER: return fast_number(c, INT32_MAX, &n);
 	case OP_SLOW: return false;
 	}
 	return ok;
+}
+
+/* A value and the blank before it. */
+INLINE bool fast_column(struct flowlogs_record *ret, enum op op, struct cursor *c, bool is_first)
+{
+	if (!is_first && (c->p == c->end || *c->p++ != ' '))
+		return false;
+	if (c->p < c->end && *c->p == '-' && (c->p + 1 == c->end || c->p[1] == ' ')) {
+		c->p++;
+		return true;
+	}
+	return fast_value(ret, op, c) && (c->p == c->end || *c->p == ' ');
 }
 
 static bool fast_line(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
@@ -270,15 +282,41 @@ static bool fast_line(struct flowlogs_record *ret, const struct flowlogs_plan *p
 
 	memset(ret, 0, sizeof *ret);
 	for (size_t i = 0; i < plan->columns.n; i++) {
-		if (i > 0 && (c.p == c.end || *c.p++ != ' '))
-			return false;
-		if (c.p < c.end && *c.p == '-' && (c.p + 1 == c.end || c.p[1] == ' '))
-			c.p++;
-		else if (!fast_value(ret, (enum op)plan->op[i], &c) || (c.p < c.end && *c.p != ' '))
+		if (!fast_column(ret, (enum op)plan->op[i], &c, i == 0))
 			return false;
 	}
-	/* A line that knows its family by the column of types alone is no usual one. */
 	return c.p == c.end && plan->columns.n > 0;
+}
+
+/* The fourteen fields of the default format: one path without a question for each column. */
+static const uint8_t default_ops[] = {OP_NUMBER,  OP_PASS,    OP_INTERFACE, OP_SRC,     OP_DST,
+				      OP_SRCPORT, OP_DSTPORT, OP_PROTOCOL,  OP_PACKETS, OP_BYTES,
+				      OP_START,   OP_END,     OP_ACTION,    OP_STATUS};
+
+static bool fast_default_line(struct flowlogs_record *ret, const char *line, size_t len)
+{
+	struct cursor c = {line, line + len};
+
+	memset(ret, 0, sizeof *ret);
+	return fast_column(ret, OP_NUMBER, &c, true) && fast_column(ret, OP_PASS, &c, false) &&
+	       fast_column(ret, OP_INTERFACE, &c, false) && fast_column(ret, OP_SRC, &c, false) &&
+	       fast_column(ret, OP_DST, &c, false) && fast_column(ret, OP_SRCPORT, &c, false) &&
+	       fast_column(ret, OP_DSTPORT, &c, false) &&
+	       fast_column(ret, OP_PROTOCOL, &c, false) &&
+	       fast_column(ret, OP_PACKETS, &c, false) && fast_column(ret, OP_BYTES, &c, false) &&
+	       fast_column(ret, OP_START, &c, false) && fast_column(ret, OP_END, &c, false) &&
+	       fast_column(ret, OP_ACTION, &c, false) && fast_column(ret, OP_STATUS, &c, false) &&
+	       c.p == c.end;
+}
+
+void flowlogs_plan(struct flowlogs_plan *ret, const struct flowrec_columns *columns)
+{
+	ret->columns = *columns;
+	ret->is_transit = false;
+	for (size_t i = 0; i < columns->n; i++)
+		ret->op[i] = (uint8_t)op_of(columns->field[i]);
+	ret->is_default = columns->n == sizeof default_ops &&
+			  memcmp(ret->op, default_ops, sizeof default_ops) == 0;
 }
 
 /* ---- the strict reader ---- */
@@ -342,7 +380,7 @@ int flowlogs_parse(struct flowlogs_record *ret, const struct flowlogs_plan *plan
 {
 	if (plan->is_transit)
 		return 1;
-	if (fast_line(ret, plan, line, len))
+	if (plan->is_default ? fast_default_line(ret, line, len) : fast_line(ret, plan, line, len))
 		return 0;
 	return is_transit(line, len) ? 1 : flowlogs_parse_slowly(ret, plan, line, len, err);
 }

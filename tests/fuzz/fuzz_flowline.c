@@ -38,8 +38,10 @@ static void compare(const char *line, size_t len)
 	       quick.rec.start == strict.rec.start && quick.rec.end == strict.rec.end &&
 	       quick.rec.srcport == strict.rec.srcport && quick.rec.dstport == strict.rec.dstport);
 	assert(quick.rec.protocol == strict.rec.protocol && quick.rec.status == strict.rec.status &&
-	       quick.rec.action == strict.rec.action && quick.rec.direction == strict.rec.direction &&
-	       quick.rec.tcp_flags == strict.rec.tcp_flags && quick.rec.family == strict.rec.family &&
+	       quick.rec.action == strict.rec.action &&
+	       quick.rec.direction == strict.rec.direction &&
+	       quick.rec.tcp_flags == strict.rec.tcp_flags &&
+	       quick.rec.family == strict.rec.family &&
 	       quick.pkt_src_family == strict.pkt_src_family &&
 	       quick.pkt_dst_family == strict.pkt_dst_family);
 }

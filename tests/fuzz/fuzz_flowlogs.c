@@ -21,7 +21,8 @@ static int take_record(void *ctx, const struct flowlogs_record *record)
 	(void)ctx;
 	records++;
 	assert(!record->interface.p || record->interface.len > 0);
-	assert(!(record->has & FLOWLOGS_HAS_SRC) || record->rec.family == 4 || record->rec.family == 6);
+	assert(!(record->has & FLOWLOGS_HAS_SRC) || record->rec.family == 4 ||
+	       record->rec.family == 6);
 	assert(!(record->has & FLOWLOGS_HAS_PKT_SRC) || record->pkt_src_family == 4 ||
 	       record->pkt_src_family == 6);
 	return 0;

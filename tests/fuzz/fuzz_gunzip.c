@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 enum { OUT_MAX = 1 << 20 };
 
-static size_t unpack(const struct gunzip_backend *backend, const uint8_t *p, size_t len, size_t step,
-		     uint8_t *out, int *ret_rc, bool *ret_whole)
+static size_t unpack(const struct gunzip_backend *backend, const uint8_t *p, size_t len,
+		     size_t step, uint8_t *out, int *ret_rc, bool *ret_whole)
 {
 	const uint8_t *end = p + len;
 	struct gunzip *gunzip;
