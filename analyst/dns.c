@@ -215,7 +215,7 @@ int dns_print(struct query *query, struct err *err)
 	if (d->left_out + d->stream_left_out > 0)
 		fprintf(stderr,
 			"flowproof records: %" PRIu64 " messages and names were not told by the "
-						      "sensors, because too many came at once\n",
+			"sensors, because too many came at once\n",
 			d->left_out + d->stream_left_out);
 	if (rc == 0 && d->failed)
 		rc = QUERY_OUTPUT_BROKEN;
