@@ -75,7 +75,7 @@ sandbox-$(CONFIG_SECCOMP) += platform/sandbox_seccomp
 sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
 sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture capture_usual decode_link decode_usual decode_ip flow flow_began window \
-	    record judge endpoint alert account offload pipeline session memory) proto/endpoint
+	    record judge endpoint alert account offload pipeline pipeline_summary session memory) proto/endpoint
 sensor-$(CONFIG_LIVE) += sensor/capture_own $(addprefix platform/,rtnl ifaddr nic nic_text segments)
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6

@@ -3,7 +3,7 @@
  * pipeline: see pipeline.h. Reads as the packets go: frame, decoded packet, flow, window, record,
  * and out.
  */
-#include "sensor/pipeline.h"
+#include "sensor/pipeline_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,78 +14,6 @@
 #include "platform/crypto.h"
 #include "platform/log.h"
 #include "platform/nic.h"
-#include "sensor/account.h"
-#include "sensor/alert.h"
-#include "sensor/crossing.h"
-#include "sensor/decode.h"
-#include "sensor/endpoint.h"
-#include "sensor/flow.h"
-#include "sensor/flow_began.h"
-#include "sensor/fragment.h"
-#include "sensor/judge.h"
-#include "sensor/mirror.h"
-#include "sensor/names.h"
-#include "sensor/names_out.h"
-#include "sensor/offload.h"
-#include "sensor/record.h"
-#include "sensor/rhythm.h"
-#include "sensor/window.h"
-
-enum {
-	PENDING = 32, /* packets between their decoding and their update: their sets are on the way
-			 from memory */
-	TCP = 6,
-	UDP = 17,
-	SWEEP_PER_TURN = BATCH_WRITE_RECORDS, /* entries of a closed window looked at in one turn of
-						 the loop */
-	/* Frames taken from one ring at once, and how often. */
-	DRAIN_FRAMES = 4096,
-	DRAIN_TURNS = 64,
-	LOOK_PER_TURN = 4096, /* endpoints looked at in one turn */
-	TEXT_BLOCK =
-		4096, /* lines are written when there are so many bytes of them: a call of stdio for each costs too much */
-	BEAT_PER_TURN = 256, /* those whose rhythm is */
-};
-
-struct pipeline {
-	struct pipeline_config config;
-	bool live;
-	uint32_t window_s;
-	struct judge judge; /* the lists of its context lie in identity and options */
-	struct flow_table *flows;
-	struct endpoint_table *endpoints;
-	struct rhythm *rhythm; /* NULL: nobody is told */
-	struct offload *offload;
-	uint32_t mtu[WIRE_INTERFACES_MAX]; /* 0: unknown */
-	const struct mirror *mirror;       /* NULL: not in mirror mode */
-	struct fragment_table *fragments;  /* NULL: later fragments keep ports 0 */
-	struct names *names;
-	struct names_gate gate; /* its */
-	struct names_out names_out;
-	struct window window;
-	struct account account;
-	struct {
-		uint64_t sec;
-		uint32_t window;
-		uint16_t offset;
-	} second; /* of the last packet, and its place: a division saved */
-	struct flow_packet pending[PENDING];
-	size_t n_pending, pending_done; /* of them, how many the table has */
-	uint64_t seen_s;                /* Unix seconds of a packet that came lately */
-	uint64_t losses_read_s;         /* when the counters of losses were read last */
-	uint64_t now_ns;                /* of the call from outside that runs now */
-	bool turn_by_turn;              /* windows are swept a bounded part at a time */
-	/* flows of closed windows, then endpoints, then their rhythm */
-	bool sweeping, telling, beating;
-	bool printing, headed; /* endpoints as text; their header line is out */
-	bool ended;
-	bool output_failed;
-	uint64_t records;
-	const struct endpoint *follow_local, *follow_remote; /* NULL: nothing is followed */
-	struct flow_count followed[2];                       /* summed from the records */
-	size_t n_text;                                       /* bytes of lines not written yet */
-	char text[TEXT_BLOCK + FLOWREC_LINE_MAX];
-};
 
 static bool streams(const struct pipeline *p)
 {
@@ -197,25 +125,12 @@ static void on_endpoint(void *ctx, const struct endpoint_digest *digest)
 
 /* ---- account ---- */
 
-/* The packet equation of an interface as it stands; window: Unix seconds of the one that just
- * closed. */
-static void fill_account(const struct pipeline *p, uint16_t iface, uint64_t window,
-			 struct batch_account *ret)
-{
-	uint64_t live = flow_live_packets(p->flows, (uint8_t)iface);
-
-	for (size_t i = p->pending_done; i < p->n_pending; i++)
-		if (p->pending[i].key.iface == iface)
-			live += p->pending[i].packets;
-	account_fill(&p->account, iface, live, window, ret);
-}
-
 static void send_accounts(struct pipeline *p, uint64_t window)
 {
 	for (uint16_t i = 0; streams(p) && i < p->config.n_interfaces; i++) {
 		struct batch_account account;
 
-		fill_account(p, i, window, &account);
+		pipeline_fill_account(p, i, window, &account);
 		spool_account(p->config.spool, &account, p->now_ns);
 	}
 }
@@ -645,69 +560,6 @@ int pipeline_endpoints(struct pipeline *p)
 	(void)endpoint_walk_on(p->endpoints, SIZE_MAX, SIZE_MAX);
 	p->printing = false;
 	return fflush(out) != 0 || ferror(out) ? -1 : 0;
-}
-
-/* ---- summary ---- */
-
-static void print_mirror(const struct pipeline *p, FILE *out)
-{
-	fputs("mirror:", out);
-	for (uint16_t i = 0; i < p->config.n_interfaces; i++)
-		fprintf(out, " %s=%llu", p->config.texts[i].interface,
-			(unsigned long long)p->account.of[i].received);
-	fputc('\n', out);
-}
-
-void pipeline_summary(const struct pipeline *p, FILE *out)
-{
-	const uint64_t *reasons = flow_reasons(p->flows);
-	struct batch_account sum = {0};
-	struct endpoint_stats ends;
-
-	endpoint_stats(p->endpoints, &ends);
-	for (uint16_t i = 0; i < p->config.n_interfaces; i++) {
-		struct batch_account a;
-
-		fill_account(p, i, 0, &a);
-		if (i == 0) {
-			sum = a;
-			continue;
-		}
-		if (i >= p->config.n_captures) /* a VNI's drops are told with its capture's */
-			a.kernel_known = a.nic_known = true;
-		account_add(&sum, &a);
-	}
-	fprintf(out,
-		"records: %llu (cut short: stale %llu, evicted %llu, overflow %llu); alerts: "
-		"%llu\n",
-		(unsigned long long)p->records, (unsigned long long)reasons[FLOW_STALE],
-		(unsigned long long)reasons[FLOW_EVICTED],
-		(unsigned long long)reasons[FLOW_OVERFLOW], (unsigned long long)p->judge.n_alerts);
-	fprintf(out,
-		"endpoints: kept %zu of %zu, gave way %llu, flows without room for theirs %llu%s\n",
-		ends.kept, ends.slots, (unsigned long long)ends.gave_way,
-		(unsigned long long)ends.left_out,
-		ends.left_out ? ": destinations may be missing from their list" : "");
-	if (p->judge.crossings && p->judge.crossings->unnamed)
-		fprintf(out,
-			"boundary: %llu flows without the name of their rule: more than %d "
-			"answers\n",
-			(unsigned long long)p->judge.crossings->unnamed, (int)CROSSING_MAX);
-	if (p->config.options->filter)
-		fprintf(out, "filter: '%s'; what it left out is unknown\n",
-			p->config.options->filter);
-	if (IS_ENABLED(CONFIG_FRAGMENTS) && p->fragments) {
-		const struct fragment_stats *f = fragment_stats(p->fragments);
-
-		fprintf(out, "fragments: first=%llu attributed=%llu alone=%llu overflow=%llu\n",
-			(unsigned long long)f->first, (unsigned long long)f->attributed,
-			(unsigned long long)f->alone, (unsigned long long)f->overflow);
-	}
-	if (IS_ENABLED(CONFIG_MIRROR) && p->mirror)
-		print_mirror(p, out);
-	if (IS_ENABLED(CONFIG_NAMES))
-		names_out_print(&p->names_out, p->names, out);
-	account_print(&p->account, &sum, out);
 }
 
 /* ---- life ---- */

@@ -3,7 +3,7 @@
  * pipeline: wires the stages in the order of the path: capture > decode > flow > window > record >
  * policy > spool.
  *
- * The only file that sees all of them. It holds the account of every frame, and judges flows as
+ * The only file that wires them. It holds the account of every frame, and judges flows as
  * they open.
  */
 #pragma once
