@@ -93,6 +93,12 @@ class Run:
             "--resolver", RESOLVER, *args, prefix=net.prefix(self.world.ns.col), limit=120).expect(0)
         os.unlink(path)
 
+    def stops_at(self, t):
+        out = run("flowproof", "report", "-d", self.store, "--sensor", t.name, "--json", "-").expect(1)
+        report = json.loads(out.out)
+        return report["verdict"] == "inconclusive" and \
+            any(f["id"] == t.gate and f["state"] == "not_met" for o in report["obligations"] for f in o["figures"])
+
     def second(self, t):
         return f"10.77.{self.room.get(t.name, 0)}.3"
 
@@ -125,6 +131,8 @@ def main():
                         check(False, r.errors[t.name])
                     wrong = t.differences(r.findings[t.name], r.second(t))
                     check(not wrong, "\n".join(wrong))
+                    if t.gate:
+                        check(r.stops_at(t), f"the report has no figure '{t.gate}' that is not met")
             with tap.case("all captures in one: what each gives alone is there"):
                 lost = [f"{t.name}: {text}" for t in rows if t.name in SAVED and not t.policy for text in t.found
                         if not t.is_there(text, r.findings["crowd"])]

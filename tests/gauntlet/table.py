@@ -35,12 +35,13 @@ class Pattern:
 
 
 class Row:
-    """A technique (`found`, `missed` with its `why`), or of the benign set (neither). `false`: is told, and should not be."""
-    WORDS = {"name": "", "group": "", "how": "", "remote": "", "policy": "", "sensor": "", "why": "", "found": (), "missed": (), "false": ()}
+    """A technique (`found`, `missed` with its `why`), or of the benign set (neither). `false`: is told, and should not be. `gate`: the
+    figure of the report that keeps it from concluding that nothing left."""
+    WORDS = {"name": "", "group": "", "how": "", "remote": "", "policy": "", "sensor": "", "why": "", "gate": "", "found": (), "missed": (), "false": ()}
 
     def __init__(self, row, is_benign):
         values = {**self.WORDS, **row}
-        self.name, self.group, self.how, self.remote, self.policy, sensor, self.why, self.found, self.missed, self.false = \
+        self.name, self.group, self.how, self.remote, self.policy, sensor, self.why, self.gate, self.found, self.missed, self.false = \
             (values.pop(word) for word in self.WORDS)
         self.sensor = sensor.split()
         self.is_benign = is_benign
