@@ -122,7 +122,7 @@ static int take_from(struct findings *f, const struct findings_from *from, struc
 	ret->owner = at ? (uint32_t)table_index(f->owners, at) : FINDINGS_SOURCES_MAX - 1;
 	memcpy(stream.id, from->stream, sizeof stream.id);
 	if (!f->has_key)
-		memcpy(f->key, stream.id, sizeof f->key);
+		findings_words(f->key, stream.id, sizeof stream.id);
 	f->has_key = true;
 	rc = table_take(f->streams, &stream, &at);
 	if (rc < 0)

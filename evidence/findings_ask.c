@@ -61,13 +61,21 @@ static void settle(struct findings *f)
 	f->has_new = false;
 }
 
+/* Little-endian on every machine: the same store must give the same counts. */
+void findings_words(uint64_t *words, const uint8_t *bytes, size_t len)
+{
+	memset(words, 0, (len + 7) / 8 * sizeof *words);
+	for (size_t i = 0; i < len; i++)
+		words[i / 8] |= (uint64_t)bytes[i] << 8 * (i % 8);
+}
+
 uint64_t detect_hash(const struct findings *f, const void *bytes, size_t len)
 {
-	uint64_t words[HASH_BYTES_MAX / 8] = {0};
+	uint64_t words[HASH_BYTES_MAX / 8];
 
 	if (len > HASH_BYTES_MAX)
 		len = HASH_BYTES_MAX;
-	memcpy(words, bytes, len);
+	findings_words(words, bytes, len);
 	return hash_sip13(f->key, words, (len + 7) / 8);
 }
 

@@ -50,7 +50,10 @@ struct findings {
 	int rc;       /* sticky: no memory while judging */
 };
 
+/* Bytes as 64-bit words, the last one filled up with zeros. */
+void findings_words(uint64_t *words, const uint8_t *bytes, size_t len);
 /* 0 or -ENOMEM. */
 int findings_push(struct queue *queue, size_t index);
 
+_Static_assert(2 * sizeof(uint64_t) == WIRE_STREAM_ID, "a stream's id is a key");
 _Static_assert((int)FINDING_NAMES == (int)KNOWN_NAMES_EACH, "as many are told as are known");
