@@ -20,6 +20,7 @@
 
 enum {
 	LINE_BYTES = 512, /* below PIPE_BUF: a pipe that polls writable takes it whole */
+	DAY_S = 86400,
 	CLOCK_SKEW_S = 2, /* a difference of clocks that is told */
 };
 
@@ -310,3 +311,23 @@ static void took_gap(void *ctx, const struct ingest_stream *stream, const struct
 }
 
 const struct ingest_sink console_sink = {joined, took_batch, took_gap, left};
+
+void console_certificate(struct console *console, uint64_t ends_s, uint64_t now_s)
+{
+	const uint64_t days = (ends_s > now_s ? ends_s - now_s : now_s - ends_s) / DAY_S;
+	char text[CLOCK_TEXT];
+
+	if (ends_s < now_s)
+		warn(console,
+		     "WARNING the collector's certificate ended %s, %" PRIu64
+		     " days ago: what it signs now is broken for an audit, and sensors complain; "
+		     "give it a new one and start it again",
+		     clock_text(text, ends_s), days);
+	else
+		warn(console,
+		     "WARNING the collector's certificate ends %s, in %" PRIu64
+		     " days: what it signs after that is broken for an audit; give it a new one "
+		     "and "
+		     "start it again",
+		     clock_text(text, ends_s), days);
+}

@@ -15,5 +15,8 @@ struct console;
 int console_new(struct console **ret, int fd);
 void console_free(struct console *console);
 
+/* The collector's certificate ends at `ends_s`, soon or already. */
+void console_certificate(struct console *console, uint64_t ends_s, uint64_t now_s);
+
 /* Its ctx is the console. */
 extern const struct ingest_sink console_sink;

@@ -173,6 +173,7 @@ static const struct setting table[] = {
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0], DAY_S = 86400, MIB = 1024 * 1024 };
+enum { CERTIFICATE_DAYS = 30 }; /* it is told so long before its end, once a day */
 
 struct collector {
 	struct options options;
@@ -187,6 +188,7 @@ struct collector {
 	struct canary_port *canary;
 	struct endpoint canary_at;
 	struct loop_watch *signals[3];
+	uint64_t warned_day;
 };
 
 static int need(const char *value, const char *name, struct err *err)
@@ -322,10 +324,22 @@ static void stopped(void *ctx)
 	loop_stop(c->loop);
 }
 
+static void look_at_certificate(struct collector *c)
+{
+	uint64_t ends_s = crypto_signer_ends_s(c->signer), now_s = clock_wall_ns() / NS_PER_S;
+
+	if (ends_s > now_s + CERTIFICATE_DAYS * DAY_S || now_s / DAY_S == c->warned_day)
+		return;
+	c->warned_day = now_s / DAY_S;
+	console_certificate(c->console, ends_s, now_s);
+}
+
 static void seal(void *ctx)
 {
 	struct collector *c = ctx;
 	struct err err;
+
+	look_at_certificate(c);
 
 	if (ledger_seal(c->ledger, clock_wall_ns(), &err) < 0)
 		log_err("collector", "%s; trying again in %llu s", err.text,
@@ -449,6 +463,7 @@ static int start(struct collector *c, struct err *err)
 	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 	ingest_address(c->ingest, &at);
 	log_info("collector", "listening on %s", endpoint_text(text, &at));
+	look_at_certificate(c);
 	return 0;
 }
 

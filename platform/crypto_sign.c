@@ -30,6 +30,16 @@ static bool is_p256(const mbedtls_pk_context *key)
 	return mbedtls_pk_can_do(key, MBEDTLS_PK_ECDSA) && mbedtls_pk_get_bitlen(key) == 256;
 }
 
+/* Seconds since 1970 of a date of the Gregorian calendar, UTC. */
+static int64_t unix_seconds(const mbedtls_x509_time *t)
+{
+	int64_t y = t->year - (t->mon <= 2), era = y / 400, of_era = y % 400;
+	int64_t day = (153 * (t->mon + (t->mon > 2 ? -3 : 9)) + 2) / 5 + t->day - 1;
+	int64_t days = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + day - 719468;
+
+	return ((days * 24 + t->hour) * 60 + t->min) * 60 + t->sec;
+}
+
 /* ---- signing ---- */
 
 int crypto_signer_new(struct crypto_signer **ret, const char *cert_file, const char *key_file,
@@ -72,6 +82,13 @@ const uint8_t *crypto_signer_certificate(const struct crypto_signer *s, size_t *
 {
 	*ret_len = s->cert.raw.len;
 	return s->cert.raw.p;
+}
+
+uint64_t crypto_signer_ends_s(const struct crypto_signer *signer)
+{
+	int64_t end = unix_seconds(&signer->cert.valid_to);
+
+	return end > 0 ? (uint64_t)end : 0;
 }
 
 size_t crypto_sign(struct crypto_signer *s, const uint8_t digest[static SHA256_BYTES],
@@ -164,16 +181,6 @@ static bool has_use(const mbedtls_x509_crt *cert, enum crypto_use use)
 #endif
 
 	return any && mbedtls_x509_crt_check_extended_key_usage(cert, oid, strlen(oid)) == 0;
-}
-
-/* Seconds since 1970 of a date of the Gregorian calendar, UTC. */
-static int64_t unix_seconds(const mbedtls_x509_time *t)
-{
-	int64_t y = t->year - (t->mon <= 2), era = y / 400, of_era = y % 400;
-	int64_t day = (153 * (t->mon + (t->mon > 2 ? -3 : 9)) + 2) / 5 + t->day - 1;
-	int64_t days = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + day - 719468;
-
-	return ((days * 24 + t->hour) * 60 + t->min) * 60 + t->sec;
 }
 
 static const char *check(struct crypto_ca *ca, mbedtls_x509_crt *cert, enum crypto_use use,

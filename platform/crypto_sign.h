@@ -30,6 +30,9 @@ void crypto_signer_free(struct crypto_signer *signer);
 /* The certificate as DER; it belongs to the signer. */
 const uint8_t *crypto_signer_certificate(const struct crypto_signer *signer, size_t *ret_len);
 
+/* The certificate's last second, Unix seconds. */
+uint64_t crypto_signer_ends_s(const struct crypto_signer *signer);
+
 /* Signs; returns the length. Allocates what it frees before it returns. Aborts when mbedTLS fails
  * (no memory): a signature that is missing would look like a forger's work. */
 size_t crypto_sign(struct crypto_signer *signer, const uint8_t digest[static SHA256_BYTES],

@@ -110,7 +110,8 @@ enum batch_event_kind {
 					  giving up begins, and when it has ended */
 	BATCH_EVENT_SPOOL_RECOVERED, /* values: batches, records found in the file of the run before;
 					  bytes that could not be used */
-	BATCH_EVENT_INTERFACE_GONE,  /* value: its number; text: its name */
+	BATCH_EVENT_INTERFACE_GONE, /* value: its number in the stream; text: its name: nothing can be
+					  captured there any more, and the run ends */
 	BATCH_EVENT_HOST,      /* values: seconds since the machine was started, its interfaces.
 					  At the start, each minute and at the end, behind one
 					  BATCH_EVENT_INTERFACE each */

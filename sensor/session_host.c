@@ -77,10 +77,11 @@ static void on_link(void *ctx, const struct nic_link *link)
 	bool changed = k && (k->link.index != link->index || k->link.up != link->up);
 
 	look->seen++;
-	if (look->tell)
-		tell(s, BATCH_EVENT_INTERFACE, link, bits_of(s, link));
-	if (!k)
-		return; /* more than are remembered: told each minute, their changes not */
+	if (!k) { /* more than are remembered: told each minute, their changes not */
+		if (look->tell)
+			tell(s, BATCH_EVENT_INTERFACE, link, bits_of(s, link));
+		return;
+	}
 	if (changed && !s->host->look_is_first) {
 		tell(s, BATCH_EVENT_LINK, link, bits_of(s, link));
 		log_info("host", "interface %s is %s", link->name, link->up ? "up" : "down");
@@ -106,6 +107,11 @@ static bool look_at(struct session *s, bool every)
 		log_info("host", "interface %s is gone", h->known[i].link.name);
 		h->known[i].link.index = 0;
 	}
+	/* Told when all have been seen: a look that the kernel interrupts would tell some of them twice. */
+	for (size_t i = 0; every && i < h->n; i++)
+		if (h->known[i].link.index)
+			tell(s, BATCH_EVENT_INTERFACE, &h->known[i].link,
+			     bits_of(s, &h->known[i].link));
 	if (every)
 		session_stream_event(s, BATCH_EVENT_HOST, NULL, 2,
 				     (const int64_t[]){(int64_t)(clock_uptime_ns() / NS_PER_S),

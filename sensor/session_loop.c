@@ -108,13 +108,26 @@ static void after_input(struct session *s, int n)
 
 /* ---- live ---- */
 
+/* The stream's readers learn why it ends. */
+static void tell_gone(struct session *s, uint16_t iface)
+{
+	const int64_t number = iface;
+
+	if (streams(s))
+		session_stream_event(s, BATCH_EVENT_INTERFACE_GONE, s->options->interfaces.v[iface],
+				     1, &number);
+}
+
 static void on_frames(void *ctx)
 {
 	struct input *in = ctx;
 	struct session *s = in->session;
+	int n = pipeline_input(s->pipeline, in->iface, SESSION_FRAMES_PER_TURN, clock_wall_ns(),
+			       s->err);
 
-	after_input(s, pipeline_input(s->pipeline, in->iface, SESSION_FRAMES_PER_TURN,
-				      clock_wall_ns(), s->err));
+	if (n < 0 && n != CAPTURE_END)
+		tell_gone(s, in->iface);
+	after_input(s, n);
 }
 
 static void on_live_tick(void *ctx)
@@ -137,8 +150,11 @@ static void on_live_tick(void *ctx)
 	if (IS_ENABLED(CONFIG_HOST) && s->host)
 		session_host_tick(s);
 	rc = pipeline_tick(s->pipeline, clock_wall_ns(), s->err);
-	for (uint16_t i = 0; !rc && i < s->n_captures; i++)
+	for (uint16_t i = 0; !rc && i < s->n_captures; i++) {
 		rc = capture_present(s->captures[i], s->err);
+		if (rc)
+			tell_gone(s, i);
+	}
 	after_input(s, rc);
 }
 

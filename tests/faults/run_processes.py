@@ -18,7 +18,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from harness import Daemon, Tap, build_dir, check, equal, folder, summary  # noqa: E402
+from harness import Daemon, Tap, build_dir, check, equal, folder, run, summary  # noqa: E402
 import net  # noqa: E402
 from pki import collector  # noqa: E402
 from world import FLOWS, Proxy, World, all_of, check_audit, events, free_port, in_spool, records, stored_bytes, stream_sums, wait_until  # noqa: E402
@@ -240,6 +240,16 @@ def live(w):
     return f"{SENSORS} sensors, {sum(s.kills for s in sensors)} killed, {sum(s.proxy.cut for s in sensors)} cuts, {stepped} with a clock that stepped"
 
 
+def ending_certificate(w):
+    """45 days before its end nobody speaks of it; 20 days later it is told, once."""
+    keys = os.path.join(w.d, "ending")
+    run("flowproof", "pki", "init", "-d", keys, "--days", "45").expect(0)
+    options = [o for name, f in (("--ca", "ca.crt"), ("--cert", "collector.crt"), ("--key", "collector.key")) for o in (name, os.path.join(keys, f))]
+    with collector(os.path.join(w.d, "ending-store"), "127.0.0.1:0", [*options, "--seal-s", "1"], prefix=shim(clock=(1500, 20 * 86400))) as c:
+        c.wait_for(r"WARNING the collector's certificate ends \S+, in (24|25) days", "out")
+        equal(c.stop().expect(0).out.count("certificate ends"), 1, "warnings")
+
+
 def main():
     net.need_root("run_processes")
     print(f"# FLOWPROOF_SEED={SEED}", flush=True)
@@ -252,6 +262,8 @@ def main():
             check(sum(k for k, _ in done) > 0 and sum(c for _, c in done) > 0, "nothing was killed or cut")
         with tap.case(f"{SENSORS} sensors watch one interface through faults: each has every packet that it saw"):
             print("# " + live(w))
+        with tap.case("a collector's certificate that will end is told of before"):
+            ending_certificate(w)
     tap.done()
 
 

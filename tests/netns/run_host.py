@@ -96,6 +96,17 @@ def main():
         with tap.case("an interface that went down and one that is gone are told, with its number"):
             equal([(e["text"], e["index"], e["bits"]) for e in told if e["event"] == "link"],
                   [("eth1", numbers["eth1"], 0), ("eth1", numbers["eth1"], -1)], "changes")
+        with tap.case("a captured interface that is removed ends the sensor, and the stream says which it was"):
+            net.ip("-n", ns.inst, "link", "add", "eth2", "type", "veth", "peer", "name", "eth3")
+            net.ip("-n", ns.inst, "link", "set", "eth2", "up")
+            with collector(store, f"{COLLECTOR}:4739", pki.options("collector"), prefix=net.prefix(ns.col)) as c, \
+                    Daemon("flowproof-sensor", "-i", "eth0", "-i", "eth2", "-s", c.address, "--id", "i-host", *pki.options("i-host"),
+                           prefix=net.prefix(ns.inst)) as s:
+                s.wait_for("uplink: connected", "err")
+                net.ip("-n", ns.inst, "link", "del", "eth2")
+                s.wait(40).expect(3)
+                c.stop().expect(0)
+            equal([(e["text"], e["interface"]) for e in events(store) if e["event"] == "interface-gone"], [("eth2", 1)], "events")
     tap.done()
 
 
