@@ -50,6 +50,23 @@ bool query_wants(const struct query *query, uint64_t start, uint64_t end)
 	return end >= query->from_s && start <= query->to_s;
 }
 
+int query_read_span(const char *text, uint64_t *ret_from, uint64_t *ret_to, struct err *err)
+{
+	const char *comma = strchr(text, ',');
+	char from[CLOCK_TEXT];
+	struct err why;
+
+	if (!comma || (size_t)(comma - text) >= sizeof from)
+		return err_set(err, ERR_USAGE, "--span: '%s' is not FROM,TO", text);
+	memcpy(from, text, (size_t)(comma - text));
+	from[comma - text] = '\0';
+	if (clock_parse(from, ret_from, &why) < 0 || clock_parse(comma + 1, ret_to, &why) < 0)
+		return err_set(err, ERR_USAGE, "--span: %s", why.text);
+	if (*ret_from > *ret_to)
+		return err_set(err, ERR_USAGE, "--span: FROM lies after TO");
+	return 0;
+}
+
 /* ---- the walk ---- */
 
 struct walk {

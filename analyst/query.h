@@ -87,5 +87,8 @@ int query_run(struct query *query, const struct replay_ops *ops, void *ctx, stru
  * far. */
 int query_end(const struct query *query, const char *name, int rc, const struct err *err);
 
+/* Reads "FROM,TO" of --span: Unix seconds. ERR_USAGE. */
+int query_read_span(const char *text, uint64_t *ret_from, uint64_t *ret_to, struct err *err);
+
 /* Makes standard output large and a reader that goes away an error of a write. */
 void query_output_begin(void);

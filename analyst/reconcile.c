@@ -90,22 +90,14 @@ enum { SETTINGS = sizeof table / sizeof table[0] };
 
 static int read_span(struct reconcile_config *config, const char *text, struct err *err)
 {
-	const char *comma = strchr(text, ',');
-	char from[CLOCK_TEXT];
-	uint64_t a, b;
-	struct err why;
+	uint64_t from, to;
+	int rc = query_read_span(text, &from, &to, err);
 
-	if (!comma || (size_t)(comma - text) >= sizeof from)
-		return err_set(err, ERR_USAGE, "--span: '%s' is not FROM,TO", text);
-	memcpy(from, text, (size_t)(comma - text));
-	from[comma - text] = '\0';
-	if (clock_parse(from, &a, &why) < 0 || clock_parse(comma + 1, &b, &why) < 0)
-		return err_set(err, ERR_USAGE, "--span: %s", why.text);
-	if (a > b)
-		return err_set(err, ERR_USAGE, "--span: FROM lies after TO");
+	if (rc < 0)
+		return rc;
 	config->has_span = true;
-	config->from = (int64_t)a;
-	config->to = (int64_t)b;
+	config->from = (int64_t)from;
+	config->to = (int64_t)to;
 	return 0;
 }
 

@@ -275,21 +275,10 @@ bool report_check(struct report_check *ret, const struct report *r, unsigned i)
 
 static int take_span(const char *text, struct gather_config *config, struct err *err)
 {
-	const char *comma = text ? strchr(text, ',') : NULL;
-	char from[64];
-	int rc;
+	int rc = text ? query_read_span(text, &config->from_s, &config->to_s, err) : 0;
 
-	if (!text)
-		return 0;
-	if (!comma || (size_t)(comma - text) >= sizeof from)
-		return err_set(err, ERR_USAGE, "--span: give two times with a comma between them");
-	memcpy(from, text, (size_t)(comma - text));
-	from[comma - text] = '\0';
-	rc = clock_parse(from, &config->from_s, err);
-	if (rc == 0)
-		rc = clock_parse(comma + 1, &config->to_s, err);
-	if (rc == 0 && config->from_s >= config->to_s)
-		rc = err_set(err, ERR_USAGE, "--span: it ends before it begins");
+	if (rc == 0 && text && config->from_s == config->to_s)
+		rc = err_set(err, ERR_USAGE, "--span: it ends when it begins");
 	return rc;
 }
 

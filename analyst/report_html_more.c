@@ -5,6 +5,7 @@
 #include "analyst/report_html.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "platform/crypto.h"
 #include "platform/json_read.h"
@@ -220,16 +221,52 @@ static void print_json(FILE *out, const struct json_value *value)
 	fputs("</ul>\n", out);
 }
 
+static const char *log_state(const struct report *r, const char *state)
+{
+	static const struct {
+		const char *state;
+		enum word word;
+	} words[] = {
+		{"on", W_LOG_ON}, {"off", W_LOG_OFF}, {"none", W_LOG_NONE}, {"unknown", W_UNKNOWN}};
+
+	for (size_t i = 0; state && i < sizeof words / sizeof words[0]; i++) {
+		if (strcmp(words[i].state, state) == 0)
+			return word(r->lang, words[i].word);
+	}
+	return state;
+}
+
+/* The logs that `preflight --json` lists. */
+static void print_logs(FILE *out, const struct report *r, const struct json_value *logs)
+{
+	static const enum word columns[] = {W_LOG,       W_STATE,    W_LOG_SOURCE,
+					    W_LOG_WHERE, W_LOG_KEPT, WORDS};
+
+	html_table(out, r, 0, columns);
+	for (const struct json_value *log = logs->child; log; log = log->next) {
+		fputs("<tr>", out);
+		html_cell(out, json_member_text(log, "log"));
+		html_cell(out, log_state(r, json_member_text(log, "state")));
+		html_cell(out, json_member_text(log, "source"));
+		html_cell(out, json_member_text(log, "where"));
+		html_cell(out, json_member_text(log, "kept"));
+		fputs("</tr>\n", out);
+	}
+	html_table_end(out);
+}
+
 static void print_inventory(FILE *out, const struct report *r)
 {
-	const struct json_value *root, *list;
+	const struct json_value *logs;
 
 	if (!r->inventory)
 		return;
-	root = json_root(r->inventory);
-	list = json_member(root, "inventory");
+	logs = json_member(json_root(r->inventory), "logs");
 	html_heading(out, r, "inventory", W_INVENTORY_TITLE);
-	print_json(out, list ? list : root);
+	if (logs && logs->kind == JSON_ARRAY)
+		print_logs(out, r, logs);
+	else
+		print_json(out, json_root(r->inventory));
 	fputs("</section>\n", out);
 }
 

@@ -380,12 +380,12 @@ def beside(tap, w):
         check("watch_list" in {f["finding"]["kind"] for f in said["findings"]}, f"{said['findings']}")
         check(said["verdict"] != "none_observed", said["verdict"])
     with tap.case("--inventory stands in the report as it was given"):
-        given = {"inventory": [{"log": "vpc-flow-logs", "state": "off", "why": "</li><script>"}], "n": [1, None, True, "\u65e5"]}
+        given = {"logs": [{"log": "flow_logs", "state": "off", "source": "fl-1", "kept": "</td><script>"}], "n": [1, None, True, "\u65e5"]}
         path = write(os.path.join(w.d, "inventory.json"), json.dumps(given))
         page = os.path.join(w.d, "inventory.html")
         said, _ = w.report("benign", "--inventory", path, "--html", page, codes=(0,))
         equal(said["inventory"], given)
-        check("</li><script>" in Reader(open(page, encoding="utf-8").read()).texts["bdi"], "the inventory in HTML")
+        check("flow_logs" in open(page, encoding="utf-8").read() and "</td><script>" in Reader(open(page, encoding="utf-8").read()).texts["bdi"], "the inventory in HTML")
 
 
 def schema(tap, w):
