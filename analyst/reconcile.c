@@ -217,9 +217,25 @@ static int read_witness(struct run *run, const struct options *o, struct flowlog
 	return rc;
 }
 
+/* Agreement about nothing must not pass for agreement. */
+static const char *nothing_compared(const struct reconcile_result *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->n_interfaces; i++)
+		any = any || (r->interfaces[i].is_ours &&
+			      (r->interfaces[i].witness.n > 0 || r->interfaces[i].witness_rows > 0));
+	if (!any)
+		return "no line of the second witness is of this machine's interface";
+	if (!r->span_given && r->from > r->to && r->untimed == 0)
+		return "the two have no time in common; --span says which was watched";
+	return NULL;
+}
+
 static int print(const struct options *o, const struct reconcile_view *view)
 {
 	struct reconcile_sum red = reconcile_sum_of(view->result, RECONCILE_RED);
+	const char *nothing = nothing_compared(view->result);
 
 	if (o->json)
 		reconcile_print_json(view, stdout);
@@ -227,7 +243,9 @@ static int print(const struct options *o, const struct reconcile_view *view)
 		reconcile_print_text(view, stdout);
 	if (red.flows > 0 || reconcile_unexplained(view->result) > view->tolerance)
 		return 1;
-	return view->failed ? 3 : 0;
+	if (nothing)
+		fprintf(stderr, "flowproof reconcile: nothing was compared: %s\n", nothing);
+	return view->failed || nothing ? 3 : 0;
 }
 
 static int run_all(const struct options *o, struct flowlogs_input *input, int *ret_status,

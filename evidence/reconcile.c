@@ -128,7 +128,7 @@ int reconcile_host_interface(struct reconcile *rec, const char *name, struct err
 	if (rec->config.interface && !rec->config.is_against &&
 	    strcmp(name, rec->config.interface) != 0)
 		return i; /* known, and not compared */
-	rec->ifaces[i].is_host = true;
+	rec->ifaces[i].is_host = rec->has_host = true;
 	rec->has_nameless_host = rec->has_nameless_host || strcmp(rec->names[i].name, "-") == 0;
 	return i;
 }
@@ -192,6 +192,17 @@ void reconcile_witness_log(struct reconcile *rec, uint16_t index, const struct f
 	rec->traffic[index] = log->traffic;
 }
 
+/* A machine that recorded nothing at all has one interface all the same: the one that is named, or the Flow Logs' only one. */
+static int require_host(struct reconcile *rec, struct err *err)
+{
+	int rc;
+
+	if (rec->has_host)
+		return 0;
+	rc = reconcile_host_interface(rec, rec->config.interface ? rec->config.interface : "-", err);
+	return rc < 0 ? rc : 0;
+}
+
 /* The interface of a line; -1: it is not one of ours. */
 static int witness_interface(struct reconcile *rec, const struct flowlogs_record *record,
 			     struct err *err)
@@ -242,7 +253,7 @@ static bool is_of_others(const struct reconcile *rec, const struct row *row)
 
 int reconcile_witness(struct reconcile *rec, const struct flowlogs_record *record, struct err *err)
 {
-	int i = witness_interface(rec, record, err), rc;
+	int rc = require_host(rec, err), i = rc < 0 ? rc : witness_interface(rec, record, err);
 	struct row row;
 
 	if (i == -1) {

@@ -72,7 +72,7 @@ struct reconcile {
 	uint16_t slots[NAMES_SLOTS]; /* index + 1 by hash of the name */
 	uint16_t last;
 	char traffic[FLOWLOGS_LOGS_MAX];
-	bool has_nameless_host;
+	bool has_host, has_nameless_host;
 	struct offsets offsets;
 	uint32_t late_edge, early_edge; /* what a line may lie beyond an edge */
 	size_t cap_entries;
