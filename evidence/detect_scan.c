@@ -237,9 +237,9 @@ static void settle(struct findings *findings, void *state)
 
 		if (!is_enough(sum))
 			continue;
-		sum->severity = sum->key.direction == FLOWREC_INGRESS ? FINDING_LOW
-				: sum->verdict == FLOWREC_EXPECTED    ? FINDING_LOW
-								      : FINDING_HIGH;
+		sum->severity = sum->verdict == FLOWREC_EXPECTED        ? FINDING_INFO
+				: sum->key.direction == FLOWREC_INGRESS ? FINDING_LOW
+									: FINDING_HIGH;
 		sum->reached =
 			sum->outcome >= FLOWREC_ANSWERED ? FINDING_ANSWERED : FINDING_ATTEMPTED;
 		detect_raise(findings, sum);

@@ -146,3 +146,5 @@ void finding_print_header(FILE *out);
 finding_printer finding_print, finding_print_json;
 /* OCSF Detection Finding; ASFF. Their times are the finding's own: the same ledger gives the same lines. */
 finding_printer finding_print_ocsf, finding_print_asff;
+/* What they share: the evidence as JSON objects with commas between. */
+finding_printer finding_print_streams;

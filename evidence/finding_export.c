@@ -116,17 +116,6 @@ static void put_ocsf_remote(FILE *out, const struct finding *f, const struct fin
 	(void)fputc('}', out);
 }
 
-static void put_streams(FILE *out, const struct finding *f, const struct finding_origin *origin)
-{
-	for (size_t i = 0; i < f->evidence.n; i++) {
-		(void)fputs(i ? ",{\"stream\":\"" : "{\"stream\":\"", out);
-		for (size_t k = 0; k < WIRE_STREAM_ID; k++)
-			(void)fprintf(out, "%02x", origin->streams[i][k]);
-		(void)fprintf(out, "\",\"batches\":[%" PRIu64 ",%" PRIu64 "]}",
-			      f->evidence.spans[i].first, f->evidence.spans[i].last);
-	}
-}
-
 static void put_ocsf_evidence(FILE *out, const struct finding *f,
 			      const struct finding_origin *origin)
 {
@@ -154,7 +143,7 @@ static void put_ocsf_evidence(FILE *out, const struct finding *f,
 		      ",\"ledger\":[",
 		      finding_reached_text((enum finding_reached)f->reached), (unsigned)f->key.port,
 		      t->packets_out, t->bytes_out, t->packets_in, t->bytes_in);
-	put_streams(out, f, origin);
+	finding_print_streams(f, origin, out);
 	(void)fputs("]}}]", out);
 }
 

@@ -52,9 +52,8 @@ void finding_print(const struct finding *f, const struct finding_origin *origin,
 		      with_names(line, finding_say(what, f), origin));
 }
 
-static void print_evidence(const struct finding *f, const struct finding_origin *origin, FILE *out)
+void finding_print_streams(const struct finding *f, const struct finding_origin *origin, FILE *out)
 {
-	(void)fputs(",\"evidence\":[", out);
 	for (size_t i = 0; i < f->evidence.n; i++) {
 		(void)fputs(i ? ",{\"stream\":\"" : "{\"stream\":\"", out);
 		for (size_t k = 0; k < WIRE_STREAM_ID; k++)
@@ -62,7 +61,6 @@ static void print_evidence(const struct finding *f, const struct finding_origin 
 		(void)fprintf(out, "\",\"batches\":[%" PRIu64 ",%" PRIu64 "]}",
 			      f->evidence.spans[i].first, f->evidence.spans[i].last);
 	}
-	(void)fprintf(out, "],\"more_streams\":%s", f->evidence.more ? "true" : "false");
 }
 
 void finding_print_json(const struct finding *f, const struct finding_origin *origin, FILE *out)
@@ -106,6 +104,7 @@ void finding_print_json(const struct finding *f, const struct finding_origin *or
 	(void)fprintf(out, ",\"count\":%" PRIu64 ",\"under_way\":%s,\"what\":", f->count,
 		      f->under_way ? "true" : "false");
 	json_print_string(out, finding_say(what, f));
-	print_evidence(f, origin, out);
-	(void)fputs("}\n", out);
+	(void)fputs(",\"evidence\":[", out);
+	finding_print_streams(f, origin, out);
+	(void)fprintf(out, "],\"more_streams\":%s}\n", f->evidence.more ? "true" : "false");
 }
