@@ -3,7 +3,9 @@
  * Traffic that no rule of the policy expects.
  *
  * What goes to a group of machines stays on the link: it is told, and is no reason to get up. Of what a peer
- * began it matters what this machine sent back.
+ * began it matters what this machine sent back. Who began is read from the first packet, and can be feigned: a SYN-ACK, a RST, an
+ * echo reply, a segment from a low port look like answers. Payload to a peer that never sent a packet answers nothing: it is
+ * egress, whatever the policy lets peers begin.
  */
 #include "evidence/detect.h"
 #include "policy/policy.h"
@@ -29,6 +31,18 @@ static enum finding_severity of_inbound(const struct finding *finding)
 	return FINDING_LOW;
 }
 
+static bool is_unasked(const struct peer *peer)
+{
+	struct finding_traffic t = peer_traffic(peer);
+
+	return peer->key.direction == FLOWREC_INGRESS &&
+	       (peer->verdict == FLOWREC_UNEXPECTED_INBOUND || peer->verdict == FLOWREC_EXPECTED) &&
+	       /* of the two records of a flow one may come first: then the outcome tells of the other */
+	       peer->outcome != FLOWREC_DATA_OUT && t.packets_in == 0 &&
+	       peer_payload(peer, t.packets_out, t.bytes_out) > 0 &&
+	       !addr_is_group(peer->key.family, &peer->key.remote);
+}
+
 static void judge(struct findings *findings, void *state, const struct peer *peer)
 {
 	struct finding finding;
@@ -36,6 +50,11 @@ static void judge(struct findings *findings, void *state, const struct peer *pee
 	(void)state;
 	if (peer->verdict == FLOWREC_UNEXPECTED_EGRESS) {
 		finding = detect_of_peer(peer, FINDING_UNEXPECTED_EGRESS, of_egress(peer));
+	} else if (is_unasked(peer)) {
+		finding = detect_of_peer(peer, FINDING_UNEXPECTED_EGRESS, of_egress(peer));
+		finding.key.direction = FLOWREC_EGRESS;
+		finding.outcome = FLOWREC_SENT;
+		finding.reached = FINDING_ATTEMPTED;
 	} else if (peer->verdict == FLOWREC_UNEXPECTED_INBOUND) {
 		finding = detect_of_peer(peer, FINDING_UNEXPECTED_INBOUND, FINDING_LOW);
 		finding.severity = (uint8_t)of_inbound(&finding);

@@ -56,6 +56,11 @@ def ack_from_served_port(room):
         room.frame(room.ip(TCP, frames.tcp(room.address, room.remote, 443, 40018, PSH | ACK, MARK * 20, 1000 + 260 * i, 77)))
 
 
+@live
+def ack_unanswered(room):
+    ack_from_served_port(room)
+
+
 # ---- tunnels and other protocols ----
 
 @live

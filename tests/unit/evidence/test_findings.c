@@ -246,8 +246,8 @@ static void test_reached(void **state)
 		{EGRESS, FLOWREC_REFUSED, 300, FINDING_ATTEMPTED, FINDING_HIGH},
 		{EGRESS, FLOWREC_ANSWERED, 300, FINDING_ANSWERED, FINDING_HIGH},
 		{EGRESS, FLOWREC_DATA_OUT, 300, FINDING_DATA_OUT, FINDING_HIGH},
-		{INBOUND, FLOWREC_SENT, 300, FINDING_ATTEMPTED, FINDING_LOW},
-		{INBOUND, FLOWREC_REFUSED, 300, FINDING_ATTEMPTED, FINDING_LOW},
+		{INBOUND, FLOWREC_SENT, 180, FINDING_ATTEMPTED, FINDING_LOW},
+		{INBOUND, FLOWREC_REFUSED, 180, FINDING_ATTEMPTED, FINDING_LOW},
 		{INBOUND, FLOWREC_ANSWERED, 180, FINDING_ANSWERED, FINDING_MEDIUM},
 		{INBOUND, FLOWREC_DATA_OUT, 180, FINDING_ANSWERED, FINDING_MEDIUM},
 		{INBOUND, FLOWREC_DATA_OUT, 181, FINDING_DATA_OUT, FINDING_HIGH},
@@ -387,6 +387,45 @@ static void test_digest(void **state)
 	assert_int_equal(one->last, 1010);
 	assert_int_equal(one->reached, FINDING_DATA_OUT);
 	findings_free(f);
+}
+
+/* Packets that look like answers, from port 22 of this machine to a peer: 40 bytes of TCP and IPv4 header each, or 80. */
+static void test_unasked(void **state)
+{
+	static const struct {
+		uint8_t verdict, outcome;
+		uint64_t bytes; /* of three packets */
+		bool called;    /* the peer sent something */
+		int kind;       /* -1: none */
+	} rows[] = {
+		{INBOUND, FLOWREC_ANSWERED, 3 * 80, false, FINDING_UNEXPECTED_EGRESS},
+		{INBOUND, FLOWREC_REFUSED, 3 * 80, false, FINDING_UNEXPECTED_EGRESS},
+		{FLOWREC_EXPECTED, FLOWREC_ANSWERED, 3 * 80, false, FINDING_UNEXPECTED_EGRESS},
+		{INBOUND, FLOWREC_REFUSED, 3 * 40, false, FINDING_UNEXPECTED_INBOUND},
+		{INBOUND, FLOWREC_ANSWERED, 3 * 80, true, FINDING_UNEXPECTED_INBOUND},
+		/* its record comes later */
+		{FLOWREC_EXPECTED, FLOWREC_DATA_OUT, 3 * 80, false, -1},
+		{FLOWREC_EXPECTED, FLOWREC_ANSWERED, 3 * 80, true, -1},
+		{FLOWREC_WATCHED, FLOWREC_ANSWERED, 3 * 80, false, -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct flowrec out = record(rows[i].verdict, DST, true, 22, 50000),
+			       in = record(rows[i].verdict, SRC, false, 22, 50000);
+		struct findings *f = fresh();
+
+		out.outcome = in.outcome = rows[i].outcome;
+		out.bytes = rows[i].bytes;
+		add(f, out);
+		if (rows[i].called)
+			add(f, in);
+		for (int kind = FINDING_UNEXPECTED_EGRESS; kind <= FINDING_UNEXPECTED_INBOUND;
+		     kind += FINDING_UNEXPECTED_INBOUND - FINDING_UNEXPECTED_EGRESS)
+			if ((of_kind(f, (enum finding_kind)kind) != NULL) != (kind == rows[i].kind))
+				fail_msg("row %zu, kind %d", i, kind);
+		findings_free(f);
+	}
 }
 
 static void test_order(void **state)
@@ -929,17 +968,29 @@ static void test_any_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_directions), cmocka_unit_test(test_what_is_one_finding),
-		cmocka_unit_test(test_passed_over),     cmocka_unit_test(test_reached),
-		cmocka_unit_test(test_icmp_ports),      cmocka_unit_test(test_alert),
-		cmocka_unit_test(test_digest),          cmocka_unit_test(test_order),
-		cmocka_unit_test(test_bound),           cmocka_unit_test(test_news),
-		cmocka_unit_test(test_evidence),        cmocka_unit_test(test_json),
-		cmocka_unit_test(test_ports),           cmocka_unit_test(test_volume),
-		cmocka_unit_test(test_spread),          cmocka_unit_test(test_drip),
-		cmocka_unit_test(test_drip_watched),    cmocka_unit_test(test_icmp_tunnel),
-		cmocka_unit_test(test_scans),           cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_watch_names),     cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_both_directions),
+		cmocka_unit_test(test_what_is_one_finding),
+		cmocka_unit_test(test_passed_over),
+		cmocka_unit_test(test_reached),
+		cmocka_unit_test(test_icmp_ports),
+		cmocka_unit_test(test_alert),
+		cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_unasked),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_news),
+		cmocka_unit_test(test_evidence),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_volume),
+		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_drip),
+		cmocka_unit_test(test_drip_watched),
+		cmocka_unit_test(test_icmp_tunnel),
+		cmocka_unit_test(test_scans),
+		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_watch_names),
+		cmocka_unit_test(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, NULL);
