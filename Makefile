@@ -105,7 +105,8 @@ collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evide
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
 	     $(addprefix analyst/,main query records dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
-gunzip-y := $(addprefix platform/,gunzip gunzip_zlib $(if $(ISAL),gunzip_isal))
+# The static analyst is for tests of the static collector: it takes no gzip apart.
+gunzip-y := $(addprefix platform/,gunzip $(if $(STATIC),,gunzip_zlib) $(if $(ISAL),gunzip_isal))
 flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_source flowlogs_json)
 reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match unlogged reconcile_reasons \
 	       reconcile_result reconcile_again)
@@ -155,14 +156,14 @@ endif
 ifdef SANITIZE
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-CPPFLAGS += $(if $(ISAL),-DHAVE_ISAL)
+CPPFLAGS += $(if $(ISAL),-DHAVE_ISAL) $(if $(STATIC),,-DHAVE_ZLIB)
 CPPFLAGS += -I. -I$(O)/gen -include $(O)/autoconf.h -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 ALL_CFLAGS = -std=c11 $(WARN) $(HARDEN) $(SANFLAGS) $(CFLAGS) $(WERROR)
 ALL_LDFLAGS = $(LINK_KIND) -Wl,--as-needed -Wl,-z,now,-z,noexecstack -Wl,--gc-sections $(SANFLAGS) $(LDFLAGS)
 LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
 LIBS_proto := -lprotobuf-c
 LIBS_sensor := -lpcap
-LIBS_analyst := -lz $(if $(ISAL),-lisal)
+LIBS_analyst := $(if $(STATIC),,-lz) $(if $(ISAL),-lisal)
 LIBS = $(LIBS_sensor) $(LIBS_analyst) $(LIBS_proto) $(LIBS_platform)
 
 # ---- rules -----------------------------------------------------------------------------------------

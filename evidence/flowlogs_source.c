@@ -32,6 +32,8 @@ static int begin(struct flowlogs_source *source, struct err *err)
 	source->is_begun = true;
 	if (rc < 0 || source->p_end - source->p < 2 || source->p[0] != 0x1f || source->p[1] != 0x8b)
 		return rc;
+	if (!gunzip_best())
+		return err_set(err, ERR_FORMAT, "this build takes no gzip apart: gunzip it first");
 	source->is_gzip = true;
 	if (source->gunzip)
 		gunzip_reset(source->gunzip);

@@ -17,10 +17,12 @@ struct gunzip {
 
 const struct gunzip_backend *gunzip_best(void)
 {
-#ifdef HAVE_ISAL
+#if defined HAVE_ISAL
 	return &gunzip_isal;
-#else
+#elif defined HAVE_ZLIB
 	return &gunzip_zlib;
+#else
+	return NULL;
 #endif
 }
 

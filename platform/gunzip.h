@@ -38,7 +38,7 @@ struct gunzip;
 /* -ENOMEM. */
 int gunzip_new(struct gunzip **ret, const struct gunzip_backend *backend);
 void gunzip_free(struct gunzip *gunzip);
-/* The faster backend of this build. */
+/* The faster backend of this build; NULL if it has none (the static one). */
 const struct gunzip_backend *gunzip_best(void);
 
 /* Begins with a new file. */

@@ -6,7 +6,7 @@
 # deps-static.sh kernel ARCH SUITE PACKAGE   fetches Debian's kernel that PACKAGE depends on, prints its file
 #
 # What the static programs are linked with, from Debian's source packages: musl, libpcap, libevent, mbedTLS 3.6 and protobuf-c, no
-# more of each than is used. lib/full is mbedTLS once more, with the server, cmocka and zlib: for the unit tests, collector and analyst.
+# more of each than is used. lib/full is mbedTLS once more, with the server, and cmocka: for the unit tests and the collector.
 # Kept below $FLOWPROOF_CACHE in a folder named after the hash of this recipe, the configuration and the compiler.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -107,7 +107,7 @@ log_of() { # NAME COMMAND...: its output is shown only when it fails
 # first suite's mirror does not hand out is taken from bookworm.
 suites=trixie
 newer="musl libpcap mbedtls"
-same="libevent protobuf-c zlib cmocka"
+same="libevent protobuf-c cmocka"
 
 build_musl() {
 	mkdir "$work/musl" && cd "$work/musl"
@@ -173,12 +173,6 @@ build_small() {
 	cd "$work"
 	$CC $F $big -I"$sources/protobuf-c" -c "$sources/protobuf-c/protobuf-c/protobuf-c.c" -o protobuf-c.o
 	"$T-ar" rcs "$P/lib/libprotobuf-c.a" protobuf-c.o
-	# What takes gzip apart, for the analyst's program.
-	cp "$sources/zlib/zlib.h" "$sources/zlib/zconf.h" "$P/include"
-	for f in adler32 crc32 inffast inflate inftrees zutil; do
-		$CC $F -DNO_GZIP -DHAVE_UNISTD_H -I"$sources/zlib" -c "$sources/zlib/$f.c" -o "zlib-$f.o"
-	done
-	"$T-ar" rcs "$P/lib/full/libz.a" zlib-*.o
 	# It asks by glibc's names whether uintptr_t is there.
 	{ printf '#include <stdint.h>\n#define _UINTPTR_T 1\n' && cat "$sources/cmocka/include/cmocka.h"; } >"$P/include/cmocka.h"
 	$CC $F -include stdint.h -D_UINTPTR_T -D_GNU_SOURCE -DHAVE_STDINT_H=1 -DHAVE_INTTYPES_H=1 -DHAVE_SIGNAL_H=1 -DHAVE_STRINGS_H=1 -DHAVE_STRUCT_TIMESPEC=1 \
@@ -211,7 +205,7 @@ build() {
 	log_of mbedtls build_mbedtls mbedtls '' "$P/lib"
 	log_of mbedtls-full build_mbedtls mbedtls-full -DFLOWPROOF_MBEDTLS_FULL "$P/lib/full"
 	log_of small build_small
-	grep -v -e '^cmocka ' -e '^zlib ' "$sources/VERSIONS" >"$P/VERSIONS"
+	grep -v '^cmocka ' "$sources/VERSIONS" >"$P/VERSIONS"
 	rm -rf "$work"
 	touch "$P/ready"
 	say "$T took $(($(date +%s) - begin)) s"

@@ -161,3 +161,9 @@ unit-evidence/test_timeline := evidence/timeline
 unit += analyst/test_report_words
 unit-analyst/test_report_words := analyst/report_words evidence/limits platform/json evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
 	evidence/spans platform/addr platform/err
+ifndef STATIC
+unit += platform/test_gunzip
+unit-platform/test_gunzip := $(gunzip-y) platform/err
+endif
+unit += evidence/test_spans
+unit-evidence/test_spans := evidence/spans
