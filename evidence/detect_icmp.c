@@ -7,8 +7,8 @@
  * - sizes that change by ICMP_CHANGE bytes or more from one window to another;
  * - replies of another average size than the requests, by ICMP_CHANGE or more.
  *
- * Records do not tell the ICMP type: errors (host unreachable) go one way, so both directions are asked for, or
- * that this machine began it.
+ * Records do not tell the ICMP type. Errors go one way and quote packets of any size, so both directions are asked
+ * for, unless this machine began it and no rule knows it.
  */
 #include "evidence/detect.h"
 #include "evidence/limits.h"
@@ -32,7 +32,7 @@ static bool is_tunnel(const struct peer *peer)
 	uint64_t out, in;
 
 	if (t.packets_out < ICMP_PACKETS ||
-	    (t.packets_in < ICMP_PACKETS && peer->key.direction == FLOWREC_INGRESS))
+	    (t.packets_in < ICMP_PACKETS && peer->verdict != FLOWREC_UNEXPECTED_EGRESS))
 		return false;
 	out = t.bytes_out / t.packets_out;
 	if (out >= ICMP_SIZE || differ(peer, peer->size_least, peer->size_most))

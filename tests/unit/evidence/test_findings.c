@@ -737,6 +737,27 @@ static void test_drip_watched(void **state)
 	findings_free(f);
 }
 
+/* Errors that answer a scan of UDP ports quote what came: of many sizes, one way, and a rule watches them. */
+static void test_icmp_errors(void **state)
+{
+	static const uint8_t verdicts[] = {FLOWREC_WATCHED, FLOWREC_EXPECTED, EGRESS};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof verdicts; i++) {
+		struct findings *f = fresh();
+		struct flowrec rec = call(ICMP, 0, FLOWREC_UNANSWERED);
+
+		rec.verdict = verdicts[i];
+		rec.packets = ICMP_PACKETS;
+		for (uint64_t size = 56; size <= 576; size *= 3) {
+			rec.bytes = rec.packets * size;
+			add(f, rec);
+		}
+		assert_int_equal(of_kind(f, FINDING_ICMP_TUNNEL) != NULL, verdicts[i] == EGRESS);
+		findings_free(f);
+	}
+}
+
 static void test_icmp_tunnel(void **state)
 {
 	static const struct {
@@ -987,6 +1008,7 @@ int main(void)
 		cmocka_unit_test(test_drip),
 		cmocka_unit_test(test_drip_watched),
 		cmocka_unit_test(test_icmp_tunnel),
+		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_scans),
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_watch_names),
