@@ -198,7 +198,7 @@ void judge_open(struct judge *j, struct flow_entry *entry, const struct flow_pac
 	query.icmp_code = packet->icmp_code;
 	if (IS_ENABLED(CONFIG_NAMES) && j->names) {
 		query.names = names;
-		query.n_names = name_table_of(j->names, k->family, &query.remote, names);
+		query.n_names = name_table_of(j->names, k->iface, k->family, &query.remote, names);
 	}
 	policy_judge(j->policy, &j->context, &query, &ruling);
 	/* An ICMP error: the flow that it is about is judged already. */

@@ -475,7 +475,7 @@ int names_new(struct names **ret, struct names_gate *gate, const struct names_co
 	n->http_told = (struct bucket){.left = NAMES_HTTP_BURST,
 				       .most = NAMES_HTTP_BURST,
 				       .per_second = NAMES_HTTP_PER_SECOND};
-	if (name_table_new(&n->table, NAMES_TABLE_BYTES, config->key) != 0 ||
+	if (name_table_new(&n->table, NAMES_TABLE_BYTES, config->apart, config->key) != 0 ||
 	    asked_new(&n->asked, NAMES_ASKED, config->key, &sink) != 0) {
 		names_free(n);
 		return -ENOMEM;

@@ -64,6 +64,7 @@ struct names_gate {
 struct names_config {
 	const struct identity *identity; /* borrowed */
 	const uint64_t *key;             /* two words */
+	uint16_t apart;                  /* see name_table_new() */
 	struct names_sink sink;
 };
 

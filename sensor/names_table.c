@@ -18,7 +18,8 @@ struct entry {
 	struct addr remote;
 	uint16_t size; /* bytes to the next entry */
 	uint16_t port;
-	uint8_t family, protocol, source;
+	uint8_t family : 4, scope : 4; /* see scope_of() */
+	uint8_t protocol, source;
 	bool moved; /* it is there once more, further on */
 	char name[];
 };
@@ -32,6 +33,7 @@ enum {
 
 struct name_table {
 	uint64_t key[2];
+	uint16_t apart;
 	uint64_t tail, end; /* places of the oldest entry, and of the next one */
 	size_t size;
 	size_t buckets;
@@ -56,7 +58,8 @@ size_t name_table_memory(size_t bytes)
 	return sizeof(struct name_table) + size + size / BYTES_A_BUCKET * sizeof(uint64_t);
 }
 
-int name_table_new(struct name_table **ret, size_t bytes, const uint64_t key[static 2])
+int name_table_new(struct name_table **ret, size_t bytes, uint16_t apart,
+		   const uint64_t key[static 2])
 {
 	size_t size = rounded(bytes);
 	struct name_table *t = calloc(1, name_table_memory(bytes));
@@ -64,6 +67,7 @@ int name_table_new(struct name_table **ret, size_t bytes, const uint64_t key[sta
 	if (!t)
 		return -ENOMEM;
 	memcpy(t->key, key, sizeof t->key);
+	t->apart = apart;
 	t->size = size;
 	t->buckets = size / BYTES_A_BUCKET;
 	t->heads = (uint64_t *)(void *)(t->ring + size);
@@ -82,18 +86,26 @@ static struct entry *at(const struct name_table *t, uint64_t place)
 	return (struct entry *)(uintptr_t)(t->ring + place % t->size);
 }
 
-static uint64_t *head_of(const struct name_table *t, uint8_t family, const struct addr *addr)
+/* Interfaces that share their names have the same. */
+static unsigned scope_of(const struct name_table *t, uint16_t iface)
+{
+	return iface < t->apart ? 0 : iface & 15U;
+}
+
+static uint64_t *head_of(const struct name_table *t, unsigned scope, uint8_t family,
+			 const struct addr *addr)
 {
 	uint64_t words[3];
 
 	memcpy(words, addr->b, sizeof addr->b);
-	words[2] = family;
+	words[2] = (uint64_t)scope << 8 | family;
 	return t->heads + hash_sip13(t->key, words, 3) % t->buckets;
 }
 
-static bool is_of(const struct entry *e, uint8_t family, const struct addr *addr)
+static bool is_of(const struct entry *e, unsigned scope, uint8_t family, const struct addr *addr)
 {
-	return !e->moved && e->family == family && memcmp(&e->remote, addr, sizeof *addr) == 0;
+	return !e->moved && e->family == family && e->scope == scope &&
+	       memcmp(&e->remote, addr, sizeof *addr) == 0;
 }
 
 /* Bytes up to the ring's end. */
@@ -142,14 +154,14 @@ static uint64_t next_of(const struct name_table *t, uint64_t place, unsigned *lo
 
 static struct entry *find(const struct name_table *t, const struct batch_name *n, uint64_t *ret)
 {
-	unsigned looked = 0;
+	unsigned looked = 0, scope = scope_of(t, n->iface);
 
-	for (uint64_t place = *head_of(t, n->family, &n->remote); place >= t->tail;
+	for (uint64_t place = *head_of(t, scope, n->family, &n->remote); place >= t->tail;
 	     place = next_of(t, place, &looked)) {
 		struct entry *e = at(t, place);
 
 		*ret = place;
-		if (is_of(e, n->family, &n->remote) && e->port == n->port &&
+		if (is_of(e, scope, n->family, &n->remote) && e->port == n->port &&
 		    e->protocol == n->protocol && e->source == n->source &&
 		    strcmp(e->name, n->name) == 0)
 			return e;
@@ -159,8 +171,9 @@ static struct entry *find(const struct name_table *t, const struct batch_name *n
 
 bool name_table_learn(struct name_table *t, const struct batch_name *n)
 {
+	unsigned scope = scope_of(t, n->iface);
 	size_t len = strlen(n->name), size = (sizeof(struct entry) + len + 1 + 7) / 8 * 8;
-	uint64_t *head = head_of(t, n->family, &n->remote), place = 0;
+	uint64_t *head = head_of(t, scope, n->family, &n->remote), place = 0;
 	struct entry *e = find(t, n, &place);
 	bool is_new = !e;
 
@@ -176,7 +189,8 @@ bool name_table_learn(struct name_table *t, const struct batch_name *n)
 		.remote = n->remote,
 		.size = (uint16_t)size,
 		.port = n->port,
-		.family = n->family,
+		.family = n->family & 15U,
+		.scope = scope & 15U,
 		.protocol = n->protocol,
 		.source = n->source,
 	};
@@ -187,40 +201,20 @@ bool name_table_learn(struct name_table *t, const struct batch_name *n)
 	return is_new;
 }
 
-size_t name_table_of(const struct name_table *t, uint8_t family, const struct addr *addr,
-		     const char *ret[static NAMES_OF_MAX])
+size_t name_table_of(const struct name_table *t, uint16_t iface, uint8_t family,
+		     const struct addr *addr, const char *ret[static NAMES_OF_MAX])
 {
-	unsigned looked = 0;
+	unsigned looked = 0, scope = scope_of(t, iface);
 	size_t n = 0;
 
-	for (uint64_t place = *head_of(t, family, addr); place >= t->tail && n < NAMES_OF_MAX;
-	     place = next_of(t, place, &looked)) {
+	for (uint64_t place = *head_of(t, scope, family, addr);
+	     place >= t->tail && n < NAMES_OF_MAX; place = next_of(t, place, &looked)) {
 		const struct entry *e = at(t, place);
 
-		if (is_of(e, family, addr) && e->source == BATCH_NAME_DNS)
+		if (is_of(e, scope, family, addr) && e->source == BATCH_NAME_DNS)
 			ret[n++] = e->name;
 	}
 	return n;
-}
-
-const char *name_table_label(const struct name_table *t, uint8_t family, const struct addr *addr,
-			     uint16_t port, uint8_t protocol)
-{
-	const char *label = NULL;
-	unsigned looked = 0;
-
-	for (uint64_t place = *head_of(t, family, addr); place >= t->tail;
-	     place = next_of(t, place, &looked)) {
-		const struct entry *e = at(t, place);
-
-		if (!is_of(e, family, addr) || !e->name[0])
-			continue;
-		if (e->port == port && e->protocol == protocol)
-			return e->name;
-		if (e->source == BATCH_NAME_DNS && !label)
-			label = e->name;
-	}
-	return label;
 }
 
 void name_table_stats(const struct name_table *t, struct name_table_stats *ret)

@@ -21,8 +21,10 @@ enum { NAMES_OF_MAX = 16 }; /* names of an address that are looked at */
 
 struct name_table;
 
-/* `bytes`: of the ring, rounded up to a power of two, at least 4096. -ENOMEM. */
-int name_table_new(struct name_table **ret, size_t bytes, const uint64_t key[static 2]);
+/* `bytes`: of the ring, rounded up to a power of two, at least 4096. Interfaces from number `apart` on have names of their own each:
+ * mirrored ones, whose addresses may be the same. -ENOMEM. */
+int name_table_new(struct name_table **ret, size_t bytes, uint16_t apart,
+		   const uint64_t key[static 2]);
 void name_table_free(struct name_table *table);
 /* Bytes that a table of such a ring takes. */
 size_t name_table_memory(size_t bytes);
@@ -32,12 +34,8 @@ bool name_table_learn(struct name_table *table, const struct batch_name *name);
 
 /* Names of an address that stand for it whatever the port (source DNS), the newest first. Valid until the next is
  * learned. Returns how many, at most NAMES_OF_MAX. */
-size_t name_table_of(const struct name_table *table, uint8_t family, const struct addr *addr,
-		     const char *ret[static NAMES_OF_MAX]);
-/* The newest name of an endpoint: one of this port and protocol, else one of the address; NULL: none. */
-const char *name_table_label(const struct name_table *table, uint8_t family,
-			     const struct addr *addr, uint16_t port, uint8_t protocol);
-
+size_t name_table_of(const struct name_table *table, uint16_t iface, uint8_t family,
+		     const struct addr *addr, const char *ret[static NAMES_OF_MAX]);
 struct name_table_stats {
 	uint64_t known, gave_way;
 };

@@ -642,6 +642,7 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	if (IS_ENABLED(CONFIG_NAMES) &&
 	    names_new(&p->names, &p->gate,
 		      &(struct names_config){.identity = config->identity,
+					     .apart = config->n_captures,
 					     .key = key,
 					     .sink = names_out_sink(&p->names_out)}) != 0) {
 		pipeline_free(p);

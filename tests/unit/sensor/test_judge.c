@@ -82,7 +82,7 @@ static int setup(void **state)
 		fail_msg("%s", err.text);
 	assert_true(policy_has_names(f->policy));
 	assert_int_equal(flow_table_new(&f->flows, 4096, 60, key, true, &sink), 0);
-	assert_int_equal(name_table_new(&f->names, 65536, key), 0);
+	assert_int_equal(name_table_new(&f->names, 65536, 1, key), 0);
 	assert_int_equal(alert_table_new(&f->judge.alerts, 4096, key), 0);
 	f->judge.policy = f->policy;
 	f->judge.identity = &f->identity;

@@ -96,6 +96,7 @@ static int setup(void **state)
 	static const uint64_t key[2] = {1, 2};
 	const struct names_config config = {
 		.identity = &identity,
+		.apart = 1,
 		.key = key,
 		.sink = {.dns = on_dns,
 			 .name = on_name,
@@ -235,7 +236,7 @@ static size_t names_of(uint8_t end, const char **ret)
 {
 	const struct addr addr = {{192, 0, 2, end}};
 	const char *list[NAMES_OF_MAX];
-	size_t n = name_table_of(names_table(names), 4, &addr, list);
+	size_t n = name_table_of(names_table(names), 0, 4, &addr, list);
 
 	*ret = n ? list[0] : NULL;
 	return n;

@@ -25,7 +25,7 @@ static int setup(void **state)
 	static const uint64_t key[2] = {3, 4};
 
 	(void)state;
-	return name_table_new(&t, BYTES - 1, key);
+	return name_table_new(&t, BYTES - 1, 2, key);
 }
 
 static int teardown(void **state)
@@ -55,7 +55,7 @@ static bool knows(unsigned x, const char *name)
 {
 	struct batch_name n = named(x, name);
 	const char *list[NAMES_OF_MAX];
-	size_t found = name_table_of(t, 4, &n.remote, list);
+	size_t found = name_table_of(t, 0, 4, &n.remote, list);
 
 	for (size_t i = 0; i < found; i++)
 		if (strcmp(list[i], name) == 0)
@@ -86,20 +86,37 @@ static void finds(void **state)
 	sni.protocol = 6;
 	assert_true(name_table_learn(t, &sni));
 	assert_false(name_table_learn(t, &sni));
-	assert_int_equal(name_table_of(t, 4, &sni.remote, list), 2);
+	assert_int_equal(name_table_of(t, 0, 4, &sni.remote, list), 2);
 	assert_string_equal(list[0], "b.example");
 	assert_string_equal(list[1], "a.example");
-	assert_string_equal(name_table_label(t, 4, &sni.remote, 443, 6), "sni.example");
-	assert_string_equal(name_table_label(t, 4, &sni.remote, 443, 17), "b.example");
-	assert_int_equal(name_table_of(t, 6, &sni.remote, list), 0);
-	assert_null(name_table_label(t, 6, &sni.remote, 443, 6));
+	assert_int_equal(name_table_of(t, 0, 6, &sni.remote, list), 0);
 	assert_int_equal(stats().known, 4);
 	/* An endpoint that has no name is remembered as such, and labels nothing. */
 	sni = named(9, "");
 	sni.source = BATCH_NAME_QUIC;
 	assert_true(name_table_learn(t, &sni));
 	assert_false(name_table_learn(t, &sni));
-	assert_null(name_table_label(t, 4, &sni.remote, 0, 0));
+}
+
+/* Interfaces 0 and 1 share their names; 2 and 3 are others' machines, with the same addresses. */
+static void apart(void **state)
+{
+	struct batch_name n = named(1, "a.example");
+	const char *list[NAMES_OF_MAX];
+
+	(void)state;
+	n.iface = 1;
+	assert_true(name_table_learn(t, &n));
+	assert_int_equal(name_table_of(t, 0, 4, &n.remote, list), 1);
+	assert_int_equal(name_table_of(t, 2, 4, &n.remote, list), 0);
+	n.iface = 3;
+	n.name = "b.example";
+	assert_true(name_table_learn(t, &n));
+	assert_int_equal(name_table_of(t, 2, 4, &n.remote, list), 0);
+	assert_int_equal(name_table_of(t, 3, 4, &n.remote, list), 1);
+	assert_string_equal(list[0], "b.example");
+	assert_int_equal(name_table_of(t, 1, 4, &n.remote, list), 1);
+	assert_string_equal(list[0], "a.example");
 }
 
 static void gives_way(void **state)
@@ -136,7 +153,7 @@ static void one_address(void **state)
 		(void)snprintf(name, sizeof name, "n%u", i);
 		assert_true(learn(1, name));
 	}
-	assert_int_equal(name_table_of(t, 4, &n.remote, list), NAMES_OF_MAX);
+	assert_int_equal(name_table_of(t, 0, 4, &n.remote, list), NAMES_OF_MAX);
 	assert_string_equal(list[0], "n99");
 	assert_string_equal(list[NAMES_OF_MAX - 1], "n84");
 	assert_true(knows(2, "other.example"));
@@ -176,8 +193,9 @@ static void against_a_list(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {WITH_TABLE(finds), WITH_TABLE(gives_way),
-					   WITH_TABLE(one_address), WITH_TABLE(against_a_list)};
+	const struct CMUnitTest tests[] = {WITH_TABLE(finds), WITH_TABLE(apart),
+					   WITH_TABLE(gives_way), WITH_TABLE(one_address),
+					   WITH_TABLE(against_a_list)};
 
 	return cmocka_run_group_tests_name("names_table", tests, NULL, NULL);
 }
