@@ -280,7 +280,8 @@ static void print_strip(FILE *out, const struct gather_sensor *s)
 	const char *comma = "";
 
 	fputs(",\"strip\":[", out);
-	for (uint64_t at = s->from_s / 60 * 60; at < s->to_s;) {
+	for (uint64_t at = s->from_s / 60 * 60;
+	     timeline_minutes(s->from_s, s->to_s) && at < s->to_s;) {
 		enum timeline_minute state = timeline_at(&s->timeline, at, s->from_s, s->to_s);
 		uint64_t begin = at;
 

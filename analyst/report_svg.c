@@ -5,6 +5,7 @@
 #include "analyst/report_html.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum {
 	WIDTH = 1000,
@@ -100,15 +101,17 @@ static void print_ticks(FILE *out, const struct strip *strip)
 
 	for (unsigned i = 0; i <= TICKS; i++) {
 		uint64_t at = strip->first + (strip->sensor->to_s - strip->first) * i / TICKS;
+		bool is_end = i == 0 || i == TICKS;
+		/* UTC; between the ends the time of day is enough. */
+		int skip = is_end ? 0 : (int)strcspn(when_text(when, at), " ");
 
 		(void)when_text(when, at);
-		when[19] = '\0'; /* UTC */
-		fprintf(out, "<text x=\"%u\" y=\"%d\" text-anchor=\"%s\">%s</text>",
+		fprintf(out, "<text x=\"%u\" y=\"%d\" text-anchor=\"%s\">%.*s</text>",
 			WIDTH * i / TICKS, HEIGHT + 14,
 			i == 0       ? "start"
 			: i == TICKS ? "end"
 				     : "middle",
-			when);
+			19 - skip, when + skip);
 	}
 }
 
@@ -149,10 +152,10 @@ static void print_list(FILE *out, const struct report *r, const struct strip *st
 void html_strip(FILE *out, const struct report *r, const struct gather_sensor *s)
 {
 	struct strip strip = {.sensor = s, .first = s->from_s / 60 * 60};
-	uint64_t minutes = (s->to_s - strip.first + 59) / 60;
+	uint64_t minutes = timeline_minutes(s->from_s, s->to_s);
 	enum timeline_minute state;
 
-	if (s->from_s >= s->to_s)
+	if (minutes == 0)
 		return;
 	strip.step = (minutes + CELLS - 1) / CELLS * 60;
 	for (uint64_t at = strip.first; at < s->to_s; at += 60)

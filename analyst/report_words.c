@@ -157,8 +157,10 @@ const char *when_text(char out[static WHEN_TEXT], uint64_t unix_s)
 	struct tm utc, local;
 	size_t at;
 
-	if (!gmtime_r(&time, &utc) || !localtime_r(&time, &local))
-		return "-";
+	if (!gmtime_r(&time, &utc) || !localtime_r(&time, &local)) {
+		(void)snprintf(out, WHEN_TEXT, "@%" PRIu64, unix_s);
+		return out;
+	}
 	at = strftime(out, WHEN_TEXT, "%Y-%m-%d %H:%M:%S UTC", &utc);
 	if (strcmp(local.tm_zone, "UTC") == 0 || strcmp(local.tm_zone, "GMT") == 0)
 		return out;

@@ -40,7 +40,8 @@ const char *number_text(char out[static NUMBER_TEXT], uint64_t n);
 enum { DURATION_TEXT = 96 };
 const char *duration_text(char out[static DURATION_TEXT], enum verdict_lang lang, uint64_t seconds);
 
-/* "2026-01-31 12:34:56 UTC", and, unless the zone is UTC, " (21:34:56 JST)" by localtime(3). */
+/* "2026-01-31 12:34:56 UTC", and, unless the zone is UTC, " (21:34:56 JST)" by localtime(3);
+ * "@..." for a time that no calendar has. */
 enum { WHEN_TEXT = 96 };
 const char *when_text(char out[static WHEN_TEXT], uint64_t unix_s);
 

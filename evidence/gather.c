@@ -13,6 +13,9 @@
 #include "evidence/peer.h"
 #include "platform/clock.h"
 
+/* More than a sensor can send: so many are nonsense. */
+#define CANARIES_MAX (INT64_C(1) << 40)
+
 enum {
 	TCP = 6,
 	SYN = 2,
@@ -233,9 +236,9 @@ static int add_line(struct gather_sensor *sensor, struct gather_interface *iface
 	if (rec->status == FLOWREC_SKIPDATA) {
 		iface->skipped++;
 		widen(&iface->skipped_first, &iface->skipped_last, rec->start, rec->end);
-		return timeline_mark(&sensor->timeline, rec->start, rec->end, TIMELINE_SKIPPED);
+		return timeline_skip(&sensor->timeline, rec->start, rec->end);
 	}
-	return timeline_mark(&sensor->timeline, rec->start, rec->end, TIMELINE_NODATA);
+	return 0; /* what was watched and had no traffic had none */
 }
 
 static bool is_judged(const struct gather *g, const struct flowrec *rec)
@@ -264,7 +267,7 @@ static int add_record(struct gather *g, struct gather_run *run, struct gather_se
 		run->unjudged += rec->packets;
 		widen(&run->unjudged_first, &run->unjudged_last, rec->start, rec->end + 1);
 	}
-	rc = timeline_mark(&sensor->timeline, rec->start, rec->end + 1, TIMELINE_OK);
+	rc = timeline_traffic(&sensor->timeline, rec->start, rec->end + 1);
 	/* Later fragments have no ports, and no SYN either. */
 	if (rc == 0 && rec->protocol == TCP && (rec->srcport || rec->dstport))
 		rc = look_for_begin(g, run, rec);
@@ -334,8 +337,11 @@ static void add_event(struct gather_run *run, const struct batch_event *event)
 		break;
 	case BATCH_EVENT_CANARIES:
 		run->has_canaries = event->n_values == 4;
-		if (run->has_canaries)
-			memcpy(run->canaries, event->values, sizeof run->canaries);
+		for (size_t i = 0; run->has_canaries && i < 4; i++) {
+			run->has_canaries =
+				event->values[i] >= 0 && event->values[i] < CANARIES_MAX;
+			run->canaries[i] = run->has_canaries ? event->values[i] : 0;
+		}
 		break;
 	case BATCH_EVENT_CONNECTED:
 	case BATCH_EVENT_SPOOL_RECOVERED:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * timeline: stretches sorted and made one where they touch; a byte of marks a minute.
+ * timeline: stretches sorted and made one where they touch; a byte a minute for traffic.
  */
 #include "evidence/timeline.h"
 
@@ -14,6 +14,7 @@ void timeline_fini(struct timeline *t)
 {
 	free(t->watched.list);
 	free(t->holes.list);
+	free(t->skipped.list);
 	free(t->marks);
 	*t = (struct timeline){0};
 }
@@ -108,6 +109,7 @@ int timeline_settle(struct timeline *t)
 {
 	set_settle(&t->watched);
 	set_settle(&t->holes);
+	set_settle(&t->skipped);
 	return set_subtract(&t->watched, &t->holes);
 }
 
@@ -131,22 +133,43 @@ static void missing(uint64_t from, uint64_t to, uint64_t *sum, uint64_t *ret_fir
 	*sum += to - from;
 }
 
+/* The first stretch that ends behind `at`. */
+static size_t find(const struct timeline_set *set, uint64_t at)
+{
+	size_t low = 0, high = set->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (set->list[middle].to <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 uint64_t timeline_unwatched(const struct timeline *t, uint64_t from, uint64_t to,
 			    uint64_t *ret_first, uint64_t *ret_last)
 {
 	uint64_t sum = 0, at = from;
 
 	*ret_first = *ret_last = 0;
-	for (size_t i = 0; i < t->watched.n && at < to; i++) {
+	for (size_t i = find(&t->watched, from); i < t->watched.n && at < to; i++) {
 		const struct timeline_stretch *s = &t->watched.list[i];
 
-		if (s->to <= at)
-			continue;
 		missing(at, s->from < to ? s->from : to, &sum, ret_first, ret_last);
 		at = s->to;
 	}
 	missing(at, to, &sum, ret_first, ret_last);
 	return sum;
+}
+
+uint64_t timeline_minutes(uint64_t from, uint64_t to)
+{
+	uint64_t n = from < to ? (to - from / MINUTE * MINUTE + MINUTE - 1) / MINUTE : 0;
+
+	return n <= TIMELINE_MINUTES_MAX ? n : 0;
 }
 
 /* ---- minutes ---- */
@@ -182,7 +205,12 @@ static int make_room(struct timeline *t, uint64_t first, uint64_t last, bool *re
 	return 0;
 }
 
-int timeline_mark(struct timeline *t, uint64_t from, uint64_t to, enum timeline_minute what)
+int timeline_skip(struct timeline *t, uint64_t from, uint64_t to)
+{
+	return set_add(&t->skipped, from, to > from ? to : from + 1);
+}
+
+int timeline_traffic(struct timeline *t, uint64_t from, uint64_t to)
 {
 	uint64_t first = from / MINUTE, last = (to > from ? to - 1 : from) / MINUTE;
 	bool fits = true;
@@ -197,8 +225,9 @@ int timeline_mark(struct timeline *t, uint64_t from, uint64_t to, enum timeline_
 		t->left_out++;
 		return 0;
 	}
-	for (uint64_t m = first; m <= last; m++)
-		t->marks[m - t->first] |= (uint8_t)(1U << what);
+	t->marks[first - t->first] = t->marks[last - t->first] = 1;
+	for (uint64_t m = first; last - first <= TIMELINE_LONG && m <= last; m++)
+		t->marks[m - t->first] = 1;
 	return 0;
 }
 
@@ -208,14 +237,15 @@ enum timeline_minute timeline_at(const struct timeline *t, uint64_t minute_s, ui
 	uint64_t begin = minute_s > from ? minute_s : from;
 	uint64_t end = minute_s + MINUTE < to ? minute_s + MINUTE : to;
 	uint64_t minute = minute_s / MINUTE, unused[2];
-	uint8_t marks =
-		minute >= t->first && minute < t->first + t->n ? t->marks[minute - t->first] : 0;
+	size_t skipped = find(&t->skipped, minute_s);
 
 	if (begin >= end)
 		return TIMELINE_OUTSIDE;
 	if (timeline_unwatched(t, begin, end, &unused[0], &unused[1]) > 0)
 		return TIMELINE_GAP;
-	if (marks & 1U << TIMELINE_SKIPPED)
+	if (skipped < t->skipped.n && t->skipped.list[skipped].from < minute_s + MINUTE)
 		return TIMELINE_SKIPPED;
-	return marks & 1U << TIMELINE_OK ? TIMELINE_OK : TIMELINE_NODATA;
+	return minute >= t->first && minute < t->first + t->n && t->marks[minute - t->first]
+		       ? TIMELINE_OK
+		       : TIMELINE_NODATA;
 }

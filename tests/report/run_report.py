@@ -16,8 +16,10 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ledger"))
 from harness import ROOT, Tap, check, equal, folder, run, write  # noqa: E402
 from pki import Pki, collector  # noqa: E402
+from run_ledger import entries  # noqa: E402
 import story  # noqa: E402
 from story import Story, account, endpoint, event, question, record  # noqa: E402
 
@@ -54,7 +56,7 @@ PACKETS = 5 + 5 + 20 + 15 + 4 + 4
 
 
 def tell(name, more_records=(), more_ends=(), links=(), accounts=None, canaries=(4, 4, 0, 0), counts=(5, 5), questions=None, labels=(),
-         last_events=(), left_out=0, clock=(0, 2000000), goodbye=True, policy=POLICY, rules=(), t0=T0, stream=1, **hello):
+         last_events=(), left_out=0, clock=(0, 2000000), goodbye=True, end=LENGTH - 1, policy=POLICY, rules=(), t0=T0, stream=1, **hello):
     """The benign run, with what is to be different."""
     s = Story(name, t0, policy, [*RULES, *rules], stream=stream, **hello)
     first, second = benign_records()
@@ -70,7 +72,7 @@ def tell(name, more_records=(), more_ends=(), links=(), accounts=None, canaries=
     s.batch(60, records=first, accounts=[account_at(0, seen[0])], questions=questions, labels=labels, counts=counts, clock=clock)
     s.batch(120, records=second, accounts=[account_at(60, seen[1])], counts=counts, clock=clock)
     late = [event(story.INTERFACE, 175, x[0 + 1], x[2], *x[5:], text=x[0]) for x in links]
-    s.batch(LENGTH - 1, records=[record(120, 180, status=story.NODATA)], accounts=[account_at(120, seen[1])], endpoints=[*BENIGN_ENDS, *more_ends],
+    s.batch(end, records=[record(120, 180, status=story.NODATA)], accounts=[account_at(120, seen[1])], endpoints=[*BENIGN_ENDS, *more_ends],
             events=[*late, *([event(story.CANARIES, 175, *canaries, text=COLLECTOR)] if canaries else []), *last_events], counts=counts,
             left_out=left_out, clock=clock, goodbye=goodbye)
     return s
@@ -150,7 +152,7 @@ class World:
     def __init__(self, d):
         self.d, self.pki, self.store = d, Pki(os.path.join(d, "keys")), os.path.join(d, "store")
         self.logs = write(os.path.join(d, "flow.log"), flow_logs())
-        self.tell(self.store, [("benign", [{}]), ("intruder", [INTRUDER]), ("group", [GROUP]), ("neighbour", [NEIGHBOUR])] + [(name, parts) for _, name, _, parts in broken()])
+        self.tell(self.store, [("benign", [{}]), ("intruder", [INTRUDER]), ("group", [GROUP]), ("neighbour", [NEIGHBOUR]), ("absurd", [dict(end=15 * 10**9)])] + [(name, parts) for _, name, _, parts in broken()])
         self.unfinished = os.path.join(d, "unfinished")
         self.tell(self.unfinished, [("no-goodbye", [dict(goodbye=False)])])
 
@@ -292,6 +294,32 @@ def never(tap, w):
             r = run("flowproof", "report", *options).expect(2, 3)
             equal(r.code, code, f"{options}: {r.err}")
             check(says in r.err, r.err)
+
+
+def without(tap, w):
+    """Each entry of a ledger taken out in turn, and all from it on: no verdict gets better."""
+    store = os.path.join(w.d, "alone")
+    w.tell(store, [("alone", [{}]), ("alone-intruder", [INTRUDER])])
+    for sensor, may_be in (("alone", {"inconclusive"}), ("alone-intruder", {"inconclusive", "unexpected_egress"})):
+        path = os.path.join(store, sensor, "00000001.fpl")
+        data = open(path, "rb").read()
+        starts = [e[-1] for e in entries(path)[1]] + [len(data)]
+        with tap.case(f"{sensor}: any of {len(starts) - 1} entries taken out, or the end from there on"):
+            check(len(starts) >= 6, "a hello and four batches")
+            whole = w.report(sensor, store=store)[0]
+            equal(whole["verdict"], "none_observed" if sensor == "alone" else "unexpected_egress")
+            for i, at in enumerate(starts[:-1]):
+                for cut in (data[:at] + data[starts[i + 1]:], data[:at]):
+                    write(path, cut)
+                    said, _ = w.report(sensor, store=store, codes=(1,))
+                    check(said["verdict"] in may_be and said["gates_met"] < whole["gates_met"], f"entry {i}: {said['verdict']}")
+            write(path, data)
+    with tap.case("manifests taken away"):
+        shutil.rmtree(os.path.join(store, "@manifest"))
+        equal(w.report("alone", store=store, codes=(1,))[0]["verdict"], "inconclusive")
+    with tap.case("a sensor whose clock says anything is read in bounded time, and not believed"):
+        said, _ = w.report("absurd", codes=(1,))
+        equal((said["verdict"], said["sensors"][0]["strip"]), ("inconclusive", []))
 
 
 def syn_capture():
@@ -487,7 +515,7 @@ def main():
         w = None
         with tap.case("sensors of this suite tell their stories"):
             w = World(d)
-        for part in (benign, gates, never, intruder, beside, schema, html_form) if w else ():
+        for part in (benign, gates, never, without, intruder, beside, schema, html_form) if w else ():
             part(tap, w)
     tap.done()
 

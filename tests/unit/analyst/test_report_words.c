@@ -146,6 +146,8 @@ static void test_times(void **state)
 	assert_string_equal(when_text(out, 1764028800), "2025-11-25 00:00:00 UTC");
 	set_zone("JST-9");
 	assert_string_equal(when_text(out, 1764028800), "2025-11-25 00:00:00 UTC (09:00:00 JST)");
+	/* A sensor's clock may say anything. */
+	assert_string_equal(when_text(out, UINT64_MAX / 2), "@9223372036854775807");
 	/* Another day there. */
 	assert_string_equal(when_text(out, 1764028800 + 15 * 3600),
 			    "2025-11-25 15:00:00 UTC (2025-11-26 00:00:00 JST)");

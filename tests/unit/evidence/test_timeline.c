@@ -48,10 +48,13 @@ static void test_random(void **state)
 		}
 		for (unsigned i = below(10); i > 0; i--) {
 			unsigned a = below(SECONDS), b = a + 1 + below((SECONDS - a) / 3 + 1);
-			enum timeline_minute what = TIMELINE_OK + (enum timeline_minute)below(3);
+			bool skip = below(3) == 0;
+			enum timeline_minute what = skip ? TIMELINE_SKIPPED : TIMELINE_OK;
 
 			b = b > SECONDS ? SECONDS : b;
-			assert_int_equal(timeline_mark(&t, ORIGIN + a, ORIGIN + b, what), 0);
+			assert_int_equal(skip ? timeline_skip(&t, ORIGIN + a, ORIGIN + b)
+					      : timeline_traffic(&t, ORIGIN + a, ORIGIN + b),
+					 0);
 			for (unsigned s = a; s < b; s++)
 				marks[s / 60] |= (uint8_t)(1U << what);
 		}
@@ -95,10 +98,10 @@ static void test_far_away(void **state)
 
 	(void)state;
 	assert_false(timeline_bounds(&t, &from, &to));
-	assert_int_equal(timeline_mark(&t, 1700000000, 1700000001, TIMELINE_OK), 0);
+	assert_int_equal(timeline_traffic(&t, 1700000000, 1700000001), 0);
 	/* A packet's stamp may say anything. */
-	assert_int_equal(timeline_mark(&t, UINT64_MAX - 1, UINT64_MAX, TIMELINE_OK), 0);
-	assert_int_equal(timeline_mark(&t, 0, 1, TIMELINE_OK), 0);
+	assert_int_equal(timeline_traffic(&t, UINT64_MAX - 1, UINT64_MAX), 0);
+	assert_int_equal(timeline_traffic(&t, 0, 1), 0);
 	assert_int_equal(t.left_out, 2);
 	assert_int_equal(timeline_watch(&t, 1700000000, 1700000060), 0);
 	assert_int_equal(timeline_settle(&t), 0);
@@ -106,6 +109,11 @@ static void test_far_away(void **state)
 	assert_int_equal(from, 1700000000);
 	assert_int_equal(to, 1700000060);
 	timeline_fini(&t);
+	assert_int_equal(timeline_minutes(59, 61), 2);
+	assert_int_equal(timeline_minutes(60, 60), 0);
+	assert_int_equal(timeline_minutes(0, 60ULL * TIMELINE_MINUTES_MAX), TIMELINE_MINUTES_MAX);
+	assert_int_equal(timeline_minutes(0, 60ULL * TIMELINE_MINUTES_MAX + 1), 0);
+	assert_int_equal(timeline_minutes(0, UINT64_MAX), 0);
 }
 
 int main(void)
