@@ -36,7 +36,7 @@ apt_new() { # SUITE, deb or deb-src, ARCH
 		while read -r uri name origin; do
 			case $origin/$name/$2 in
 			Debian/*-security/deb-src) echo "$2 [signed-by=$keys] $uri $1-security main" ;;
-			Debian/*-*) ;;
+			Debian/*-*/*) ;;
 			Debian/*) echo "$2 [signed-by=$keys] $uri $1 main" ;;
 			esac
 		done >"$APT/etc/apt/sources.list"
