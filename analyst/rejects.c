@@ -188,6 +188,7 @@ static int run(const struct options *o, struct flowlogs_input *input, struct err
 	if (rc == 0)
 		(o->json ? print_json : print_text)(list, n, rejects_totals(taker.rejects),
 						    flowlogs_counts(logs));
+	input->ctx = NULL;
 	flowlogs_free(logs);
 	rejects_free(taker.rejects);
 	return rc;
