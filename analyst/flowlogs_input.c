@@ -151,7 +151,7 @@ void flowlogs_input_json(const struct flowlogs_counts *counts, FILE *out)
 void flowlogs_input_text(const struct flowlogs_counts *counts, FILE *out)
 {
 	for (size_t i = 0; i < COLUMNS; i++) {
-		if (columns[i].text && (i < 3 || value(counts, i) > 0))
+		if ((i < 3 || value(counts, i) > 0) && columns[i].text)
 			fprintf(out, "%s%" PRIu64 " %s", i ? ", " : "", value(counts, i),
 				columns[i].text);
 	}

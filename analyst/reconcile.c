@@ -278,6 +278,7 @@ static int run_all(const struct options *o, struct flowlogs_input *input, int *r
 		view.counts = o->against ? NULL : flowlogs_counts(logs);
 		*ret_status = print(o, &view);
 	}
+	input->ctx = NULL;
 	flowlogs_free(logs);
 	reconcile_free(run.rec);
 	return rc;
