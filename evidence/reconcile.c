@@ -355,6 +355,10 @@ static void find_span(struct reconcile *rec)
 		to = n->witness.v[n->witness.n - 1].to > to ? n->witness.v[n->witness.n - 1].to
 							    : to;
 	}
+	if (host_from <= host_to) {
+		host_from += r->clock.applied;
+		host_to += r->clock.applied;
+	}
 	r->from = host_from > from ? host_from : from;
 	r->to = host_to < to ? host_to : to;
 }
@@ -431,7 +435,6 @@ int reconcile_run(struct reconcile *rec, const struct reconcile_result **ret, st
 		if (rec->names[i].is_ours && find_holes(rec, &rec->names[i], &rec->ifaces[i]) < 0)
 			rc = no_memory(err);
 	}
-	find_span(rec);
 	if (rc == 0 && ifaces_have_primary(rec))
 		rc = rows_again(rec->rows, to_primary, rec, err);
 	is_small = rows_spilled(rec->rows) == 0;
@@ -439,6 +442,7 @@ int reconcile_run(struct reconcile *rec, const struct reconcile_result **ret, st
 		rc = for_flows(rec, i, sample_flow, err);
 	if (rc == 0)
 		clock_settle(rec);
+	find_span(rec);
 	result->no_rejects = true;
 	for (unsigned i = 0; rc == 0 && i < ROWS_BUCKETS; i++) {
 		rc = for_flows(rec, i, match_and_count, err);
