@@ -378,6 +378,7 @@ $(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(ba
 	$(link) $(LIBS_proto) $(LIBS_platform)
 bench-ingest: programs $(O)/tests/bench/ingest_load
 	$(Q)$(PY3) tests/bench/ingest.py $(O)
+	$(Q)$(PY3) tests/bench/wire_bytes.py $(O)
 # Where each detector begins to find, measured in recorded background: docs/limits.md is written anew.
 .PHONY: limits
 limits: programs
@@ -473,7 +474,8 @@ help:
 #> make bench           CPU and memory of the sensor beside a bare libpcap loop and the flow meters that are installed; then
 #>                      live in namespaces (root). BENCH=files or BENCH=live for one part. make bench-deps installs them
 #> make limits          where each detector begins to find, measured: writes docs/limits.md (needs the captures beside the tree)
-#> make bench-ingest    records a second that the collector makes durable, and what an audit costs
+#> make bench-ingest    records a second that the collector makes durable, its memory with 1,000 sensors, what an audit costs, and
+#>                      bytes on the wire beside NetFlow v9 and IPFIX
 #> make soak            schedules of faults for SECONDS=60, or COUNT of them; FLOWPROOF_SEED=N for the same ones again
 #> make test-worlds     reconcile over 10,000 simulated machines whose hidden flows are known (WORLDS=N)
 #> make bench-report    CPU and memory of a report over a day of 1 M records

@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 
-CASES = ((1, 1000, 2000), (1000, 5, 500))  # sensors, batches of each, records of each
+# Sensors, batches of each, records of each. The second is a day of a million records: a batch every 2 s.
+CASES = ((1, 1000, 2000), (1, 43200, 23), (1000, 5, 500))
 
 
 def cpu(pid):

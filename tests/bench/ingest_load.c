@@ -3,7 +3,7 @@
  * ingest_load ADDR:PORT SENSORS BATCHES RECORDS   Sensors that push full batches at a collector, all connected at once.
  *
  * Each of the SENSORS, named s0, s1, ..., has a certificate of its own from ca.crt and ca.key in the present
- * folder, keeps WINDOW batches unacknowledged, and stays connected when BATCHES of RECORDS records are acknowledged. When all are
+ * folder, keeps WINDOW batches (alone: WINDOW_ALONE) unacknowledged, and stays connected when BATCHES of RECORDS records are acknowledged. When all are
  * it prints "records N seconds S": from the first hello to the last acknowledgement, and ends at the end of its standard input.
  */
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 #include "proto/batch.h"
 #include "proto/wire.h"
 
-enum { WINDOW = 8, HANDSHAKES = 16, DAY_S = 86400, TIMEOUT_MS = 120000 };
+enum { WINDOW = 8, WINDOW_ALONE = 64, HANDSHAKES = 16, DAY_S = 86400, TIMEOUT_MS = 120000 };
 
 struct load;
 
@@ -103,7 +103,9 @@ static void go_on(struct sensor *s)
 {
 	struct load *load = s->load;
 
-	while (s->chain.sequence < load->batches && s->chain.sequence - s->acknowledged < WINDOW)
+	const uint64_t window = load->n == 1 ? WINDOW_ALONE : WINDOW;
+
+	while (s->chain.sequence < load->batches && s->chain.sequence - s->acknowledged < window)
 		send_batch(s);
 	if (s->acknowledged < load->batches || s->is_done)
 		return;
