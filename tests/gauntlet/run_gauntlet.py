@@ -26,7 +26,7 @@ from saved import LOCAL, RESOLVER, SAVED  # noqa: E402
 import table  # noqa: E402
 import world  # noqa: E402
 
-WORKERS = 12
+WORKERS = 8
 
 
 class Run:
@@ -49,7 +49,7 @@ class Run:
                         pool.submit(self.one, t)
                 self.keys.issue("crowd")
                 self.replay("crowd", self.crowd)
-                c.stop().expect(0)
+                c.stop(limit=60).expect(0)
         self.findings = {name: [] for name in ["crowd", *(t.name for t in rows)]}
         out = run("flowproof", "findings", "-d", self.store, "--json", "--watch", os.path.join(table.HERE, "watch.list")).expect(0)
         for f in map(json.loads, out.out.splitlines()):
@@ -78,7 +78,7 @@ class Run:
         sensor = room.sensor(t.name, self.address, self.keys.options(t.name), self.policy(t), t.sensor)
         proof = LIVE[t.name](room)
         room.wire.wait_for(frames.packed(room.remote) if proof is None else proof)
-        sensor.stop().expect(0)
+        sensor.stop(limit=60).expect(0)
 
     def saved(self, t):
         capture = frames.Capture(LOCAL, t.remote)

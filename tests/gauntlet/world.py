@@ -22,7 +22,7 @@ METADATA6, RESOLVER6 = "fd00:ec2::254", "fd00:ec2::253"
 COLLECTOR = "10.77.3.2"
 NAMES = ("router", "out", "svc", "col")
 IP_FREEBIND, IPV6_FREEBIND = 15, 78
-LIMIT_S = 20
+LIMIT_S = 60
 ROLE = b'{"Code":"Success","AccessKeyId":"ASIA","SecretAccessKey":"x","Token":"y","Expiration":"2026-11-26T08:00:00Z"}'
 
 
@@ -166,7 +166,7 @@ class Wire:
         with net.inside(namespace):
             self.s.bind((device, net.ETH_P_ALL))
 
-    def wait_for(self, proof, limit=10):
+    def wait_for(self, proof, limit=30):
         """A frame that the room sent and that has these bytes."""
         end = time.monotonic() + limit
         seen = 0
@@ -202,7 +202,7 @@ class Room:
         d = self.stack.enter_context(Daemon(
             "flowproof-sensor", "-i", "eth0", "-s", collector, "--id", name, *options, *(["-p", policy] if policy else []),
             "--resolver", RESOLVER, *more, prefix=net.prefix(self.ns)))
-        d.wait_for("uplink: connected")
+        d.wait_for("uplink: connected", limit=LIMIT_S)
         self.collector = collector
         return d
 
