@@ -5,7 +5,6 @@
 #include "analyst/report_words.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -89,23 +88,17 @@ static size_t put(char *out, size_t at, size_t size, const char *text, size_t le
 	return at + len;
 }
 
-const char *say(char out[static SAY_MAX], enum verdict_lang lang, enum word id, ...)
+const char *say_values(char out[static SAY_MAX], enum verdict_lang lang, enum word id,
+		       const char *const *values)
 {
 	const char *text = word(lang, id), *hole;
 	size_t at = 0;
-	va_list args;
 
-	va_start(args, id);
-	while ((hole = strstr(text, "{}"))) {
-		const char *value = va_arg(args, const char *);
-
+	for (; *values && (hole = strstr(text, "{}")); values++) {
 		at = put(out, at, SAY_MAX, text, (size_t)(hole - text));
+		at = put(out, at, SAY_MAX, *values, strlen(*values));
 		text = hole + 2;
-		if (!value)
-			break;
-		at = put(out, at, SAY_MAX, value, strlen(value));
 	}
-	va_end(args);
 	at = put(out, at, SAY_MAX, text, strlen(text));
 	out[at] = '\0';
 	return out;
@@ -140,7 +133,7 @@ const char *duration_text(char out[static DURATION_TEXT], enum verdict_lang lang
 	size_t at = 0;
 
 	for (size_t i = 0; i < 4; i++) {
-		if (parts[i].n == 0 && (i < 3 || said > 0))
+		if ((i < 3 || said > 0) && parts[i].n == 0)
 			continue;
 		if (said++ > 0)
 			at = put(out, at, DURATION_TEXT, " ", 1);

@@ -29,8 +29,9 @@ const char *reason_text(enum verdict_lang lang, enum reconcile_reason reason);
 
 /* The text with its {} replaced by these strings, in order; NULL ends them. Cut at a whole character. */
 enum { SAY_MAX = 768 };
-const char *say(char out[static SAY_MAX], enum verdict_lang lang, enum word id, ...)
-	__attribute__((sentinel));
+const char *say_values(char out[static SAY_MAX], enum verdict_lang lang, enum word id,
+		       const char *const *values);
+#define say(out, lang, id, ...) say_values(out, lang, id, (const char *const[]){__VA_ARGS__})
 
 /* "1,234,567" */
 enum { NUMBER_TEXT = 32 };
