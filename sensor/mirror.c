@@ -86,5 +86,6 @@ enum decode_result mirror_enter(const struct mirror *m, uint16_t captures,
 	if (ret->captured > ret->wire)
 		ret->captured = ret->wire;
 	ret->snapped = outer->snapped && ret->captured < ret->wire;
+	ret->is_own = false;
 	return decode_packet(LINK_EN10MB, ret, d);
 }

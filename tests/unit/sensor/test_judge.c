@@ -301,13 +301,58 @@ static void many_wait(void **state)
 
 #define WITH_JUDGE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* Marks that come with the packet, and not from its addresses. */
+static void own_frames_and_errors(void **state)
+{
+	static const struct {
+		bool forged, own, related; /* forged: both addresses are foreign */
+		uint8_t verdict;
+	} rows[] = {
+		{true, false, false, FLOWREC_VERDICT_NONE},
+		{true, true, false, FLOWREC_UNEXPECTED_EGRESS},
+		{false, true, false, FLOWREC_UNEXPECTED_EGRESS},
+		{false, false, true, FLOWREC_WATCHED},
+		{true, false, true, FLOWREC_VERDICT_NONE},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct fixture *f = *state;
+		struct decoded d = packet_to(203, 0, (uint16_t)(7000 + i), UDP);
+		size_t before = f->alerts;
+		const struct flow_entry *e;
+		struct flow_packet p;
+
+		if (rows[i].forged)
+			d.src.b[0] = 192;
+		d.dst.b[3] = (uint8_t)(100 + i);
+		flow_prepare(&d, 0, 5, 0, &p);
+		p.is_own = rows[i].own;
+		p.is_related = rows[i].related;
+		f->now_ns = (uint64_t)300 * NS_PER_S;
+		flow_locate(f->flows, &p, 1);
+		flow_update(f->flows, &p);
+		e = flow_lookup(f->flows, &p.key);
+		if (e->verdict != rows[i].verdict)
+			fail_msg("row %zu: verdict %u", i, e->verdict);
+		assert_int_equal(f->alerts - before, rows[i].verdict == FLOWREC_UNEXPECTED_EGRESS);
+		assert_int_equal(e->rule, 0);
+		assert_int_equal(p.side ? e->b_local : e->a_local, !rows[i].forged || rows[i].own);
+		assert_false(p.side ? e->a_local : e->b_local);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_JUDGE(known_by_dns),        WITH_JUDGE(asks_for_another),
-		WITH_JUDGE(expected_by_address), WITH_JUDGE(named_in_time),
-		WITH_JUDGE(not_named),           WITH_JUDGE(recorded_while_it_waits),
-		WITH_JUDGE(asked_by_others),     WITH_JUDGE(many_wait),
+		WITH_JUDGE(known_by_dns),
+		WITH_JUDGE(asks_for_another),
+		WITH_JUDGE(expected_by_address),
+		WITH_JUDGE(named_in_time),
+		WITH_JUDGE(not_named),
+		WITH_JUDGE(recorded_while_it_waits),
+		WITH_JUDGE(asked_by_others),
+		WITH_JUDGE(many_wait),
+		WITH_JUDGE(own_frames_and_errors),
 	};
 
 	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
