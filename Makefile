@@ -102,6 +102,10 @@ ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platf
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest console)
+collector-$(CONFIG_ALERTS) += evidence/follow $(addprefix collector/,alerts alert_engine alert_output alert_file alert_text alert_limit alert_syslog)
+collector-$(CONFIG_ALERT_SYSLOG) += collector/alert_socket
+collector-$(CONFIG_ALERT_COMMAND) += collector/alert_command
+collector-$(CONFIG_ALERT_CURL) += collector/alert_curl
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
 	     $(addprefix analyst/,main query records dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
@@ -163,6 +167,7 @@ ALL_LDFLAGS = $(LINK_KIND) -Wl,--as-needed -Wl,-z,now,-z,noexecstack -Wl,--gc-se
 LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
 LIBS_proto := -lprotobuf-c
 LIBS_sensor := -lpcap
+LIBS_collector := $(if $(CONFIG_ALERT_CURL),-lcurl)
 LIBS_analyst := $(if $(STATIC),,-lz) $(if $(ISAL),-lisal)
 LIBS = $(LIBS_sensor) $(LIBS_analyst) $(LIBS_proto) $(LIBS_platform)
 
@@ -184,7 +189,7 @@ endif
 	$(link) -Wl,-Map=$@.map $(LIBS_sensor) $(LIBS_proto) $(LIBS_platform)
 $(O)/flowproof-collector: $(collector-objs)
 	$(call say,LINK,$@)
-	$(link) $(LIBS_proto) $(LIBS_platform)
+	$(link) $(LIBS_collector) $(LIBS_proto) $(LIBS_platform)
 $(O)/flowproof: $(analyst-objs)
 	$(call say,LINK,$@)
 	$(link) $(LIBS_analyst) $(LIBS_proto) $(LIBS_platform)

@@ -256,7 +256,30 @@ static void print_help(void)
 	settings_help(table, SETTINGS, stdout);
 }
 
-/* The lines of a file that `flowproof seal` printed. */
+/* The head that a line holds, cut out of it; the line itself if there is none. */
+static char *head_in(char *line)
+{
+	char *head = strstr(line, "flowproof-head ");
+	size_t len;
+
+	if (!head || head == line)
+		return line;
+	len = strlen("flowproof-head ");
+	len += strspn(head + len, "0123456789");
+	len += head[len] == ' ';
+	len += strspn(head + len, "0123456789abcdef");
+	head[len] = '\0';
+	return head;
+}
+
+/* An alert, as JSON or syslog, need not hold one. */
+static bool is_alert(const char *line)
+{
+	line += strspn(line, "0123456789 ");
+	return *line == '{' || *line == '<';
+}
+
+/* The lines of a file that `flowproof seal` printed, or alerts in which heads are. */
 static int read_heads(const char *file, struct audit_options *options, struct err *err)
 {
 	char *text = NULL, *rest, *line;
@@ -271,6 +294,9 @@ static int read_heads(const char *file, struct audit_options *options, struct er
 	for (rest = text; rc == 0 && (line = strsep(&rest, "\n")) != NULL;) {
 		at++;
 		if (*line == '\0' || *line == '#')
+			continue;
+		line = head_in(line);
+		if (is_alert(line))
 			continue;
 		if (!seal_parse(line, &options->heads[options->n_heads++]))
 			rc = err_set(err, ERR_USAGE,

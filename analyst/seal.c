@@ -77,8 +77,7 @@ static int run(const struct options *o, struct err *err)
 		return rc;
 	if (head.number == 0)
 		return err_set(err, ERR_FORMAT, "%s has no manifest", o->store);
-	printf("flowproof-head %" PRIu64 " %s\n", head.number,
-	       crypto_hex(hex, head.sha256, SHA256_BYTES));
+	printf(MANIFEST_HEAD "\n", head.number, crypto_hex(hex, head.sha256, SHA256_BYTES));
 	return 0;
 }
 

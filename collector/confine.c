@@ -67,10 +67,34 @@ static const struct sandbox_call calls[] = {
 #ifdef SYS_fstatfs64
 	ALWAYS(fstatfs64),
 #endif
+	/* processes that tell alerts */
+	ALWAYS(wait4),
 	/* retention: the last ones */
 	ALWAYS(unlinkat),
 #ifdef SYS_unlink
 	ALWAYS(unlink),
+#endif
+};
+
+/* The ledger and a file in it, and datagrams to processes that were there. */
+static const struct sandbox_call reading[] = {
+	ALWAYS(sendto),
+#ifdef SYS_send
+	ALWAYS(send),
+#endif
+	ALWAYS(openat),
+#ifdef SYS_open
+	ALWAYS(open),
+#endif
+	ALWAYS(getdents64),
+#ifdef SYS_newfstatat
+	ALWAYS(newfstatat),
+#endif
+#ifdef SYS_fstatat64
+	ALWAYS(fstatat64),
+#endif
+#ifdef SYS_statx
+	ALWAYS(statx),
 #endif
 };
 
@@ -83,17 +107,30 @@ enum {
 #endif
 };
 
-void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes)
+static uint32_t user_of(const char *store, uint32_t user)
 {
 	struct stat st;
 
 	if (user == 0 && store && stat(store, &st) == 0)
 		user = st.st_uid;
+	return user ? user : SANDBOX_USER;
+}
+
+void confine_describe_reader(struct sandbox *ret, const char *store, uint32_t user)
+{
+	*ret = (struct sandbox){.calls = reading,
+				.n_calls = sizeof reading / sizeof reading[0],
+				.folder = store,
+				.user = user_of(store, user)};
+}
+
+void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes)
+{
 	*ret = (struct sandbox){
 		.calls = calls,
 		.n_calls = removes ? CALLS : CALLS - REMOVING,
 		.folder = store,
 		.removes = removes,
-		.user = user ? user : SANDBOX_USER,
+		.user = user_of(store, user),
 	};
 }

@@ -9,3 +9,6 @@
 /* `store`: NULL for a self-test without one. `user`: 0 for the store's owner, or SANDBOX_USER if
  * that is root. `removes`: retention deletes segments. */
 void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes);
+
+/* What a process that only reads the store may do. */
+void confine_describe_reader(struct sandbox *ret, const char *store, uint32_t user);

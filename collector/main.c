@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "collector/alerts.h"
 #include "collector/canary.h"
 #include "collector/confine.h"
 #include "collector/console.h"
@@ -26,6 +27,7 @@
 struct options {
 	char *store, *listen, *ca, *cert, *key, *crl, *canary, *config;
 	uint64_t commit_ms, seal_s, segment_s, retain_days, retain_mib, user_id;
+	struct alert_options alerts;
 	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 };
 
@@ -123,6 +125,77 @@ static const struct setting table[] = {
 	 .help = "Delete the oldest closed segments while all are larger than N MiB. Signed "
 		 "manifests say "
 		 "so. Default: never."},
+#ifdef CONFIG_ALERTS
+	{.name = "alert-file",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(alerts.file),
+	 .arg = "FILE",
+	 .help = "Tell findings as they come: append them to FILE, a line of JSON each."},
+#	ifdef CONFIG_ALERT_SYSLOG
+	{.name = "alert-syslog",
+	 .kind = SETTING_LIST,
+	 .offset = AT(alerts.syslog),
+	 .arg = "HOW:ADDR:PORT",
+	 .help = "Tell them by syslog (RFC 5424); HOW is udp, tcp or tls. May be given several "
+		 "times."},
+#	endif
+#	ifdef CONFIG_ALERT_COMMAND
+	{.name = "alert-command",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(alerts.command),
+	 .arg = "PROGRAM",
+	 .help = "Run PROGRAM (absolute path, no shell, no arguments) with each on its standard "
+		 "input."},
+	{.name = "alert-command-s",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(alerts.command_s),
+	 .arg = "N",
+	 .preset = "10",
+	 .min = 1,
+	 .max = 3600,
+	 .help = "Seconds it may take; then it is ended."},
+#	endif
+#	ifdef CONFIG_ALERT_CURL
+	{.name = "alert-webhook",
+	 .kind = SETTING_LIST,
+	 .offset = AT(alerts.webhooks),
+	 .arg = "URL",
+	 .help = "POST each to URL, or to the URL in the first line of the file /URL. May be "
+		 "given "
+		 "several times."},
+	{.name = "alert-header-file",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(alerts.header_file),
+	 .arg = "FILE",
+	 .help = "Header lines for webhooks, `Name: value` each, as a token. https only."},
+	{.name = "alert-ca",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(alerts.ca),
+	 .arg = "FILE",
+	 .help = "CAs that webhooks and syslog over TLS are checked against (PEM). Default: the "
+		 "system's."},
+#	endif
+	{.name = "alert-format",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(alerts.format),
+	 .arg = "FORMAT",
+	 .preset = "json",
+	 .help = "json, ocsf or asff."},
+	{.name = "alert-severity",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(alerts.severity),
+	 .arg = "LEVEL",
+	 .preset = "low",
+	 .help = "Tell findings of this severity or graver: info, low, medium, high, critical."},
+	{.name = "alert-rate",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(alerts.rate),
+	 .arg = "N",
+	 .preset = "60",
+	 .min = 1,
+	 .max = 1000000,
+	 .help = "Alerts a minute to each output but the file; how many more there were is told."},
+#endif
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = SETTING_FLAG,
@@ -186,6 +259,7 @@ struct collector {
 	struct ingest *ingest;
 	struct revoked *revoked;
 	struct canary_port *canary;
+	struct alerts *alerts;
 	struct endpoint canary_at;
 	struct loop_watch *signals[3];
 	uint64_t warned_day;
@@ -284,6 +358,8 @@ static int check(struct collector *c, struct err *err)
 
 	if (rc == 0)
 		rc = check_store(c->options.store, err);
+	if (IS_ENABLED(CONFIG_ALERTS) && rc == 0)
+		rc = alerts_check(&c->options.alerts, err);
 	if (rc == 0)
 		settings_print(table, SETTINGS, &c->options, stdout);
 	return rc;
@@ -314,6 +390,12 @@ static int open_canary_port(struct collector *c, struct err *err)
 	return rc;
 }
 
+static void tell_head(struct collector *c)
+{
+	if (IS_ENABLED(CONFIG_ALERTS))
+		alerts_head(c->alerts, c->ledger);
+}
+
 static void stopped(void *ctx)
 {
 	struct collector *c = ctx;
@@ -321,6 +403,7 @@ static void stopped(void *ctx)
 
 	if (ledger_end(c->ledger, clock_wall_ns(), &err) < 0)
 		log_err("collector", "the end is not signed: %s", err.text);
+	tell_head(c);
 	loop_stop(c->loop);
 }
 
@@ -344,6 +427,7 @@ static void seal(void *ctx)
 	if (ledger_seal(c->ledger, clock_wall_ns(), &err) < 0)
 		log_err("collector", "%s; trying again in %llu s", err.text,
 			(unsigned long long)c->options.seal_s);
+	tell_head(c);
 	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 }
 
@@ -445,6 +529,8 @@ static int start(struct collector *c, struct err *err)
 		rc = loop_signal_new(&c->signals[2], c->loop, SIGHUP, on_hangup, c);
 	if (rc == 0)
 		rc = loop_timer_new(&c->seal_timer, c->loop, seal, c);
+	if (IS_ENABLED(CONFIG_ALERTS) && rc == 0)
+		rc = alerts_watch(c->alerts, c->loop);
 	if (rc < 0)
 		return err_set(err, rc, "cannot start: %s", strerror(-rc));
 	config.loop = c->loop;
@@ -460,6 +546,7 @@ static int start(struct collector *c, struct err *err)
 	rc = enter_sandbox(c, err);
 	if (rc < 0)
 		return rc;
+	tell_head(c);
 	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 	ingest_address(c->ingest, &at);
 	log_info("collector", "listening on %s", endpoint_text(text, &at));
@@ -469,14 +556,19 @@ static int start(struct collector *c, struct err *err)
 
 static int run(struct collector *c, struct err *err)
 {
-	int rc;
+	const struct options *o = &c->options;
+	int rc = 0;
 
 	/* A reader of our output that went away, and a limit on the size of files, are errors of a
 	 * write. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	if (IS_ENABLED(CONFIG_ALERTS))
+		rc = alerts_start(&c->alerts, &o->alerts, o->store, (uint32_t)o->user_id,
+				  o->no_sandbox, err);
 	raise_file_limit();
-	rc = start(c, err);
+	if (rc == 0)
+		rc = start(c, err);
 	if (rc < 0)
 		return rc;
 	rc = loop_run(c->loop);
@@ -503,6 +595,8 @@ int main(int argc, char **argv)
 		log_set_level(c.options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 		rc = c.options.check ? check(&c, &err) : run(&c, &err);
 	}
+	if (IS_ENABLED(CONFIG_ALERTS))
+		alerts_end(c.alerts);
 	ingest_free(c.ingest);
 	console_free(c.console);
 	ledger_close(c.ledger);

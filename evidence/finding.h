@@ -99,7 +99,8 @@ struct finding {
 	uint8_t reached;    /* enum finding_reached */
 	bool under_way;     /* it was going on when the watch began */
 	bool is_news;       /* not told since it came, or since it grew worse */
-	uint8_t told;       /* severity and reached when it was told */
+	uint8_t told;       /* 1 + (severity << 4 | reached) when it was told; 0: never */
+	uint8_t before;     /* what that was before it was told the last time */
 };
 
 /* What is the same for all findings of a kind. */

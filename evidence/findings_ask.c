@@ -115,9 +115,10 @@ void detect_raise(struct findings *f, const struct finding *given)
 		if (stands->reached > fresh.reached)
 			fresh.reached = stands->reached;
 		fresh.told = stands->told;
+		fresh.before = stands->before;
 		fresh.is_news = stands->is_news;
 		*stands = fresh;
-		if (stands->is_news || stands->told >= (stands->severity << 4 | stands->reached))
+		if (stands->is_news || stands->told > (stands->severity << 4 | stands->reached))
 			return;
 		stands->is_news = true;
 	}
@@ -297,7 +298,8 @@ const struct finding *findings_next_news(struct findings *f)
 		return NULL;
 	finding = table_at(f->findings, f->news.at[f->news.done++]);
 	finding->is_news = false;
-	finding->told = (uint8_t)(finding->severity << 4 | finding->reached);
+	finding->before = finding->told;
+	finding->told = (uint8_t)(1 + (finding->severity << 4 | finding->reached));
 	return finding;
 }
 

@@ -81,6 +81,9 @@ void ledger_is_root(struct ledger *ledger);
 int ledger_seal(struct ledger *ledger, uint64_t now_ns, struct err *err);
 /* As ledger_seal, and signs that the collector ends in good order. */
 int ledger_end(struct ledger *ledger, uint64_t now_ns, struct err *err);
+/* The last manifest that was signed. */
+void ledger_head(const struct ledger *ledger, uint64_t *ret_number,
+		 uint8_t ret_digest[static SHA256_BYTES]);
 /* Neither commits nor signs. NULL is fine. */
 void ledger_close(struct ledger *ledger);
 

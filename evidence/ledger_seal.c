@@ -412,3 +412,10 @@ int ledger_end(struct ledger *ledger, uint64_t now_ns, struct err *err)
 	}
 	return ledger_manifest(ledger, MANIFEST_END, now_ns, err);
 }
+
+void ledger_head(const struct ledger *ledger, uint64_t *ret_number,
+		 uint8_t ret_digest[static SHA256_BYTES])
+{
+	*ret_number = ledger->number;
+	memcpy(ret_digest, ledger->last, SHA256_BYTES);
+}

@@ -62,6 +62,8 @@
 #include "platform/err.h"
 
 #define MANIFEST_FOLDER "@manifest" /* no sensor's id can be that */
+/* A head as a line, for printf: number, hexadecimal digest. */
+#define MANIFEST_HEAD "flowproof-head %" PRIu64 " %s"
 
 enum manifest_kind { MANIFEST_START = 1, MANIFEST_SEAL, MANIFEST_END };
 enum manifest_type {

@@ -51,8 +51,10 @@ struct sandbox {
 	unsigned
 		spare_files; /* descriptors that may be opened beside the present ones; 0: as before */
 	uint32_t user;       /* user and group to become, started as root */
-	bool lock_memory;    /* never to the swap space; fails if it cannot be */
-	bool eperm; /* debugging: what is forbidden fails with EPERM instead of ending us */
+	bool host_files; /* the host's files stay, as the user may: no new root folder, no Landlock */
+	bool unfiltered; /* for code that is not ours: no filter, no limit of processes and sizes */
+	bool lock_memory; /* never to the swap space; fails if it cannot be */
+	bool eperm;       /* debugging: what is forbidden fails with EPERM instead of ending us */
 };
 
 /* What came to be. */

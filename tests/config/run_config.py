@@ -40,26 +40,28 @@ OPTIONS = {
     "LANDLOCK": (("sandbox_landlock",), (), ()),
     "LOG_DEBUG": (("log_debug",), (), ()),
 }
+PROGRAMS = {"flowproof-sensor": "SENSOR", "flowproof-collector": "COLLECTOR"}
 VALUES = {"LOG_DEBUG": ("BATCH_RECORDS=64",)}  # built with it, for also_log_debug()
+ALERTS = ("ALERTS", "ALERT_SYSLOG", "ALERT_COMMAND", "ALERT_CURL")  # of the collector
 LOOP = (("loop_run", "session_run_loop"), ("event_base_loop",), ())  # when both LIVE and STREAM are out
 
 
-def configure(name, off, values=()):
-    """A tree of its own; the sensor alone. `values`: further lines, as NAME=VALUE."""
+def configure(name, off, values=(), program="flowproof-sensor"):
+    """A tree of its own; one program alone. `values`: further lines, as NAME=VALUE."""
     top = build_dir()
     if os.path.basename(top) == "sanitize":
         top = os.path.dirname(top)  # the same sensors as without sanitizers
     d = os.path.join(top, "config", name)
     os.makedirs(d, exist_ok=True)
-    text = "".join(f"# CONFIG_{o} is not set\n" for o in (*off, "COLLECTOR", "ANALYST")) + "".join(f"CONFIG_{v}\n" for v in values)
+    text = "".join(f"# CONFIG_{o} is not set\n" for o in (*off, *(o for o in ("SENSOR", "COLLECTOR", "ANALYST") if o != PROGRAMS[program]))) + "".join(f"CONFIG_{v}\n" for v in values)
     path = os.path.join(d, "wanted")
     if not os.path.exists(path) or open(path, encoding="ascii").read() != text:
         write(path, text)
         write(os.path.join(d, "config"), text)
     p = subprocess.run(["make", "--no-print-directory", "-C", ROOT, "-j2", f"O={d}", f"KCONFIG_CONFIG={d}/config", "CFLAGS=-O1",
-                        "WERROR=-Werror", f"{d}/flowproof-sensor"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                        "WERROR=-Werror", f"{d}/{program}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     check(p.returncode == 0, p.stdout[-3000:])
-    return os.path.join(d, "flowproof-sensor")
+    return os.path.join(d, program)
 
 
 def symbols(program):
@@ -130,6 +132,14 @@ def main():
             equal(sorted(needed(program) & {"libevent_core", "libmbedtls", "libmbedx"}), [], "libraries")
             check("libpcap" in needed(program), "readelf's output was not understood")
             keeps(whole, program, d)
+        with tap.case("a collector without ALERT_CURL and ALERT_COMMAND: neither libcurl nor execve, and their settings are unknown"):
+            program = configure("alerts", ("ALERT_CURL", "ALERT_COMMAND"), program="flowproof-collector")
+            equal(sorted(needed(program) & {"libcurl"}), [], "libraries")
+            check("libevent_core" in str(needed(program)), "readelf's output was not understood")
+            equal(sorted(symbols(program) & {"execve", "alert_webhook_open", "alert_tls_open", "alert_command_open"}), [], "still in the program")
+            check("alert_syslog_open" in symbols(program), "syslog is gone too")
+            for option in ("--alert-webhook", "--alert-command"):
+                match("unknown|not an option|unrecogni|no option|invalid", run(program, option, "/x").expect(2).err, option)
         with tap.case("all_defconfig names every option that can be switched"):
             with open(os.path.join(ROOT, "configs", "all_defconfig"), encoding="ascii") as f:
                 said = set(re.findall(r"^CONFIG_(\w+)=y$", f.read(), re.M))
@@ -139,7 +149,7 @@ def main():
                     there |= set(re.findall(r"^(?:menu)?config (\w+)\n\tbool \"", f.read(), re.M))
             equal(sorted(said), sorted(there))
             equal(sorted(set(OPTIONS) - there), [], "options tested and not there")
-            equal(sorted(there - set(OPTIONS) - {"SENSOR", "COLLECTOR", "ANALYST"}), [], "options there and not tested")
+            equal(sorted(there - set(OPTIONS) - {"SENSOR", "COLLECTOR", "ANALYST", *ALERTS}), [], "options there and not tested")
     tap.done()
 
 

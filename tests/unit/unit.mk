@@ -167,3 +167,7 @@ unit-platform/test_gunzip := $(gunzip-y) platform/err
 endif
 unit += evidence/test_spans
 unit-evidence/test_spans := evidence/spans
+unit += collector/test_alert_syslog
+unit-collector/test_alert_syslog := collector/alert_syslog
+unit += collector/test_alert_limit
+unit-collector/test_alert_limit := collector/alert_limit
