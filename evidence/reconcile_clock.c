@@ -150,8 +150,8 @@ void clock_settle(struct reconcile *rec)
 		spread = 0;
 	if (shift > CLOCK_SHIFT_MIN_S + spread / 2 || shift < -CLOCK_SHIFT_MIN_S - spread / 2)
 		c->applied = shift;
-	/* The farthest may be flows that came again and look equal by chance. */
-	aside = o->n < CLOCK_OUTLIERS_FROM ? 0 : 1 + o->n / 50;
+	/* The farthest may be flows that came again and look equal by chance, in both directions. */
+	aside = o->n < CLOCK_OUTLIERS_FROM ? 0 : 2 + o->n / 25;
 	c->late = c->early = RECONCILE_LATE_S;
 	if (o->n > 0) {
 		late = o->start[o->n - 1 - aside] - c->applied;

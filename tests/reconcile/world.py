@@ -374,8 +374,8 @@ class World:
         return must, may, later
 
     def unclear(self, key):
-        """Fragments of which one side lost a part: no sum comes out, and the report cannot say more than that it differs."""
-        return self.has("fragments") and key[4] == UDP and bool(self.on & {"skipdata", "capture_gap", "missing_file", "refused_out"})
+        """Fragments of which one side lost a part, or whose stamps are far apart: no sum comes out, and the report cannot say more than that it differs."""
+        return self.has("fragments") and key[4] == UDP and bool(self.on & {"skipdata", "capture_gap", "missing_file", "refused_out", "very_late"})
 
     def subnet(self):
         return str(ipaddress.ip_network(self.primary + "/24", strict=False))
