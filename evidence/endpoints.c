@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Digests are kept as they come; sorting brings those of one endpoint together, in the order of the
- * ledger, and one pass adds them up.
+ * ledger, and one pass adds them up. When the list is full the digests that later ones include go first, so it grows
+ * with the endpoints and not with the time.
  */
 #include "evidence/endpoints.h"
 
@@ -9,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_RULE = UINT32_MAX };
+enum { NO_RULE = UINT32_MAX, ROWS = 4096 };
 
 struct row {
 	struct endpoint_digest digest;
 	uint32_t sensor, stream, rule; /* indices of names */
 	uint32_t order;
 	bool is_replay;
+	bool is_final; /* the one that came next does not include it */
 };
 
 /* Texts and stream ids, each once. */
@@ -27,6 +29,7 @@ struct names {
 struct endpoints {
 	struct row *rows;
 	size_t n, cap;
+	uint32_t added;
 	struct names sensors, streams, rules;
 	uint64_t left_out;
 	struct endpoint_sum *sums;
@@ -94,39 +97,6 @@ static int text_of(struct names *names, const char *text, uint32_t *ret)
 	return name_of(names, padded, sizeof padded, ret);
 }
 
-int endpoints_add(struct endpoints *e, const struct endpoints_source *source,
-		  const struct endpoint_digest *digest)
-{
-	struct row row = {.digest = *digest,
-			  .rule = NO_RULE,
-			  .order = (uint32_t)e->n,
-			  .is_replay = source->is_replay};
-	int rc;
-
-	if (e->n == ENDPOINTS_MAX) {
-		e->left_out++;
-		return 0;
-	}
-	rc = text_of(&e->sensors, source->sensor, &row.sensor);
-	if (rc == 0)
-		rc = name_of(&e->streams, source->stream, WIRE_STREAM_ID, &row.stream);
-	if (rc == 0 && source->rule)
-		rc = text_of(&e->rules, source->rule, &row.rule);
-	if (rc < 0)
-		return rc;
-	if (e->n == e->cap) {
-		size_t cap = e->cap ? 2 * e->cap : 1024;
-		struct row *more = reallocarray(e->rows, cap, sizeof *more);
-
-		if (!more)
-			return -ENOMEM;
-		e->rows = more;
-		e->cap = cap;
-	}
-	e->rows[e->n++] = row;
-	return 0;
-}
-
 uint64_t endpoints_left_out(const struct endpoints *e)
 {
 	return e->left_out;
@@ -171,9 +141,76 @@ static bool is_included(const struct row *a, const struct row *b)
 {
 	const struct endpoint_digest *x = &a->digest, *y = &b->digest;
 
-	return compare_keys(a, b) == 0 && a->stream == b->stream && !x->gave_way &&
+	return !a->is_final && compare_keys(a, b) == 0 && a->stream == b->stream && !x->gave_way &&
 	       x->packets_out <= y->packets_out && x->packets_in <= y->packets_in &&
 	       x->flows <= y->flows;
+}
+
+/* Drops what later digests include. */
+static void compact(struct endpoints *e)
+{
+	size_t n = 0;
+
+	qsort(e->rows, e->n, sizeof *e->rows, compare_rows);
+	for (size_t i = 0; i < e->n; i++) {
+		struct row *row = &e->rows[i];
+		bool is_last = i + 1 == e->n || compare_keys(row, row + 1) != 0 ||
+			       row->stream != row[1].stream;
+
+		if (!is_last && is_included(row, row + 1))
+			continue;
+		row->is_final = row->is_final || !is_last;
+		e->rows[n++] = *row;
+	}
+	e->n = n;
+}
+
+static int make_room(struct endpoints *e)
+{
+	size_t cap = e->cap ? 2 * e->cap : ROWS;
+	struct row *more;
+
+	if (e->n < e->cap)
+		return 0;
+	if (e->n > 0)
+		compact(e);
+	if (e->n < e->cap / 2 || e->cap == ENDPOINTS_MAX)
+		return 0;
+	cap = cap < ENDPOINTS_MAX ? cap : ENDPOINTS_MAX;
+	more = reallocarray(e->rows, cap, sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	e->rows = more;
+	e->cap = cap;
+	return 0;
+}
+
+int endpoints_add(struct endpoints *e, const struct endpoints_source *source,
+		  const struct endpoint_digest *digest)
+{
+	struct row row = {.digest = *digest,
+			  .rule = NO_RULE,
+			  .order = e->added,
+			  .is_replay = source->is_replay};
+	int rc;
+
+	rc = text_of(&e->sensors, source->sensor, &row.sensor);
+	if (rc == 0)
+		rc = name_of(&e->streams, source->stream, WIRE_STREAM_ID, &row.stream);
+	if (rc == 0 && source->rule)
+		rc = text_of(&e->rules, source->rule, &row.rule);
+	if (rc < 0)
+		return rc;
+	rc = make_room(e);
+	if (rc < 0)
+		return rc;
+	if (e->n == e->cap) {
+		e->left_out++;
+		return 0;
+	}
+	e->added++;
+	e->rows[e->n++] = row;
+	return 0;
 }
 
 static void add_up(struct endpoint_sum *sum, const struct endpoints *e, const struct row *row)

@@ -14,7 +14,7 @@
 #include "proto/endpoint.h"
 #include "proto/wire.h"
 
-enum { ENDPOINTS_MAX = 4000000 }; /* digests */
+enum { ENDPOINTS_MAX = 4000000 }; /* digests that no later one includes */
 
 /* Where a digest comes from. Borrowed during the call. */
 struct endpoints_source {

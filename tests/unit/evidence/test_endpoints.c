@@ -149,6 +149,33 @@ static void what_is_one(void **state)
 	endpoints_free(e);
 }
 
+/* More digests than are kept at once: what later ones include is dropped on the way, and nothing else. Each endpoint gives way
+ * once, at its 200th digest; number 7 falls back once without a word, which counts as an end too. */
+static void many(void **state)
+{
+	enum { HOSTS = 50, DIGESTS = 500 };
+
+	(void)state;
+	begin();
+	for (unsigned k = 1; k <= DIGESTS; k++) {
+		for (unsigned host = 0; host < HOSTS; host++) {
+			struct endpoint_digest d =
+				digest((uint8_t)host, 1000, 1000 + k, k <= 200 ? k : k - 200);
+
+			d.gave_way = k == 200;
+			if (host == 7 && k > 300)
+				d = digest((uint8_t)host, 1000, 1000 + k, k - 300);
+			add("web", false, 1, "site", d);
+		}
+	}
+	sum_up(HOSTS);
+	for (unsigned i = 0; i < HOSTS; i++)
+		totals(i, sums[i].digest.remote.b[3] == 7 ? 200 + 100 + 200 : 200 + 300, 1000,
+		       1000 + DIGESTS);
+	assert_int_equal(endpoints_left_out(e), 0);
+	endpoints_free(e);
+}
+
 static void nothing(void **state)
 {
 	(void)state;
@@ -160,9 +187,8 @@ static void nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_added),
-		cmocka_unit_test(what_gave_way),
-		cmocka_unit_test(what_is_one),
+		cmocka_unit_test(what_is_added), cmocka_unit_test(what_gave_way),
+		cmocka_unit_test(what_is_one),   cmocka_unit_test(many),
 		cmocka_unit_test(nothing),
 	};
 
