@@ -143,25 +143,26 @@ static void add_packet(void *ctx, const struct packet *p)
 		*sum = (*sum ^ p->data[i]) * 0x100000001b3;
 }
 
-/* A filter makes libpcap read every record. */
-static uint64_t sum_of_frames(const char *filter)
+/* False if it cannot be opened. A filter makes libpcap read every record. */
+static bool sum_frames(const char *filter, uint64_t *ret)
 {
-	uint64_t sum = 0xcbf29ce484222325;
 	struct capture *capture;
 	struct err err;
 
 	if (capture_open_file(&capture, path, filter, &err) != 0)
-		abort();
-	while (capture_dispatch(capture, 64, add_packet, &sum, &err) >= 0)
+		return false;
+	*ret = 0xcbf29ce484222325;
+	while (capture_dispatch(capture, 64, add_packet, ret, &err) >= 0)
 		;
 	capture_close(capture);
-	return sum;
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	const struct options *options = set_up(len ? bytes[len - 1] : 0);
 	struct capture *capture;
+	uint64_t usual, libpcap;
 	struct err err = {""};
 
 	savefile_received = UINT64_MAX;
@@ -173,6 +174,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	}
 	run(options, capture);
 	capture_close(capture);
-	assert(sum_of_frames(NULL) == sum_of_frames("greater 0"));
+	/* libpcap compiles filters for nearly all link types: not for OpenBSD's raw IP. */
+	if (sum_frames("greater 0", &libpcap) && (!sum_frames(NULL, &usual) || usual != libpcap))
+		abort();
 	return 0;
 }
