@@ -140,7 +140,7 @@ static void tell_recovered(struct session *s)
 		return;
 	log_warn("spool",
 		 "%s: %llu batches of %llu records in %llu streams of former runs, to be delivered "
-		 "first; %llu bytes in it are torn and were cut",
+		 "too; %llu bytes in it are torn and were cut",
 		 s->options->spool_path, (unsigned long long)stats.old_batches,
 		 (unsigned long long)stats.old_records, (unsigned long long)stats.old_streams,
 		 (unsigned long long)stats.old_unusable);
@@ -261,6 +261,11 @@ void session_stream_late(struct session *s)
 
 	spool_stats(s->spool, &stats);
 	spool_sync(s->spool);
+	if (s->said_goodbye && stats.acknowledged == stats.closed) {
+		log_warn("spool", "batches of former runs stay in %s", s->options->spool_path);
+		session_stop(s, 0);
+		return;
+	}
 	if (stats.acknowledged == stats.closed) {
 		session_stop(s, err_set(s->err, -ETIMEDOUT,
 					"asked twice to end: the last records and the goodbye were "
@@ -278,6 +283,7 @@ void session_stream_late(struct session *s)
 static void on_progress(void *ctx)
 {
 	struct session *s = ctx;
+	struct spool_stream stream;
 	struct spool_stats stats;
 
 	spool_stats(s->spool, &stats);
@@ -287,7 +293,8 @@ static void on_progress(void *ctx)
 			loop_timer_set(s->deadline, s->options->read ? SESSION_REPLAY_PATIENCE_MS
 								     : SESSION_DELIVER_MS);
 	}
-	if (s->said_goodbye && stats.acknowledged == stats.closed)
+	spool_stream(s->spool, &stream);
+	if (s->said_goodbye && stats.acknowledged == stats.closed && !stream.old_waits)
 		session_stop(s, 0);
 	else if (s->options->read || s->input_over)
 		loop_timer_set(s->tick, 0);

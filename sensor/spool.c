@@ -290,10 +290,16 @@ void spool_stream(struct spool *s, struct spool_stream *ret)
 	*ret = (struct spool_stream){
 		.id = stream->id,
 		.is_current = stream == ring_current(&s->ring),
+		.old_waits = ring_old(&s->ring) != NULL,
 		.closed = stream->closed,
 	};
 	if (!ret->is_current)
 		ret->hello = ring_hello(&s->ring, stream, &ret->hello_len);
+}
+
+void spool_turn(struct spool *s)
+{
+	s->ring.current_first = !s->ring.current_first;
 }
 
 static bool same_gap(const struct batch_gap *a, const struct batch_gap *b)

@@ -9,7 +9,7 @@
  * tells it before the batch that follows, and the next batch that is closed declares it, so that it
  * is in the chain. Nothing is dropped silently.
  *
- * In a file there may be streams of runs before this one, which were not delivered: they come first,
+ * In a file there may be streams of runs before this one, which were not delivered: they take turns with it,
  * each under its own id.
  */
 #pragma once
@@ -79,16 +79,20 @@ bool spool_has_alert(const struct spool *spool);
 
 /* ---- delivering ---- */
 
-/* The stream that is to be delivered now: the oldest that has batches, else this run's. */
+/* The stream that is to be delivered now: this run's, or the oldest of a former run. */
 struct spool_stream {
 	const uint8_t *id; /* WIRE_STREAM_ID bytes */
 	bool is_current;
+	bool old_waits;  /* one of a former run is to be delivered still */
 	uint64_t closed; /* sequence of its newest batch */
 	const uint8_t
 		*hello; /* of an old one: its message. Valid until the spool is called again */
 	size_t hello_len;
 };
 void spool_stream(struct spool *spool, struct spool_stream *ret);
+/* This run's stream and a former one take turns: the other one is to be delivered now, if it has
+ * anything. At first it is a former one's turn. */
+void spool_turn(struct spool *spool);
 
 /* What comes after `sent` in the stream that is to be delivered. */
 struct spool_item {

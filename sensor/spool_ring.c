@@ -409,6 +409,7 @@ static bool put(struct ring *r, const struct ring_entry *e)
 	if (at == RING_NONE)
 		return false;
 	ring_head_encode(head, r, r->streams[stream].id, e);
+	r->head = at; /* also after a failure: what was moved down lies before it */
 	if (!write_at(r, at, head, e->bytes, e->len))
 		return false;
 	slot = fill_slot(r, stream, at, e);
@@ -461,12 +462,19 @@ struct ring_stream *ring_current(struct ring *r)
 	return &r->streams[r->n_streams - 1];
 }
 
-struct ring_stream *ring_front(struct ring *r)
+struct ring_stream *ring_old(struct ring *r)
 {
 	for (size_t i = 0; i + 1 < r->n_streams; i++)
 		if (r->streams[i].first != RING_NONE && !r->streams[i].set_aside)
 			return &r->streams[i];
-	return ring_current(r);
+	return NULL;
+}
+
+struct ring_stream *ring_front(struct ring *r)
+{
+	struct ring_stream *old = r->current_first ? NULL : ring_old(r);
+
+	return old ? old : ring_current(r);
 }
 
 size_t ring_old_streams(const struct ring *r)

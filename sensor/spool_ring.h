@@ -103,6 +103,7 @@ struct ring {
 	struct ring_slot *slots;
 	struct ring_stream streams[SPOOL_STREAMS_MAX]; /* the oldest first, this run's last */
 	size_t n_streams;
+	bool current_first;     /* ring_front() is this run's stream though older ones wait */
 	struct ring_totals run; /* given up since the newest entry was put in */
 	struct ring_lost lost;
 	uint8_t *bytes;          /* in memory; NULL: in the file */
@@ -127,6 +128,8 @@ void ring_sync(struct ring *ring);
 bool ring_has_room(const struct ring *ring);
 
 struct ring_stream *ring_current(struct ring *ring);
+/* The oldest stream of a former run that is to be delivered; NULL: there is none. */
+struct ring_stream *ring_old(struct ring *ring);
 struct ring_stream *ring_front(struct ring *ring);
 size_t ring_old_streams(const struct ring *ring);
 /* Valid until the ring is used again; NULL if it cannot be read. */

@@ -64,6 +64,7 @@ static struct uplink_event event_of(struct uplink *u, enum uplink_event_kind kin
 
 	spool_stream(u->spool, &stream);
 	e.is_current = stream.is_current;
+	e.old_waits = stream.old_waits;
 	e.closed = stream.closed;
 	e.has_room = u->tls && tls_pending(u->tls) < UPLINK_AHEAD_BYTES;
 	crypto_random(&e.random, sizeof e.random);
@@ -107,8 +108,10 @@ static ssize_t encode_hello(struct uplink *u)
 
 static bool send_hello(struct uplink *u)
 {
-	ssize_t len = encode_hello(u);
+	ssize_t len;
 
+	spool_turn(u->spool);
+	len = encode_hello(u);
 	if (len < 0)
 		return false;
 	wire_head(u->hello_frame, WIRE_HELLO, (size_t)len);

@@ -21,7 +21,9 @@ void uplink_machine_init(struct uplink_machine *m, unsigned n_collectors)
 
 uint64_t uplink_machine_deadline(const struct uplink_machine *m)
 {
-	return m->deadline < m->prefer_at ? m->deadline : m->prefer_at;
+	uint64_t due = m->deadline < m->prefer_at ? m->deadline : m->prefer_at;
+
+	return m->state == UPLINK_STREAMING && m->turn_ends < due ? m->turn_ends : due;
 }
 
 static struct uplink_action *act(struct uplink_machine *m, enum uplink_action_kind kind)
@@ -105,6 +107,14 @@ static void compare_clocks(struct uplink_machine *m, const struct uplink_event *
 	clock->way_ns = took - held;
 }
 
+/* Is it the other stream's turn? */
+static bool is_over(const struct uplink_machine *m, const struct uplink_event *e)
+{
+	if (e->is_current)
+		return e->old_waits && m->durable >= e->closed;
+	return m->durable >= e->closed || e->mono_ns >= m->turn_ends;
+}
+
 static void welcome(struct uplink_machine *m, const struct uplink_event *e)
 {
 	if (e->is_current && e->durable > e->closed) {
@@ -118,10 +128,11 @@ static void welcome(struct uplink_machine *m, const struct uplink_event *e)
 	m->prefer_at = m->collector ? e->mono_ns + UPLINK_PREFER : UPLINK_NEVER;
 	m->pause_ns = UPLINK_PAUSE_MIN;
 	m->sent = m->durable = e->durable;
+	m->turn_ends = e->is_current ? UPLINK_NEVER : e->mono_ns + UPLINK_TURN;
 	compare_clocks(m, e);
 	if (e->durable)
 		act(m, UPLINK_DO_ACK)->sequence = e->durable;
-	if (!e->is_current && e->durable >= e->closed)
+	if (is_over(m, e))
 		begin_anew(m, e);
 	else
 		send_more(m, e);
@@ -145,7 +156,7 @@ static void acked(struct uplink_machine *m, const struct uplink_event *e)
 		act(m, UPLINK_DO_ACK)->sequence = e->durable;
 		m->refusals = 0;
 	}
-	if (!e->is_current && m->durable >= e->closed)
+	if (is_over(m, e))
 		begin_anew(m, e);
 	else
 		send_more(m, e);
@@ -175,6 +186,8 @@ static void timer(struct uplink_machine *m, const struct uplink_event *e)
 		}
 	} else if (e->mono_ns >= m->prefer_at) {
 		m->collector = 0;
+		begin_anew(m, e);
+	} else if (m->state == UPLINK_STREAMING && e->mono_ns >= m->turn_ends) {
 		begin_anew(m, e);
 	}
 }

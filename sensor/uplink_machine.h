@@ -15,8 +15,9 @@
  *   found within 17.
  * - A collector that says more is durable than was sent is broken, or another's: the connection ends
  *   and nothing is forgotten.
- * - A stream of a former run comes first and has a connection of its own. When collectors have refused
- *   it three times it is set aside.
+ * - A stream of a former run has connections of its own, of 5 s or a little more, in turn with this
+ *   run's, whose alerts must not wait long; it has its turn when all of this run's is acknowledged.
+ *   When collectors have refused it three times it is set aside.
  */
 #pragma once
 
@@ -31,6 +32,7 @@
 #define UPLINK_PAUSE_MIN (500 * UPLINK_MS)
 #define UPLINK_PAUSE_MAX (30000 * UPLINK_MS)
 #define UPLINK_PREFER    (600000 * UPLINK_MS) /* then the first collector is tried again */
+#define UPLINK_TURN      (5000 * UPLINK_MS)   /* of a former run's stream */
 #define UPLINK_NEVER     UINT64_MAX
 
 enum { UPLINK_REFUSALS = 3, UPLINK_ACTIONS = 8 };
@@ -57,6 +59,7 @@ struct uplink_event {
 	uint32_t random;
 	/* as the spool and the connection stand */
 	bool is_current; /* the stream is this run's */
+	bool old_waits;  /* one of a former run is to be delivered */
 	uint64_t closed; /* its newest batch */
 	bool has_room;   /* the connection takes another batch */
 	/* of the kind */
@@ -91,6 +94,7 @@ struct uplink_machine {
 	unsigned n_collectors, collector;
 	uint64_t pause_ns;
 	uint64_t deadline;               /* of the state; of streaming: for an acknowledgement */
+	uint64_t turn_ends;              /* of a former run's stream */
 	uint64_t prefer_at;              /* when the first collector is tried again */
 	uint64_t sent, durable;          /* on this connection, in the present stream */
 	uint64_t asked_mono, asked_wall; /* when the hello or the batch `asked` went out */

@@ -306,6 +306,7 @@ static void tick(void *ctx)
 {
 	struct sensor *s = ctx;
 	uint64_t age = ms() - s->flushed_ms;
+	struct spool_stream stream;
 	struct spool_stats stats;
 	int64_t step;
 
@@ -333,7 +334,8 @@ static void tick(void *ctx)
 		s->run->bad_disk = true;
 	note(s);
 	spool_stats(s->spool, &stats);
-	if (s->said_goodbye && stats.acknowledged == stats.closed) {
+	spool_stream(s->spool, &stream);
+	if (s->said_goodbye && stats.acknowledged == stats.closed && !stream.old_waits) {
 		sensor_end(s);
 		return;
 	}

@@ -21,6 +21,7 @@ struct play {
 	uint64_t now, wall;
 	uint64_t closed; /* of the spool */
 	bool old;        /* the stream is a former run's */
+	bool waits;      /* one of a former run is to be delivered */
 	bool full;       /* the connection has no room */
 };
 
@@ -38,6 +39,7 @@ static struct uplink_event event(const struct play *p, enum uplink_event_kind ki
 				     .mono_ns = p->now,
 				     .wall_ns = p->wall,
 				     .is_current = !p->old,
+				     .old_waits = p->old || p->waits,
 				     .closed = p->closed,
 				     .has_room = !p->full,
 				     .why = "why"};
@@ -429,6 +431,42 @@ static void old_streams_come_first(void **state)
 	expect(&p, "kaCc");
 }
 
+/* A former run's stream has 5 s, acknowledgements or none; this run's goes on until all of it is there. */
+static void streams_take_turns(void **state)
+{
+	struct play p = begin(1);
+
+	(void)state;
+	p.waits = true;
+	stream_from(&p, 7);
+	expect(&p, "kas");
+	for (uint64_t n = 8; n < 10; n++) {
+		sent(&p, n);
+		durable(&p, UPLINK_ACKED, n);
+		assert_int_equal(p.m.state, UPLINK_STREAMING);
+	}
+	sent(&p, 10);
+	durable(&p, UPLINK_ACKED, 10);
+	assert_int_equal(p.m.state, UPLINK_CONNECTING);
+	p.old = true;
+	step(&p, UPLINK_CONNECTED);
+	durable(&p, UPLINK_WELCOME, 3);
+	assert_int_equal(p.m.state, UPLINK_STREAMING);
+	assert_true(uplink_machine_deadline(&p.m) == p.now + 5 * S);
+	wait(&p, 5 * S - 1);
+	sent(&p, 4);
+	durable(&p, UPLINK_ACKED, 4);
+	assert_int_equal(p.m.state, UPLINK_STREAMING);
+	wait(&p, 1);
+	step(&p, UPLINK_TIMER);
+	expect(&p, "Cc");
+	p.old = p.waits = false;
+	step(&p, UPLINK_CONNECTED);
+	durable(&p, UPLINK_WELCOME, 10);
+	assert_int_equal(p.m.state, UPLINK_STREAMING); /* nobody waits */
+	assert_true(uplink_machine_deadline(&p.m) == UPLINK_NEVER);
+}
+
 static void an_old_stream_that_is_refused_is_set_aside(void **state)
 {
 	struct play p = begin(1);
@@ -518,6 +556,7 @@ int main(void)
 		cmocka_unit_test(a_dead_peer_is_found),
 		cmocka_unit_test(the_first_collector_is_preferred),
 		cmocka_unit_test(old_streams_come_first),
+		cmocka_unit_test(streams_take_turns),
 		cmocka_unit_test(an_old_stream_that_is_refused_is_set_aside),
 		cmocka_unit_test(clocks_are_compared),
 	};
