@@ -42,7 +42,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		 "監視していないインターフェースを（ループバックを除き）パケットが通らなかったか"
 		 "。"},
 		{"Run the sensor with -i for each interface of the machine.",
-		 "機械のすべてのインターフェースを -i で指定してセンサーを実行してください。"},
+		 "マシンのすべてのインターフェースを -i で指定してセンサーを実行してください。"},
 		{AT_LEAST(INTERFACES, 1), AT_MOST(INTERFACES_UNWATCHED, 0)},
 	},
 	{
@@ -69,7 +69,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Do Flow Logs of the same time show no flow that the machine did not, and agree "
 		 "in all else?",
 		 "同じ時間の Flow Logs "
-		 "に、この機械が見せなかったフローがなく、その他もすべて一致するか。"},
+		 "に、このマシンが見せなかったフローがなく、その他もすべて一致するか。"},
 		{"Give the report Flow Logs of the same interface (--flow-logs); look at "
 		 "`flowproof reconcile`.",
 		 "同じインターフェースの Flow Logs を渡し（--flow-logs）、`flowproof reconcile` "
@@ -143,7 +143,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Attempts were counted", "試行も数えた"},
 		{"Is every endpoint known that the machine tried to reach, also those that never "
 		 "answered?",
-		 "応答しなかったものも含め、機械が到達を試みたすべての宛先が把握されているか。"},
+		 "応答しなかったものも含め、マシンが到達を試みたすべての宛先が把握されているか。"},
 		{"Run the sensor with a larger table of endpoints (--endpoints-max).",
 		 "センサーの宛先表を大きくして実行してください。"},
 		{TOLD(ATTEMPTS), AT_MOST(ENDPOINTS_LEFT_OUT, 0)},
@@ -151,7 +151,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"reach",
 		false,
-		{"What the machine could reach, and what answered", "機械が到達できた相手と応答"},
+		{"What the machine could reach, and what answered", "マシンが到達できた相手と応答"},
 		{"Is it told which remote endpoints answered, and which came in? A room in which "
 		 "nothing answers shows attempts "
 		 "only.",
@@ -174,15 +174,17 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"identity",
 		false,
-		{"How the copy differs from the original", "元の機械との相違"},
+		{"How the copy differs from the original", "元のマシンとの相違"},
 		{"Is it told which facts of the original (address, role, type and so on) the copy "
 		 "does "
 		 "not share? Software may look at "
 		 "them before it acts.",
-		 "元の機械の事実（アドレス、ロール、種別など）のうち複製が異なる点が示されているか"
+		 "元のマシンの事実（アドレス、ロール、種別など）のうち複製が異なる点が示されている"
+		 "か"
 		 "（それを見て動作を変えるものがある）。"},
 		{"Give the original's description: --original FILE (aws ec2 describe-instances).",
-		 "元の機械の記述を渡してください：--original FILE（aws ec2 describe-instances）。"},
+		 "元のマシンの記述を渡してください：--original FILE（aws ec2 "
+		 "describe-instances）。"},
 		{TOLD(IDENTITY_DIFFERS)},
 	},
 	{
@@ -191,7 +193,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Local hours and days of the week", "現地の時間帯と曜日"},
 		{"Is it told which hours of the local day and which days of the week were watched?",
 		 "現地の一日のどの時間帯、どの曜日を監視したかが示されているか。"},
-		{"Name the machine's time zone: --tz.", "機械の時間帯を指定してください：--tz。"},
+		{"Name the machine's time zone: --tz.", "マシンの時間帯を指定してください：--tz。"},
 		{TOLD(HOURS), TOLD(WEEKDAYS)},
 	},
 	{
@@ -225,10 +227,10 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Every packet was classified", "すべてのパケットを分類した"},
 		{"Could every IP packet be read, and be judged as sent or received by this "
 		 "machine?",
-		 "すべての IP パケットを解読し、この機械の送受信として判定できたか。"},
+		 "すべての IP パケットを解読し、このマシンの送受信として判定できたか。"},
 		{"Name the machine's addresses (--local); look at what the records say of the "
 		 "rest.",
-		 "機械のアドレスを指定し（--local）、残りの記録を確認してください。"},
+		 "マシンのアドレスを指定し（--local）、残りの記録を確認してください。"},
 		{AT_MOST(MALFORMED, 0), AT_MOST(UNJUDGED, 0), TOLD(NOT_IP)},
 	},
 	{
@@ -246,7 +248,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Every record was delivered", "すべての記録が届いた"},
 		{"Does each run end with a goodbye, with every record there that the sensor "
 		 "counted?",
-		 "各実行が終了の挨拶で終わり、センサーが数えた記録がすべてあるか。"},
+		 "各実行が終了通知で終わり、センサーが数えた記録がすべてあるか。"},
 		{"Stop the sensor with SIGTERM while the collector runs; judge what is over "
 		 "(--span).",
 		 "コレクターの動作中に SIGTERM "
@@ -284,7 +286,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Swap the security group twice, or restart the machine in the closed network, "
 		 "with the sensor started first.",
 		 "セキュリティグループを二段階で付け替えるか、センサーを先に起動した状態で閉域内で"
-		 "機械を再起動してください。"},
+		 "マシンを再起動してください。"},
 		{AT_MOST(OLD_FLOWS, 0), AT_MOST(ALLOWANCE, 0), TOLD(UNSEEN)},
 	},
 };

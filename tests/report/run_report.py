@@ -350,12 +350,12 @@ What left, or tried to, and nothing expects
        Remedy: Wait until all Flow Logs are delivered (some minutes), and fetch every file.
 """
 TEXT_JA = """判定：予期しない外向き通信あり
-この機械は、予期しない宛先 2 件と通信した。応答があり、データが送出された。
+このマシンは、予期しない宛先 2 件と通信した。応答があり、データが送出された。
 
 案件：2025-77
 判定対象の時間：2025-11-25 00:00:00 UTC (09:00:00 JST) から 2025-11-25 00:03:00 UTC (09:03:00 JST) まで（3 分）
 センサー：intruder
-満たした関門：14 / 16
+満たした必須条件：14 / 16
 
 予期しない通信（試行を含む）
   198.51.100.7:443 tcp  データ送出、4,096 バイト  2025-11-25 00:01:05 UTC (09:01:05 JST)
