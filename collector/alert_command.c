@@ -23,7 +23,7 @@ struct command {
 	char path[];
 };
 
-/* A message fits into a pipe (64 KiB, or 4 KiB at least): writing it waits for nobody. */
+/* pipe(7): 64 KiB, so that writing waits for nobody. */
 _Static_assert((int)ALERT_MAX <= 65536, "a message fits into a pipe");
 
 static _Noreturn void become(const char *path, int input)
@@ -47,8 +47,9 @@ static _Noreturn void become(const char *path, int input)
 }
 
 /* Its status, or -ETIMEDOUT after it was ended. SIGCHLD is blocked. */
-static int wait_for(pid_t pid, uint64_t limit_s)
+static int wait_for(struct alert_output *o, pid_t pid, uint64_t limit_s)
 {
+	static const struct timespec step = {.tv_sec = 1}; /* then the end is looked for */
 	uint64_t end = clock_mono_ns() + limit_s * NS_PER_S, now;
 	bool is_over = false;
 	sigset_t child;
@@ -58,11 +59,10 @@ static int wait_for(pid_t pid, uint64_t limit_s)
 	(void)sigaddset(&child, SIGCHLD);
 	while (waitpid(pid, &status, is_over ? 0 : WNOHANG) == 0) {
 		now = clock_mono_ns();
-		if (now < end) {
-			const struct timespec left = {(time_t)((end - now) / NS_PER_S),
-						      (long)((end - now) % NS_PER_S)};
+		if (now < end && alert_may_go_on(o, 0)) {
+			const struct timespec left = {.tv_nsec = (long)(end - now)};
 
-			(void)sigtimedwait(&child, NULL, &left);
+			(void)sigtimedwait(&child, NULL, end - now < NS_PER_S ? &left : &step);
 		} else {
 			is_over = true;
 			(void)kill(-pid, SIGKILL);
@@ -94,9 +94,10 @@ static int tell(struct alert_output *o, const char *bytes, size_t len, struct er
 	(void)close(ends[0]);
 	if (pid < 0)
 		return status;
-	status = wait_for(pid, c->limit_s);
+	status = wait_for(o, pid, c->limit_s);
 	if (status == -ETIMEDOUT)
-		return err_set(err, ALERT_HOPELESS, "ended after %llu s",
+		return err_set(err, ALERT_HOPELESS,
+			       "ended: it took more than %llu s, or the collector ended",
 			       (unsigned long long)c->limit_s);
 	if (WIFSIGNALED(status))
 		log_warn("alerts", "%s: ended by signal %d", o->name, WTERMSIG(status));

@@ -101,9 +101,12 @@ static void tell(struct alert_output *o, const char *bytes, size_t len)
 		if (rc < 0 && !o->is_failing)
 			log_warn(tag, "%s: %s; trying again", o->name, err.text);
 		o->is_failing = true;
-		if (rc == ALERT_HOPELESS || i == ALERT_TRIES || !alert_may_go_on(o, wait_ms))
+		/* A file is waited for: a full disk must not make it lack a line. */
+		if (rc == ALERT_HOPELESS || (i >= ALERT_TRIES && !o->is_file) ||
+		    !alert_may_go_on(o, wait_ms))
 			break;
-		wait_ms *= 2;
+		if (i < ALERT_TRIES)
+			wait_ms *= 2;
 	}
 	if (rc != 0) {
 		o->lost++;

@@ -139,21 +139,31 @@ static int start_engine(struct alerts *a, const struct alert_engine_config *conf
 	return a->pids[a->n] < 0 ? err_errno(err, "cannot start a process for alerts") : 0;
 }
 
-static int start(struct alerts *a, const struct alert_options *options, const char *store,
-		 uint32_t user, bool no_sandbox, struct err *err)
+static void take_after(struct sandbox *sandbox, const struct sandbox *like)
 {
-	struct alert_engine_config config = {.store = store, .no_sandbox = no_sandbox};
+	if (!like)
+		return;
+	sandbox->user = like->user;
+	sandbox->lock_memory = like->lock_memory;
+	sandbox->eperm = like->eperm;
+}
+
+static int start(struct alerts *a, const struct alert_options *options, const char *store,
+		 const struct sandbox *like, struct err *err)
+{
+	struct alert_engine_config config = {.store = store, .no_sandbox = !like};
 	int rc = read_options(a, options, &config, err);
 
 	if (rc < 0 || a->n == 0)
 		return rc;
-	confine_describe_reader(&config.sandbox, store, user);
+	confine_describe_reader(&config.sandbox, store);
+	take_after(&config.sandbox, like);
 	if (pipe2(a->control, O_CLOEXEC) < 0 || fcntl(a->control[1], F_SETFL, O_NONBLOCK) < 0)
 		return err_errno(err, "cannot make a pipe for alerts");
 	(void)fflush(NULL);
 	for (size_t i = 0; rc == 0 && i < a->n; i++) {
-		a->outputs[i].sandbox.user = config.sandbox.user;
-		rc = start_output(a, i, no_sandbox, err);
+		take_after(&a->outputs[i].sandbox, like);
+		rc = start_output(a, i, !like, err);
 	}
 	config.control = a->control[0];
 	config.outputs = a->outputs;
@@ -167,7 +177,7 @@ static int start(struct alerts *a, const struct alert_options *options, const ch
 }
 
 int alerts_start(struct alerts **ret, const struct alert_options *options, const char *store,
-		 uint32_t user, bool no_sandbox, struct err *err)
+		 const struct sandbox *like, struct err *err)
 {
 	struct alerts *a = calloc(1, sizeof *a);
 	int rc;
@@ -178,7 +188,7 @@ int alerts_start(struct alerts **ret, const struct alert_options *options, const
 	a->control[0] = a->control[1] = -1;
 	for (size_t i = 0; i < PROCESSES_MAX; i++)
 		a->pids[i] = -1;
-	rc = start(a, options, store, user, no_sandbox, err);
+	rc = start(a, options, store, like, err);
 	if (rc == 0 && a->n > 0) {
 		for (size_t i = 0; i < a->n; i++)
 			log_info(tag, "to %s", a->outputs[i].name);

@@ -16,10 +16,10 @@ struct alerts;
 /* Is everything that the options name as it should be? */
 int alerts_check(const struct alert_options *options, struct err *err);
 
-/* Starts the processes; *ret is NULL if no output is named. `user`: to become, as in confine_describe(). To be called
- * before anything secret is read and anything that they must not hold is opened. */
+/* Starts the processes; *ret is NULL if no output is named. `like`: the collector's own sandbox, for user, memory and
+ * eperm; NULL: without one. To be called before anything secret is read and anything that they must not hold is opened. */
 int alerts_start(struct alerts **ret, const struct alert_options *options, const char *store,
-		 uint32_t user, bool no_sandbox, struct err *err);
+		 const struct sandbox *like, struct err *err);
 
 /* All that follow: NULL is fine. */
 

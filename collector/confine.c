@@ -76,7 +76,7 @@ static const struct sandbox_call calls[] = {
 #endif
 };
 
-/* The ledger and a file in it, and datagrams to processes that were there. */
+/* The ledger's files, and messages to the outputs' processes. */
 static const struct sandbox_call reading[] = {
 	ALWAYS(sendto),
 #ifdef SYS_send
@@ -107,30 +107,23 @@ enum {
 #endif
 };
 
-static uint32_t user_of(const char *store, uint32_t user)
+void confine_describe_reader(struct sandbox *ret, const char *store)
+{
+	*ret = (struct sandbox){
+		.calls = reading, .n_calls = sizeof reading / sizeof reading[0], .folder = store};
+}
+
+void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes)
 {
 	struct stat st;
 
 	if (user == 0 && store && stat(store, &st) == 0)
 		user = st.st_uid;
-	return user ? user : SANDBOX_USER;
-}
-
-void confine_describe_reader(struct sandbox *ret, const char *store, uint32_t user)
-{
-	*ret = (struct sandbox){.calls = reading,
-				.n_calls = sizeof reading / sizeof reading[0],
-				.folder = store,
-				.user = user_of(store, user)};
-}
-
-void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes)
-{
 	*ret = (struct sandbox){
 		.calls = calls,
 		.n_calls = removes ? CALLS : CALLS - REMOVING,
 		.folder = store,
 		.removes = removes,
-		.user = user_of(store, user),
+		.user = user ? user : SANDBOX_USER,
 	};
 }

@@ -10,5 +10,5 @@
  * that is root. `removes`: retention deletes segments. */
 void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes);
 
-/* What a process that only reads the store may do. */
-void confine_describe_reader(struct sandbox *ret, const char *store, uint32_t user);
+/* What a process that only reads the store may do; the user is the caller's to fill in. */
+void confine_describe_reader(struct sandbox *ret, const char *store);

@@ -557,15 +557,17 @@ static int start(struct collector *c, struct err *err)
 static int run(struct collector *c, struct err *err)
 {
 	const struct options *o = &c->options;
+	struct sandbox like;
 	int rc = 0;
 
 	/* A reader of our output that went away, and a limit on the size of files, are errors of a
 	 * write. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	describe_sandbox(o, &like);
 	if (IS_ENABLED(CONFIG_ALERTS))
-		rc = alerts_start(&c->alerts, &o->alerts, o->store, (uint32_t)o->user_id,
-				  o->no_sandbox, err);
+		rc = alerts_start(&c->alerts, &o->alerts, o->store, o->no_sandbox ? NULL : &like,
+				  err);
 	raise_file_limit();
 	if (rc == 0)
 		rc = start(c, err);

@@ -353,7 +353,7 @@ def by_command(tap, w):
         with w.collector("--alert-command", program, "--alert-command-s", "1") as c:
             w.send(c, knock(0, "203.0.113.1") + knock(1, "203.0.113.2") + knock(2, "203.0.113.3"))
             c.wait_for(r"command \S+: exit status 0", "err")
-            c.wait_for(r"command \S+: ended after 1 s", "err")
+            c.wait_for(r"command \S+: ended: it took more than 1 s.*not told there, 1 so far", "err")
             c.wait_for(r"command \S+: exit status 7", "err")
             c.stop().expect(0)
         with open(out, encoding="utf-8") as f:
@@ -407,12 +407,41 @@ def refused(tap, w):
         run(*base, "--alert-syslog", "udp:127.0.0.1:514", "--alert-rate", "5").expect(0)
 
 
+def status(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def children_of(c):
+    with open(f"/proc/{c.p.pid}/task/{c.p.pid}/children", encoding="ascii") as f:
+        return [int(x) for x in f.read().split()]
+
+
+def confined(tap, w):
+    with tap.case("as the kernel sees them: no root, no capability, no new privileges; filtered, but for what runs code of others"):
+        program = write(w.path("tell"), "#!/bin/sh\n")
+        os.chmod(program, 0o755)
+        sanitized = "sanitizers" in run("flowproof-collector", "--self-test").out
+        with w.collector("--alert-file", w.path("alerts"), "--alert-syslog", "udp:127.0.0.1:9", "--alert-command", program,
+                         "--alert-webhook", "https://127.0.0.1:9/") as c:
+            children = children_of(c)
+            equal(len(children), 5, "outputs and the one that finds")
+            for pid, is_filtered, has_root in zip(children, (True, True, False, False, True), (True, False, True, True, False)):
+                s = status(pid)
+                equal((s["Uid"].split(), s["Groups"].strip(), s["NoNewPrivs"]), (["65534"] * 4, "", "1"), "user, groups, privileges")
+                equal([int(s[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")], [0] * 5, "capabilities")
+                if not sanitized:
+                    equal((s["Seccomp"], os.readlink(f"/proc/{pid}/root") == "/"), ("2" if is_filtered else "0", has_root), f"{pid}")
+            sockets = [f for pid in children[:-1] for f in os.listdir(f"/proc/{pid}/fd") if "fpl" in os.readlink(f"/proc/{pid}/fd/{f}")]
+            equal(sockets, [], "files of the ledger that an output holds")
+            c.stop().expect(0)
+
+
 def killed(tap, w):
     with tap.case("the process that finds is killed: the collector says so and takes batches on; killed itself, it leaves nobody behind"):
         path = w.path("alerts")
         with w.collector("--alert-file", path) as c:
-            with open(f"/proc/{c.p.pid}/task/{c.p.pid}/children", encoding="ascii") as f:
-                children = [int(x) for x in f.read().split()]
+            children = children_of(c)
             equal(len(children), 2, "children")
             os.kill(children[1], 9)
             c.wait_for("process that finds what is told ended \\(signal 9\\)", "err")
@@ -420,8 +449,7 @@ def killed(tap, w):
             w.send(c, knock(0, "203.0.113.1"))
             c.stop().expect(0)
         with w.collector("--alert-file", path) as c:
-            with open(f"/proc/{c.p.pid}/task/{c.p.pid}/children", encoding="ascii") as f:
-                children = [int(x) for x in f.read().split()]
+            children = children_of(c)
             c.kill()
             end = time.monotonic() + LIMIT
             while any(os.path.exists(f"/proc/{pid}") and "Z" not in open(f"/proc/{pid}/stat", encoding="ascii").read().split()[2] for pid in children):
@@ -433,7 +461,7 @@ def main():
     tap = Tap()
     with folder() as d:
         w = World(d)
-        for part in (deduplicated, by_syslog, by_webhook, by_command, limited, refused, killed):
+        for part in (deduplicated, by_syslog, by_webhook, by_command, limited, refused, confined, killed):
             part(tap, w)
     tap.done()
 
