@@ -12,7 +12,7 @@
  *
  * Questions below one parent domain that come regularly are a beacon, whose orders come in the answers.
  *
- * Names that are looked for inside only are left out. A parent that finds no room is counted among "other domains".
+ * Names that are looked for inside only are left out, and those below AWS's own domains if a resolver of the VPC is asked. A parent that finds no room is counted among "other domains".
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -44,6 +44,7 @@ struct domain {
 	struct finding_evidence evidence;
 	uint32_t source;
 	uint8_t family;
+	bool asked_outside; /* a server with a public address */
 	bool has_changed;
 };
 enum { DOMAIN_KEY = BATCH_NAME_MAX + 1 + 8 };
@@ -151,6 +152,8 @@ static void gather(struct findings *findings, void *state, const struct detect_f
 		d->server = q->server;
 		d->family = q->family;
 	}
+	d->asked_outside = d->asked_outside || !(addr_is_private(q->family, &q->server) ||
+						 addr_is_link(q->family, &q->server));
 	d->source = from->source;
 	evidence_add(&d->evidence, from->stream, from->sequence);
 	d->has_changed = true;
@@ -159,6 +162,8 @@ static void gather(struct findings *findings, void *state, const struct detect_f
 /* FINDING_SEVERITIES: it is none. */
 static enum finding_severity judge(const struct domain *d, unsigned names)
 {
+	if (!d->asked_outside && domain_is_providers(d->name))
+		return FINDING_SEVERITIES;
 	if (d->nulls >= TUNNEL_NULLS || names >= TUNNEL_MANY ||
 	    (names >= TUNNEL_TYPED && d->typed * 2 >= d->queries))
 		return FINDING_HIGH;

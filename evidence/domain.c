@@ -62,16 +62,49 @@ const char *domain_parent(const char *name)
 	return parent == name ? NULL : parent;
 }
 
+/* Octets in decimal below in-addr, nibbles in hexadecimal below ip6. */
+static bool is_reverse(const char *name)
+{
+	const char *end = strrchr(name, '.');
+	bool v4 = end && end - name >= 7 && strncmp(end - 7, "in-addr", 7) == 0;
+	bool v6 = end && end - name >= 3 && strncmp(end - 3, "ip6", 3) == 0;
+	const char *digits = v4 ? "0123456789" : "0123456789abcdef";
+	const char *stop = end - (v4 ? 7 : 3);
+	size_t labels = 0;
+
+	if (!v4 && !v6)
+		return false;
+	for (const char *at = name; at < stop; labels++) {
+		size_t len = strspn(at, digits);
+
+		if (len == 0 || len > (v4 ? 3U : 1U) || at[len] != '.')
+			return false;
+		at += len + 1;
+	}
+	return labels <= (v4 ? 4U : 32U);
+}
+
 bool domain_is_inner(const char *name)
 {
-	static const char *const inner[] = {"arpa",        "internal", "local", "localhost",
-					    "localdomain", "lan",      "alt"};
+	static const char *const inner[] = {"internal",    "local", "localhost",
+					    "localdomain", "lan",   "alt"};
 	const char *last = name;
 
 	for (const char *at = name; at; at = next_label(at))
 		last = at;
 	for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++)
 		if (strcmp(last, inner[i]) == 0)
+			return true;
+	return strcmp(last, "arpa") == 0 && is_reverse(name);
+}
+
+bool domain_is_providers(const char *parent)
+{
+	static const char *const providers[] = {"amazonaws.com", "amazonaws.com.cn", "api.aws",
+						"cloudfront.net"};
+
+	for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++)
+		if (strcmp(parent, providers[i]) == 0)
 			return true;
 	return false;
 }

@@ -16,8 +16,13 @@
  */
 const char *domain_parent(const char *name);
 
-/* Ends in a name that is not looked for outside (RFC 6762, 8375, 9476; AWS's "internal"), or is a reverse look-up. */
+/* Ends in a name that is not looked for outside (RFC 6762, 8375, 9476; AWS's "internal"), or is the reverse look-up of an address
+ * (RFC 1035 section 3.5, RFC 3596): whoever has the addresses gets those questions, so other labels below "arpa" are no such. */
 bool domain_is_inner(const char *name);
+
+/* A parent domain whose name servers are AWS's alone: its customers choose names below it, and nobody but AWS gets the
+ * questions, if they go to a resolver that asks on. */
+bool domain_is_providers(const char *parent);
 
 /* What stands before a parent domain: letters by kind, counted over many names. */
 enum { DOMAIN_LETTERS = 39 }; /* a-z, 0-9, '-', '_', all else */

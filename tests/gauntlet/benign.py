@@ -180,3 +180,34 @@ def path_mtu(c):
     error = error[:2] + struct.pack(">H", frames.make.checksum(error)) + error[4:]
     c.put(1.25, frames.ip("192.0.2.1", c.local, frames.ICMP, error))
     link.end(2)
+
+
+def ask_all(c, names, qtype=payloads.A):
+    for i, text in enumerate(names):
+        q = payloads.query(text, qtype, i)
+        c.udp(i * 20, 20000 + i, 53, q, payloads.answer(q), RESOLVER)
+
+
+@saved
+def reverse_lookups(c):
+    """A log analyser asks for the names of 400 addresses."""
+    ask_all(c, [f"{i % 250 + 1}.{i // 7}.51.198.in-addr.arpa" for i in range(400)], payloads.PTR)
+
+
+@saved
+def names_of_a_fleet(c):
+    """300 neighbours by the names that the VPC gives them."""
+    ask_all(c, [f"ip-10-77-{i // 200}-{i % 200}.eu-west-1.compute.internal" for i in range(300)])
+
+
+@saved
+def many_buckets(c):
+    """A job over 250 buckets."""
+    ask_all(c, [f"team-{i}-data-{noise(4, i).hex()}.s3.eu-west-1.amazonaws.com" for i in range(250)])
+
+
+@saved
+def web_crawler(c):
+    """1,500 names of 500 sites, content networks among them."""
+    ask_all(c, [f"{sub}.site-{i}.example" for i in range(500) for sub in ("www", "static", "cdn")] +
+            [f"d{noise(6, i).hex()}x.cloudfront.net" for i in range(60)])

@@ -8,7 +8,7 @@ import struct
 
 import frames
 
-A, NS, CNAME, NULL, MX, TXT, AAAA = 1, 2, 5, 10, 15, 16, 28
+A, CNAME, NULL, PTR, MX, TXT, AAAA = 1, 5, 10, 12, 15, 16, 28
 
 
 def name(text):
@@ -34,7 +34,7 @@ def rdata(qtype, seed, zone=None):
         return ipaddress.ip_address(zone or f"192.0.2.{seed % 200 + 1}").packed
     if qtype == AAAA:
         return ipaddress.ip_address(f"2001:db8::{seed % 9999 + 1}").packed
-    if qtype == CNAME:
+    if qtype in (CNAME, PTR):
         return name("k" + frames.noise(12, seed).hex() + ".back.example")
     if qtype == MX:
         return struct.pack(">H", 10) + name("m" + frames.noise(12, seed).hex() + ".back.example")

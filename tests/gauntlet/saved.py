@@ -168,6 +168,20 @@ def dns_tunnel_many_domains(c):
 
 
 @saved
+def dns_tunnel_reverse(c):
+    """Below a reverse zone, which whoever has the addresses gets."""
+    dns_drip(c, "113.0.203.in-addr.arpa", "hex", 5, 60, 24, payloads.PTR)
+
+
+@saved
+def dns_tunnel_forged_parent(c):
+    """To a resolver of the intruder's, below a domain that is not the intruder's."""
+    for i, text in enumerate(payloads.tunnel_names(noise(1500), "cloudfront.net", "hex", 24)):
+        q = payloads.query(text, payloads.A, i)
+        c.udp(i * 5, 42000 + i, 53, q, payloads.answer(q))
+
+
+@saved
 def sweep_unanswered(c):
     for i in range(64):
         c.remote = f"192.88.99.{i + 1}"

@@ -185,7 +185,13 @@ static void test_no_tunnels(void **state)
 
 	(void)state;
 	ask(f, 300, 20, hex, "compute.internal", A); /* names of the inside */
-	ask(f, 300, 20, "0123456789", "in-addr.arpa", 12);
+	ask(f, 300, 20, hex, "cloudfront.net", A);   /* of AWS, asked of the VPC's resolver */
+	for (unsigned i = 0; i < 300; i++) {
+		char name[64];
+
+		(void)snprintf(name, sizeof name, "%u.%u.0.10.in-addr.arpa", i % 256, i / 256);
+		message(f, name, 12, false);
+	}
 	for (unsigned i = 0; i < 2000; i++) /* one name, again and again */
 		message(f, "ssm.eu-west-1.amazonaws.com", A, i % 2);
 	for (unsigned i = 0; i < 300; i++) { /* many domains, a name each */

@@ -53,6 +53,23 @@ static void test_inner(void **state)
 	assert_true(domain_is_inner("printer.local"));
 	assert_false(domain_is_inner("internal.example.com"));
 	assert_false(domain_is_inner("arpa.example"));
+	assert_true(domain_is_inner("in-addr.arpa"));
+	assert_true(domain_is_inner("b.1.0.2.ip6.arpa"));
+	assert_false(domain_is_inner("64617461.8.8.8.in-addr.arpa"));
+	assert_false(domain_is_inner("1.2.3.4.5.in-addr.arpa"));
+	assert_false(domain_is_inner("ab.1.0.2.ip6.arpa"));
+	assert_false(domain_is_inner("data.e164.arpa"));
+	assert_false(domain_is_inner("arpa"));
+}
+
+static void test_providers(void **state)
+{
+	(void)state;
+	assert_true(domain_is_providers(domain_parent("bucket.s3.eu-west-1.amazonaws.com")));
+	assert_true(domain_is_providers(domain_parent("d111111abcdef8.cloudfront.net")));
+	assert_true(domain_is_providers(domain_parent("ec2.cn-north-1.amazonaws.com.cn")));
+	assert_false(domain_is_providers(domain_parent("x.notamazonaws.com")));
+	assert_false(domain_is_providers(domain_parent("amazonaws.com.evil.example")));
 }
 
 static uint64_t random_word(uint64_t *state)
@@ -143,9 +160,9 @@ static void test_raw_and_short(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parent),        cmocka_unit_test(test_inner),
-		cmocka_unit_test(test_encoded),       cmocka_unit_test(test_given_by_people),
-		cmocka_unit_test(test_raw_and_short),
+		cmocka_unit_test(test_parent),          cmocka_unit_test(test_inner),
+		cmocka_unit_test(test_providers),       cmocka_unit_test(test_encoded),
+		cmocka_unit_test(test_given_by_people), cmocka_unit_test(test_raw_and_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
