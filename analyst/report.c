@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "analyst/query.h"
 #include "evidence/watch.h"
@@ -296,6 +297,23 @@ static int take_policy(struct report *r, struct gather_config *config, struct er
 	return 0;
 }
 
+/* The C library takes a zone that it does not know for UTC, without a word. */
+static int take_zone(const char *zone, struct err *err)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
+	if (strchr(zone, '/') && (strstr(zone, "..") || access(path, R_OK) != 0))
+		return err_set(err, ERR_USAGE,
+			       "--tz: no zone '%s' is known here: install tzdata, or give name and "
+			       "offset as in JST-9",
+			       zone);
+	if (setenv("TZ", zone, 1) != 0)
+		return err_errno(err, "--tz");
+	tzset();
+	return 0;
+}
+
 static int take_options(struct report *r, struct gather_config *config, struct err *err)
 {
 	int rc;
@@ -305,9 +323,9 @@ static int take_options(struct report *r, struct gather_config *config, struct e
 	if (strcmp(r->o.lang, "en") != 0 && strcmp(r->o.lang, "ja") != 0)
 		return err_set(err, ERR_USAGE, "--lang: en or ja, not '%s'", r->o.lang);
 	r->lang = strcmp(r->o.lang, "ja") == 0 ? VERDICT_JA : VERDICT_EN;
-	if (setenv("TZ", r->o.tz, 1) != 0)
-		return err_errno(err, "--tz");
-	tzset();
+	rc = take_zone(r->o.tz, err);
+	if (rc < 0)
+		return rc;
 	config->sensor = r->o.sensor;
 	if (r->o.suspects && watch_new(&r->suspects) < 0)
 		return err_set(err, -ENOMEM, "no memory for the suspects");

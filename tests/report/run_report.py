@@ -290,7 +290,8 @@ def never(tap, w):
     with tap.case("a store that is none, and options that are wrong: exit status 2 or 3, with the reason"):
         for options, code, says in ((["-d", os.path.join(w.d, "nowhere")], 3, "nowhere"), ([], 2, "-d"), (["-d", w.store, "--lang", "fr"], 2, "--lang"),
                                     (["-d", w.store, "--span", "5"], 2, "--span"), (["-d", w.store, "--span", "9,5"], 2, "--span"),
-                                    (["-d", w.store, "--ca", "/nowhere"], 3, "/nowhere"), (["-d", w.store, "more"], 2, "more")):
+                                    (["-d", w.store, "--ca", "/nowhere"], 3, "/nowhere"), (["-d", w.store, "more"], 2, "more"),
+                                    (["-d", w.store, "--tz", "Mars/Phobos"], 2, "Mars/Phobos")):
             r = run("flowproof", "report", *options).expect(2, 3)
             equal(r.code, code, f"{options}: {r.err}")
             check(says in r.err, r.err)
