@@ -101,18 +101,27 @@ static uint32_t seconds_of(int64_t seconds)
 						: (uint32_t)seconds;
 }
 
-/* What is documented; or, if more was seen, half as much again and a minute at least: the latest of all need not be among the pairs. */
+/* What is documented; or, if more than half of that was seen, half as much again and a minute at least: the latest of all need
+ * not be among the pairs. */
 static uint32_t tolerance(int64_t seen)
 {
-	if (seen <= RECONCILE_LATE_S)
+	if (2 * seen <= RECONCILE_LATE_S)
 		return RECONCILE_LATE_S;
 	return seconds_of(seen + (seen / 2 > RECONCILE_LATE_S ? seen / 2 : RECONCILE_LATE_S));
 }
 
-/* At an edge: nothing if many flows show that the stamps are exact. */
+/* At an edge: nothing if many flows show that the stamps are exact, and no more than is documented without need. */
 static uint32_t edge_tolerance(int64_t seen)
 {
-	return seen <= CLOCK_EXACT_S ? seconds_of(seen) : tolerance(seen);
+	return seen <= CLOCK_EXACT_S      ? seconds_of(seen)
+	       : seen <= RECONCILE_LATE_S ? RECONCILE_LATE_S
+					  : tolerance(seen);
+}
+
+/* The farthest may be flows that came again and look equal by chance, in both directions: they stand apart from the others. */
+static int64_t farthest(int64_t most, int64_t trimmed)
+{
+	return most - trimmed <= RECONCILE_LATE_S ? most : trimmed;
 }
 
 static void sort_offsets(struct reconcile_clock *c, struct offsets *o)
@@ -150,12 +159,11 @@ void clock_settle(struct reconcile *rec)
 		spread = 0;
 	if (shift > CLOCK_SHIFT_MIN_S + spread / 2 || shift < -CLOCK_SHIFT_MIN_S - spread / 2)
 		c->applied = shift;
-	/* The farthest may be flows that came again and look equal by chance, in both directions. */
 	aside = o->n < CLOCK_OUTLIERS_FROM ? 0 : 2 + o->n / 25;
 	c->late = c->early = RECONCILE_LATE_S;
 	if (o->n > 0) {
-		late = o->start[o->n - 1 - aside] - c->applied;
-		early = c->applied - o->end[aside];
+		late = farthest(c->start_max, o->start[o->n - 1 - aside]) - c->applied;
+		early = c->applied + farthest(-c->end_min, -o->end[aside]);
 		c->late = tolerance(late);
 		c->early = tolerance(early);
 	}

@@ -323,6 +323,21 @@ int ifaces_use_log(struct interface *iface, const struct row *row)
 	return 0;
 }
 
+/* A log covers the same time with both kinds of lines, if it has them at all. */
+static void widen_uses(struct interface *iface)
+{
+	for (size_t i = 0; i < iface->n_uses; i++) {
+		for (size_t k = 0; k < iface->n_uses; k++) {
+			struct log_use *a = &iface->uses[i], *b = &iface->uses[k];
+
+			if (a->log != b->log)
+				continue;
+			a->from = a->from < b->from ? a->from : b->from;
+			a->to = a->to > b->to ? a->to : b->to;
+		}
+	}
+}
+
 static int compare_uses(const void *p, const void *q)
 {
 	const struct log_use *a = p, *b = q;
@@ -471,6 +486,7 @@ int ifaces_settle(struct reconcile *rec, struct err *err)
 		}
 		rec->names[i].is_ours = true;
 		rc = ifaces_find_locals(iface);
+		widen_uses(iface);
 		if (iface->n_uses > 1)
 			qsort(iface->uses, iface->n_uses, sizeof iface->uses[0], compare_uses);
 	}

@@ -487,7 +487,7 @@ static bool is_told_elsewhere(const struct interface *iface, const struct row *r
 
 /* Of several flow logs over the interface the one that tells most of each time; where that one has nothing
  * of this flow, what the next one has. */
-static size_t choose_log(struct reconcile *rec, struct row **witness, size_t n)
+static size_t choose_log(const struct reconcile *rec, struct row **witness, size_t n)
 {
 	const struct interface *iface = &rec->ifaces[witness[0]->iface];
 	size_t chosen = 0;
@@ -511,36 +511,67 @@ static size_t choose_log(struct reconcile *rec, struct row **witness, size_t n)
 	return chosen;
 }
 
-/* If what was chosen is not what the machine has: does one of the flow logs alone say the same? Its lines come first. */
-static size_t prefer_equal_log(struct row *const *host, size_t n_host, struct row **witness,
-			       size_t n, size_t chosen)
+/* A flow log's lines of the flow, first among all; how many. */
+static size_t bring_first(struct row **witness, size_t n, uint16_t log)
 {
-	struct sum want = sum_of(host, n_host, 0, 0);
+	size_t out = 0;
 
-	if (n_host == 0 || equal(sum_of(witness, chosen, 0, 0), want))
-		return chosen;
-	for (size_t i = 0; i < n; i++) {
-		struct sum sum = {.packets = 0};
-		uint16_t log = witness[i]->log;
-		size_t out = 0;
+	for (size_t k = 0; k < n; k++) {
+		struct row *row = witness[k];
 
-		for (size_t k = 0; k < n; k++) {
-			if (witness[k]->log == log)
-				add(&sum, witness[k]);
+		if (row->log == log) {
+			witness[k] = witness[out];
+			witness[out++] = row;
 		}
-		if (!equal(sum, want))
-			continue;
-		for (size_t k = 0; k < n; k++) {
-			struct row *row = witness[k];
-
-			if (row->log == log) {
-				witness[k] = witness[out];
-				witness[out++] = row;
-			}
-		}
-		return out;
 	}
-	return chosen;
+	return out;
+}
+
+static bool are_watched(const struct reconcile *rec, struct row *const *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!reasons_is_watched(rec, rows[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Packets of lines that no edge could explain. */
+static uint64_t watched_packets(const struct reconcile *rec, struct row *const *rows, size_t n)
+{
+	uint64_t packets = 0;
+
+	for (size_t i = 0; i < n; i++)
+		packets += reasons_is_watched(rec, rows[i]) ? rows[i]->packets + 1 : 0;
+	return packets;
+}
+
+/* If what was chosen is not what the machine has: one of the flow logs alone that says the same. Of a flow that the machine
+ * has not: the log that says the most for which no edge is an excuse. */
+static size_t prefer_clear_log(const struct reconcile *rec, struct row *const *host, size_t n_host,
+			       struct row **witness, size_t n, size_t chosen)
+{
+	const struct interface *iface = &rec->ifaces[witness[0]->iface];
+	struct sum want = sum_of(host, n_host, 0, 0);
+	uint64_t most = watched_packets(rec, witness, chosen);
+	int best = -1;
+
+	if (n_host > 0 ? equal(sum_of(witness, chosen, 0, 0), want)
+		       : are_watched(rec, witness, chosen))
+		return chosen;
+	for (size_t i = 0; i < iface->n_uses; i++) {
+		uint16_t log = iface->uses[i].log;
+		size_t out = bring_first(witness, n, log);
+		uint64_t packets = n_host > 0 ? 0 : watched_packets(rec, witness, out);
+
+		if (out > 0 && n_host > 0 && equal(sum_of(witness, out, 0, 0), want))
+			return out;
+		if (packets > most) {
+			most = packets;
+			best = log;
+		}
+	}
+	return best >= 0 ? bring_first(witness, n, (uint16_t)best) : choose_log(rec, witness, n);
 }
 
 int match_grow(struct reconcile *rec, size_t n)
@@ -609,7 +640,7 @@ int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *er
 		size_t told = n_witness;
 
 		n_witness = choose_log(rec, witness, told);
-		n_witness = prefer_equal_log(host, n_host, witness, told, n_witness);
+		n_witness = prefer_clear_log(rec, host, n_host, witness, told, n_witness);
 		rec->result.other_log_lines += told - n_witness;
 	}
 	if (n_witness > 1)

@@ -375,7 +375,7 @@ class World:
 
     def unclear(self, key):
         """Fragments of which one side lost a part, or whose stamps are far apart: no sum comes out, and the report cannot say more than that it differs."""
-        return self.has("fragments") and key[4] == UDP and bool(self.on & {"skipdata", "capture_gap", "missing_file", "refused_out", "very_late"})
+        return self.has("fragments") and key[4] == UDP and bool(self.on & {"skipdata", "capture_gap", "missing_file", "refused_out", "late", "very_late", "clock"})
 
     def subnet(self):
         return str(ipaddress.ip_network(self.primary + "/24", strict=False))
