@@ -37,7 +37,8 @@ class Pattern:
 class Row:
     """A technique (`found`, `missed` with its `why`), or of the benign set (neither). `false`: is told, and should not be. `gate`: the
     figure of the report that keeps it from concluding that nothing left."""
-    WORDS = {"name": "", "group": "", "how": "", "remote": "", "policy": "", "sensor": "", "why": "", "gate": "", "found": (), "missed": (), "false": ()}
+    WORDS = {"name": "", "group": "", "how": "", "remote": "", "policy": "", "sensor": "", "why": "", "gate": "", "found": (), "missed": (),
+             "false": ()}
 
     def __init__(self, row, is_benign):
         values = {**self.WORDS, **row}
