@@ -107,11 +107,11 @@ def lines():
             out += ["", f"### {group}", "", "| technique | how it is made | | found as | missed, and why; false |", "|---|---|---|---|---|"]
         said = [", ".join(map(short, t.missed)) + ": " + t.why] if t.missed else []
         if t.false:
-            said += ["false: " + ", ".join(map(short, t.false)) + " of who sent an ICMP error"]
+            said += ["false: " + ", ".join(map(short, t.false))]
         policy = f" ({t.policy})" if t.policy else ""
         out.append(f"| {t.name} | {t.how}{policy} | {t.mark} | {', '.join(dict.fromkeys(map(short, t.found)))} | {'; '.join(said)} |")
     out += ["", "### Benign", "", "| traffic | how it is made | told above `info`, falsely |", "|---|---|---|"]
-    out += [f"| {r.name} | {r.how} | {', '.join(map(short, r.false))} |" for r in benign]
+    out += [f"| {r.name} | {r.how} ({r.policy}) | {', '.join(map(short, r.false))} |" for r in benign]
     return "\n".join(out) + "\n"
 
 
