@@ -110,12 +110,10 @@ static uint32_t tolerance(int64_t seen)
 	return seconds_of(seen + (seen / 2 > RECONCILE_LATE_S ? seen / 2 : RECONCILE_LATE_S));
 }
 
-/* At an edge: nothing if many flows show that the stamps are exact, and no more than is documented without need. */
+/* At an edge: nothing if many flows show that the stamps are exact. */
 static uint32_t edge_tolerance(int64_t seen)
 {
-	return seen <= CLOCK_EXACT_S      ? seconds_of(seen)
-	       : seen <= RECONCILE_LATE_S ? RECONCILE_LATE_S
-					  : tolerance(seen);
+	return seen <= CLOCK_EXACT_S ? seconds_of(seen) : tolerance(seen);
 }
 
 /* The farthest may be flows that came again and look equal by chance, in both directions: they stand apart from the others. */
