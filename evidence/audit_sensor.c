@@ -613,8 +613,10 @@ int audit_sensor_segments(struct auditing *a, struct audit_sensor *sensor)
 	if (n > 0 && numbers[n - 1] > last)
 		last = numbers[n - 1];
 	if (rc == 0 && last == 0 && !a->audit->is_running)
-		rc = audit_fault(a, a->last.kind == MANIFEST_END ? AUDIT_BROKEN : AUDIT_INCOMPLETE,
-				 path, 0, "the folder is empty, and no manifest tells of it");
+		/* As a failure between folder and first segment leaves it; had there been a segment at a
+		 * signed end, a manifest would tell of it. */
+		rc = audit_fault(a, AUDIT_INCOMPLETE, path, 0,
+				 "the folder is empty, and no manifest tells of it");
 	for (s.number = 1; rc == 0 && s.number <= last; s.number++) {
 		segment_path(a, sensor->id, s.number, path);
 		if (i < n && numbers[i] == s.number) {

@@ -206,7 +206,7 @@ static bool audit_store(const struct sensor_runs *sensors, size_t n, const char 
 			bool clock_stepped)
 {
 	struct audit_options options = {.ca = NULL};
-	unsigned ends = 0, gaps = 0, unclean = 0, unsigned_tails;
+	unsigned ends = 0, gaps = 0, unclean = 0, unsigned_tails, empty;
 	struct audit *audit;
 	struct err err = {""};
 	bool ok = true;
@@ -230,9 +230,11 @@ static bool audit_store(const struct sensor_runs *sensors, size_t n, const char 
 			   audit_first(audit)->reason);
 	if (ok && gaps != unclean)
 		ok = wrong("%s: the audit tells %u gaps of %u", store, gaps, unclean);
+	/* A sensor whose first segment failed, and that went to another collector. */
+	empty = faults_like(audit, "the folder is empty");
 	unsigned_tails = clock_stepped ? faults_like(audit, "signed nothing after") : 0;
 	if (ok && (faults_like(audit, "without goodbye") != ends ||
-		   audit->n_incomplete != ends + gaps + unsigned_tails)) {
+		   audit->n_incomplete != ends + gaps + unsigned_tails + empty)) {
 		for (size_t i = 0; i < audit->n_kept; i++)
 			wrong("  %s", audit->faults[i].reason);
 		ok = wrong("%s: %llu incomplete: %u ends without goodbye, %u gaps", store,
