@@ -160,9 +160,8 @@ static const struct setting table[] = {
 	 .kind = SETTING_LIST,
 	 .offset = AT(alerts.webhooks),
 	 .arg = "URL",
-	 .help = "POST each to URL, or to the URL in the first line of the file /URL. May be "
-		 "given "
-		 "several times."},
+	 .help = "POST each to URL. A value that begins with / is a file that holds it. May be "
+		 "given several times."},
 	{.name = "alert-header-file",
 	 .kind = SETTING_TEXT,
 	 .offset = AT(alerts.header_file),
