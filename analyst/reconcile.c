@@ -223,8 +223,8 @@ static const char *nothing_compared(const struct reconcile_result *r)
 	bool any = false;
 
 	for (size_t i = 0; i < r->n_interfaces; i++)
-		any = any || (r->interfaces[i].is_ours &&
-			      (r->interfaces[i].witness.n > 0 || r->interfaces[i].witness_rows > 0));
+		any = any || (r->interfaces[i].is_ours && (r->interfaces[i].witness.n > 0 ||
+							   r->interfaces[i].witness_rows > 0));
 	if (!any)
 		return "no line of the second witness is of this machine's interface";
 	if (!r->span_given && r->from > r->to && r->untimed == 0)

@@ -182,7 +182,8 @@ static bool is_header(const char *line, size_t len, struct flowrec_columns *ret)
 
 	if (!(line[0] >= 'a' && line[0] <= 'z') && line[0] != '$')
 		return false;
-	if ((len > 4 && memcmp(line, "eni-", 4) == 0) || flowrec_columns_parse(ret, line, len, &err) < 0)
+	if ((len > 4 && memcmp(line, "eni-", 4) == 0) ||
+	    flowrec_columns_parse(ret, line, len, &err) < 0)
 		return false;
 	for (size_t i = 0; i < ret->n; i++)
 		known += ret->field[i] < FLOWREC_FIELDS;

@@ -199,7 +199,8 @@ static int require_host(struct reconcile *rec, struct err *err)
 
 	if (rec->has_host)
 		return 0;
-	rc = reconcile_host_interface(rec, rec->config.interface ? rec->config.interface : "-", err);
+	rc = reconcile_host_interface(rec, rec->config.interface ? rec->config.interface : "-",
+				      err);
 	return rc < 0 ? rc : 0;
 }
 

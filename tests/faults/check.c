@@ -12,7 +12,7 @@
 #include "platform/bytes.h"
 #include "tests/faults/schedules.h"
 
-static bool wrong(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static bool wrong(const char *format, ...)
 {
 	va_list args;
 
