@@ -69,11 +69,12 @@ static bool is_reverse(const char *name)
 	bool v4 = end && end - name >= 7 && strncmp(end - 7, "in-addr", 7) == 0;
 	bool v6 = end && end - name >= 3 && strncmp(end - 3, "ip6", 3) == 0;
 	const char *digits = v4 ? "0123456789" : "0123456789abcdef";
-	const char *stop = end - (v4 ? 7 : 3);
+	const char *stop;
 	size_t labels = 0;
 
 	if (!v4 && !v6)
 		return false;
+	stop = end - (v4 ? 7 : 3);
 	for (const char *at = name; at < stop; labels++) {
 		size_t len = strspn(at, digits);
 

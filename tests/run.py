@@ -3,11 +3,12 @@
 """run.py BUILD_DIR [--only PATTERN] [--suite FILE ...] [--emulator QEMU] [--except NAME=WHY ...]   Runs all suites; exit 0 only when nothing failed.
 
 A suite is a program that prints TAP: the unit tests of BUILD_DIR/tests/unit and the run_*.py below tests/. Each runs in a
-session of its own with a time limit. A suite that crashes, runs out of time or whose plan does not add up has failed. A
-skip fails the run unless its reason begins with one of ALLOWED_SKIPS. PATTERN is a part of the suite's name. --suite runs these files
+session of its own with a time limit, two at once; they are told in their order. A suite that crashes, runs out of time or
+whose plan does not add up has failed. A skip fails the run unless its reason begins with one of ALLOWED_SKIPS. PATTERN is a part of the suite's name. --suite runs these files
 instead of those it finds; --emulator is put before each unit test, and --except names suites that cannot run there, each with its reason, which is printed.
 """
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
@@ -23,6 +24,7 @@ UNIT_LIMIT_S = 120
 EMULATED_LIMIT_S = 900
 SUITE_LIMIT_S = 400
 LONG_LIMIT_S = 1500  # --suite
+AT_ONCE = 2  # suites: half of them wait most of their time
 ALLOWED_SKIPS = ("shared captures absent",)
 
 
@@ -157,9 +159,10 @@ def main():
             chosen.remove(s)
             print(f"  left out {name}: {why}")
             totals[2] += 1
-    for suite in chosen:
-        suite.run()
-        totals = [a + b for a, b in zip(totals, suite.report())]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for suite, done in [(s, pool.submit(s.run)) for s in chosen]:
+            done.result()
+            totals = [a + b for a, b in zip(totals, suite.report())]
     if not chosen:
         print(f"  FAILED no suite has '{args.only}' in its name")
         totals[1] += 1

@@ -329,6 +329,11 @@ static void tick(void *ctx)
 		spool_sync(s->spool);
 		if (fine)
 			s->run->synced = s->run->closed;
+		/* So is what runs before left in the same file, if nothing took it since. */
+		for (size_t i = 0; fine && i < s->runs->n; i++) {
+			if (s->runs->runs[i]->end == RUN_KILLED)
+				s->runs->runs[i]->synced = s->runs->runs[i]->closed;
+		}
 	}
 	if (s->in_file && fake_disk.fault == DISK_ERROR)
 		s->run->bad_disk = true;
@@ -523,6 +528,15 @@ static void collector_stopped(void *ctx)
 
 /* ---- kills ---- */
 
+/* What runs before left in the spool's file, it had from the page cache as long as there was power. */
+static void lose_unsynced(struct sensor *s)
+{
+	for (size_t i = 0; i < s->runs->n; i++) {
+		if (s->runs->runs[i]->end == RUN_KILLED)
+			s->runs->runs[i]->end = RUN_NO_POWER;
+	}
+}
+
 static void kill_sensor(struct sensor *s, enum run_end how)
 {
 	say(how == RUN_KILLED ? "is killed" : "loses its power", s->runs->name);
@@ -533,6 +547,8 @@ static void kill_sensor(struct sensor *s, enum run_end how)
 	close_below(s->path);
 	s->run->end = how;
 	sensor_down(s);
+	if (how == RUN_NO_POWER)
+		lose_unsynced(s);
 	loop_timer_set(s->boot, (uint32_t)sim_draw(8000));
 }
 
@@ -558,6 +574,7 @@ static void died(unsigned host)
 		kill_sensor(s, RUN_KILLED);
 		/* DISK_POWER has taken back what was not synced. */
 		s->runs->runs[s->runs->n - 1]->end = RUN_NO_POWER;
+		lose_unsynced(s);
 	} else {
 		totals->faults[COLLECTOR_DIED_WRITING]++;
 		kill_collector(&plan.collectors[host], false);

@@ -161,7 +161,7 @@ class Wire:
     """All that arrives at the router from a room."""
 
     def __init__(self, namespace, device):
-        self.s = net.sock(namespace, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(net.ETH_P_ALL))
+        self.s = net.sock(namespace, socket.AF_PACKET, socket.SOCK_RAW)  # of no protocol: until it is bound it would hear all devices
         self.s.setsockopt(socket.SOL_SOCKET, net.SO_RCVBUFFORCE, 64 << 20)
         with net.inside(namespace):
             self.s.bind((device, net.ETH_P_ALL))

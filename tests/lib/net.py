@@ -145,7 +145,7 @@ class Witness(threading.Thread):
 
     def __init__(self, namespace, device):
         super().__init__(daemon=True)
-        self.s = sock(namespace, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.s = sock(namespace, socket.AF_PACKET, socket.SOCK_RAW)  # of no protocol: until it is bound it would hear all devices
         self.s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         with inside(namespace):
             self.s.bind((device, ETH_P_ALL))
