@@ -313,9 +313,10 @@ sensors = for t in $(1); do \
 static-base: deps
 	@sh scripts/deps.sh build test static emulate
 	@sh scripts/deps-static.sh build $(NATIVE)
-	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config
+	$(Q)mkdir -p $(O)/appliance $(O)/full && cp -u configs/appliance_defconfig $(O)/appliance/config
+	$(Q)[ -e $(O)/full/config ] || echo '# CONFIG_ALERT_CURL is not set' >$(O)/full/config  # no libcurl to link it with
 	+$(Q)$(MAKE) --no-print-directory programs
-	+$(Q)$(call submake,$(NATIVE),$(NATIVE)/full) FULL=1 programs
+	+$(Q)$(call submake,$(NATIVE),$(NATIVE)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs
 test-static: static-base
 	@sh scripts/deps.sh armhf && sh scripts/deps-static.sh build $(TRIPLET-armhf)
 	+$(Q)$(call sensors,$(NATIVE) $(TRIPLET-armhf))
@@ -333,7 +334,7 @@ EXCEPT-$(TRIPLET-mips) := --except "unit/platform/test_loop=qemu-user does not t
 cross-units := $(FOREIGN:%=cross-unit-%)
 .PHONY: $(cross-units)
 $(cross-units): cross-unit-%:
-	+$(Q)$(call submake,$*,$*/full) FULL=1 unit-tests
+	+$(Q)$(call submake,$*,$*/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config unit-tests
 	$(Q)$(PY3) tests/run.py $(O)/$*/full --only unit/ --emulator $(QEMU-$*) $(EXCEPT) $(EXCEPT-$*)
 test-cross: static-base
 	@sh scripts/deps.sh armhf arm64 mips && sh scripts/deps-static.sh build $(FOREIGN)
@@ -346,7 +347,7 @@ test-cross: static-base
 test-boot: static-base
 	@sh scripts/deps.sh armhf boot && sh scripts/deps-static.sh build $(TRIPLET-armhf)
 	+$(Q)$(call submake,$(TRIPLET-armhf),$(TRIPLET-armhf)) $(O)/$(TRIPLET-armhf)/flowproof-sensor
-	+$(Q)$(call submake,$(TRIPLET-armhf),$(TRIPLET-armhf)/full) FULL=1 programs $(O)/$(TRIPLET-armhf)/full/tests/boot/init
+	+$(Q)$(call submake,$(TRIPLET-armhf),$(TRIPLET-armhf)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs $(O)/$(TRIPLET-armhf)/full/tests/boot/init
 	$(Q)$(PY3) tests/run.py $(O) --suite tests/boot/suite_boot.py
 ifdef STATIC
 $(O)/tests/boot/init: $(O)/tests/boot/init.o
