@@ -16,13 +16,13 @@ from world import METADATA, TIME
 @live
 def package_update(room):
     """Names, HTTP for the index, TLS for the packages, from one mirror."""
-    for text in ("deb.debian.org", "security.debian.org"):
+    for text in ("archive.ubuntu.com", "security.ubuntu.com"):
         learn(room, text)
         room.ask(text, payloads.AAAA)
     room.listen(80, lambda conn: world.reply_once(conn, b"HTTP/1.1 200 OK\r\n\r\n" + b"d" * 200000))
     for path in ("InRelease", "main/binary-amd64/Packages.xz"):
-        room.exchange(80, f"GET /debian/dists/stable/{path} HTTP/1.1\r\nHost: deb.debian.org\r\n\r\n".encode())
-    room.tls(443, "security.debian.org", ("http/1.1",))
+        room.exchange(80, f"GET /ubuntu/dists/noble/{path} HTTP/1.1\r\nHost: archive.ubuntu.com\r\n\r\n".encode())
+    room.tls(443, "security.ubuntu.com", ("http/1.1",))
 
 
 @live
@@ -79,7 +79,7 @@ def ordinary_names(room):
     hosts = ["www.example.com", "api.github.com", "d3c33hcgiwev3.cloudfront.net", "e6858.dscx.akamaiedge.net", "ssm.eu-west-1.amazonaws.com",
              "ec2messages.eu-west-1.amazonaws.com", "s3-1-w.amazonaws.com", "r3---sn-4g5e6nzz.googlevideo.com",
              "prod-eu-west-1-0123456789abcdef.elb.eu-west-1.amazonaws.com", "my-company-artifacts-0a1b2c3d4e5f.s3.eu-west-1.amazonaws.com",
-             "2.0.77.10.in-addr.arpa", "_http._tcp.deb.debian.org", "deb.debian.org", "security.debian.org", "pypi.org", "files.pythonhosted.org",
+             "2.0.77.10.in-addr.arpa", "_http._tcp.archive.ubuntu.com", "archive.ubuntu.com", "security.ubuntu.com", "pypi.org", "files.pythonhosted.org",
              "registry-1.docker.io", "auth.docker.io", "production.cloudflare.docker.com", "b.root-servers.net"]
     number = 0
     for host in hosts:
