@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "analyst/flowlogs_input.h"
-#include "analyst/report_words.h"
+#include "evidence/report_words.h"
 #include "evidence/audit.h"
 #include "evidence/courses.h"
 #include "evidence/gather.h"

@@ -8,101 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/strip.h"
 #include "platform/addr.h"
-#include "platform/text.h"
 
 enum { ROWS_SHOWN = 300 }; /* of a table; JSON has all */
-
-/* ---- text ---- */
-
-void html_text(FILE *out, const char *text)
-{
-	while (*text) {
-		const char *begin = text;
-		uint32_t c = text_next(&text);
-
-		switch (c) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		case '\'': fputs("&#39;", out); break;
-		default:
-			if (c < ' ' || (c >= 0x7f && c <= 0x9f))
-				fputs("\xef\xbf\xbd", out);
-			else
-				(void)fwrite(begin, 1, (size_t)(text - begin), out);
-		}
-		text += c == 0;
-	}
-}
-
-void html_bdi(FILE *out, const char *text)
-{
-	fputs("<bdi>", out);
-	html_text(out, text);
-	fputs("</bdi>", out);
-}
-
-void html_heading(FILE *out, const struct report *r, const char *id, enum word title)
-{
-	fprintf(out, "<section aria-labelledby=\"%s\"><h2 id=\"%s\">%s</h2>\n", id, id,
-		word(r->lang, title));
-}
-
-void html_paragraph(FILE *out, const char *text)
-{
-	fputs("<p>", out);
-	html_text(out, text);
-	fputs("</p>\n", out);
-}
-
-void html_term(FILE *out, const char *name, const char *value)
-{
-	fprintf(out, "<dt>%s</dt><dd>", name);
-	html_bdi(out, value);
-	fputs("</dd>\n", out);
-}
-
-void html_table(FILE *out, const struct report *r, unsigned numbers, const enum word *columns)
-{
-	fputs("<div class=\"wide\"><table><thead><tr>", out);
-	for (unsigned i = 0; columns[i] != WORDS; i++)
-		fprintf(out, "<th scope=\"col\"%s>%s</th>", numbers >> i & 1 ? " class=\"n\"" : "",
-			word(r->lang, columns[i]));
-	fputs("</tr></thead><tbody>\n", out);
-}
-
-void html_table_end(FILE *out)
-{
-	fputs("</tbody></table></div>\n", out);
-}
-
-void html_number(FILE *out, uint64_t n)
-{
-	char text[NUMBER_TEXT];
-
-	fprintf(out, "<td class=\"n\">%s</td>", number_text(text, n));
-}
-
-void html_when(FILE *out, uint64_t unix_s)
-{
-	char text[WHEN_TEXT], *local;
-
-	(void)when_text(text, unix_s);
-	local = strstr(text, " (");
-	if (local)
-		*local++ = '\0';
-	fprintf(out, "<td class=\"when\">%s%s%s</td>", text, local ? "<br>" : "",
-		local ? local : "");
-}
-
-void html_cell(FILE *out, const char *text)
-{
-	fputs("<td>", out);
-	html_bdi(out, text ? text : "–");
-	fputs("</td>", out);
-}
 
 /* Says that a table was cut. */
 static void cut_off(FILE *out, const struct report *r, uint64_t all, const char *command)
@@ -128,7 +37,7 @@ static void print_head(FILE *out, const struct report *r)
 	html_text(out, word(r->lang, W_TITLE));
 	fputs(": ", out);
 	html_text(out, report_verdict_text(r));
-	fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", report_style);
+	fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", html_style);
 	fputs("<svg width=\"0\" height=\"0\" aria-hidden=\"true\" "
 	      "style=\"position:absolute\"><defs><pattern id=\"hatch\" "
 	      "width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path d=\"M0 6 6 "
@@ -202,7 +111,7 @@ static void print_reasons(FILE *out, const struct report *r)
 {
 	if (r->verdict.gates_met == r->verdict.gates)
 		return;
-	html_heading(out, r, "why", W_OPEN);
+	html_heading(out, r->lang, "why", W_OPEN);
 	fputs("<ul class=\"gates\">\n", out);
 	for (size_t i = 0; i < OBLIGATIONS; i++) {
 		enum obligation_state state = r->verdict.obligations[i].state;
@@ -224,9 +133,9 @@ static void print_obligations(FILE *out, const struct report *r)
 {
 	static const enum word columns[] = {W_NUMBER, W_WHAT, W_KIND, W_STATE, W_WHEN, WORDS};
 
-	html_heading(out, r, "obligations", W_OBLIGATIONS_TITLE);
+	html_heading(out, r->lang, "obligations", W_OBLIGATIONS_TITLE);
 	html_paragraph(out, word(r->lang, W_OBLIGATIONS_NOTE));
-	html_table(out, r, 1, columns);
+	html_table(out, r->lang, 1, columns);
 	for (size_t i = 0; i < OBLIGATIONS; i++) {
 		const struct obligation_result *result = &r->verdict.obligations[i];
 		char from[WHEN_TEXT], to[WHEN_TEXT];
@@ -325,10 +234,10 @@ static void print_unexpected(FILE *out, const struct report *r)
 	const struct finding *f;
 	uint64_t n = 0;
 
-	html_heading(out, r, "unexpected", W_UNEXPECTED_TITLE);
+	html_heading(out, r->lang, "unexpected", W_UNEXPECTED_TITLE);
 	for (size_t i = 0; (f = report_egress(r, &i)); n++) {
 		if (n == 0)
-			html_table(out, r, 0x18, columns);
+			html_table(out, r->lang, 0x18, columns);
 		if (n < ROWS_SHOWN)
 			print_finding(out, r, f);
 	}
@@ -361,14 +270,14 @@ static void print_findings(FILE *out, const struct report *r)
 					    W_OUT,      W_IN,     W_FIRST,   WORDS};
 	uint64_t n = 0;
 
-	html_heading(out, r, "findings", W_FINDINGS_TITLE);
+	html_heading(out, r->lang, "findings", W_FINDINGS_TITLE);
 	for (size_t i = 0; i < r->gather.n_found; i++) {
 		const struct finding *f = r->gather.found[i];
 		if (gather_weigh(&r->gather, f) == GATHER_EGRESS &&
 		    f->key.kind == FINDING_UNEXPECTED_EGRESS)
 			continue;
 		if (n++ == 0)
-			html_table(out, r, 0x38, columns);
+			html_table(out, r->lang, 0x38, columns);
 		if (n > ROWS_SHOWN)
 			continue;
 		fprintf(out, "<tr><td>%s</td>",
@@ -407,7 +316,7 @@ static void print_ends(FILE *out, const struct report *r, enum report_part part)
 		const struct endpoint_digest *d = &sum->digest;
 
 		if (n == 0)
-			html_table(out, r, 0xe0, columns);
+			html_table(out, r->lang, 0xe0, columns);
 		if (n >= ROWS_SHOWN)
 			continue;
 		fputs("<tr>", out);
@@ -432,11 +341,11 @@ static void print_ends(FILE *out, const struct report *r, enum report_part part)
 
 static void print_allowed(FILE *out, const struct report *r)
 {
-	html_heading(out, r, "allowed", W_ALLOWED_TITLE);
+	html_heading(out, r->lang, "allowed", W_ALLOWED_TITLE);
 	html_paragraph(out, word(r->lang, W_ALLOWED_NOTE));
 	print_ends(out, r, REPORT_ALLOWED);
 	fputs("</section>\n", out);
-	html_heading(out, r, "inbound", W_INBOUND_TITLE);
+	html_heading(out, r->lang, "inbound", W_INBOUND_TITLE);
 	print_ends(out, r, REPORT_INBOUND);
 	fputs("</section>\n", out);
 }
@@ -446,13 +355,13 @@ static void print_dns(FILE *out, const struct report *r)
 	static const enum word columns[] = {W_DOMAIN,      W_QUESTIONS, W_DNS_NAMES, W_DNS_FAILED,
 					    W_COUNT_BYTES, W_FIRST,     W_LAST,      WORDS};
 
-	html_heading(out, r, "dns", W_DNS_TITLE);
+	html_heading(out, r->lang, "dns", W_DNS_TITLE);
 	if (r->n_domains == 0)
 		html_paragraph(out, word(r->lang, r->evidence.facts[FACT_DNS_MESSAGES].whole
 							  ? W_DNS_NONE
 							  : W_DNS_UNKNOWN));
 	else
-		html_table(out, r, 0x1e, columns);
+		html_table(out, r->lang, 0x1e, columns);
 	for (size_t i = 0; i < r->n_domains && i < ROWS_SHOWN; i++) {
 		const struct label_domain *d = r->domains[i];
 
@@ -498,9 +407,9 @@ static void print_legend(FILE *out, const struct report *r)
 
 static void print_strips(FILE *out, const struct report *r)
 {
-	html_heading(out, r, "strip", W_STRIP_TITLE);
+	html_heading(out, r->lang, "strip", W_STRIP_TITLE);
 	for (size_t i = 0; i < r->gather.n_sensors; i++)
-		html_strip(out, r, &r->gather.sensors[i]);
+		html_strip(out, r->lang, &r->gather.sensors[i]);
 	if (r->gather.n_sensors > 0)
 		print_legend(out, r);
 	else

@@ -23,13 +23,13 @@ void html_witness(FILE *out, const struct report *r)
 		[RECONCILE_WITNESS_ONLY] = W_WITNESS_ONLY,
 	};
 
-	html_heading(out, r, "witness", W_WITNESS_TITLE);
+	html_heading(out, r->lang, "witness", W_WITNESS_TITLE);
 	if (!r->witness) {
 		html_paragraph(out, word(r->lang, W_WITNESS_NONE));
 		fputs("</section>\n", out);
 		return;
 	}
-	html_table(out, r, 0x1c, columns);
+	html_table(out, r->lang, 0x1c, columns);
 	for (size_t k = 0; k < RECONCILE_CLASSES; k++) {
 		for (size_t i = 0; i < RECONCILE_REASONS; i++) {
 			const struct reconcile_sum *sum = &r->witness->sums[k][i];
@@ -157,11 +157,11 @@ void html_integrity(FILE *out, const struct report *r)
 {
 	static const enum word columns[] = {W_SENSOR, W_BEGIN, W_END, W_FIGURES, WORDS};
 
-	html_heading(out, r, "integrity", W_AUDIT_TITLE);
+	html_heading(out, r->lang, "integrity", W_AUDIT_TITLE);
 	print_audit(out, r);
 	if (r->gather.n_runs > 0) {
 		fprintf(out, "<h3>%s</h3>\n", word(r->lang, W_RUNS_TITLE));
-		html_table(out, r, 0, columns);
+		html_table(out, r->lang, 0, columns);
 		for (size_t i = 0; i < r->gather.n_runs; i++)
 			print_run(out, r, &r->gather.runs[i]);
 		html_table_end(out);
@@ -182,8 +182,8 @@ static void print_original(FILE *out, const struct report *r)
 
 	if (r->n_given == 0)
 		return;
-	html_heading(out, r, "original", W_ORIGINAL_TITLE);
-	html_table(out, r, 0, columns);
+	html_heading(out, r->lang, "original", W_ORIGINAL_TITLE);
+	html_table(out, r->lang, 0, columns);
 	for (size_t i = 0; i < r->n_given; i++) {
 		const struct report_fact *f = &r->given[i];
 
@@ -242,7 +242,7 @@ static void print_logs(FILE *out, const struct report *r, const struct json_valu
 	static const enum word columns[] = {W_LOG,       W_STATE,    W_LOG_SOURCE,
 					    W_LOG_WHERE, W_LOG_KEPT, WORDS};
 
-	html_table(out, r, 0, columns);
+	html_table(out, r->lang, 0, columns);
 	for (const struct json_value *log = logs->child; log; log = log->next) {
 		fputs("<tr>", out);
 		html_cell(out, json_member_text(log, "log"));
@@ -262,7 +262,7 @@ static void print_inventory(FILE *out, const struct report *r)
 	if (!r->inventory)
 		return;
 	logs = json_member(json_root(r->inventory), "logs");
-	html_heading(out, r, "inventory", W_INVENTORY_TITLE);
+	html_heading(out, r->lang, "inventory", W_INVENTORY_TITLE);
 	if (logs && logs->kind == JSON_ARRAY)
 		print_logs(out, r, logs);
 	else
@@ -277,7 +277,7 @@ static void print_limits(FILE *out, const struct report *r)
 	char text[SAY_MAX];
 	const char *said;
 
-	html_heading(out, r, "limits", W_LIMITS_TITLE);
+	html_heading(out, r->lang, "limits", W_LIMITS_TITLE);
 	fputs("<ul>\n", out);
 	for (unsigned i = 0; (said = report_limit(text, r, i)); i++) {
 		fputs("<li>", out);
@@ -297,7 +297,7 @@ static void print_checks(FILE *out, const struct report *r)
 {
 	struct report_check check;
 
-	html_heading(out, r, "check", W_CHECK_TITLE);
+	html_heading(out, r->lang, "check", W_CHECK_TITLE);
 	fputs("<ul>\n", out);
 	for (unsigned i = 0; report_check(&check, r, i); i++) {
 		fputs("<li><code>", out);
@@ -322,7 +322,7 @@ static void print_digests(FILE *out, const struct report *r)
 {
 	char text[SAY_MAX], number[NUMBER_TEXT], hex[2 * WIRE_STREAM_ID + 1];
 
-	html_heading(out, r, "digests", W_DIGESTS_TITLE);
+	html_heading(out, r->lang, "digests", W_DIGESTS_TITLE);
 	fputs("<dl>\n", out);
 	if (r->audit)
 		hex_term(out,

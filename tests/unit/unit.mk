@@ -42,6 +42,8 @@ unit += policy/test_policy_parse
 unit-policy/test_policy_parse := $(policy-y) platform/text platform/addr platform/file platform/crypto platform/err
 unit += policy/test_policy_match
 unit-policy/test_policy_match := $(policy-y) platform/text platform/addr platform/file platform/crypto platform/err
+unit += platform/test_metrics_text
+unit-platform/test_metrics_text := platform/metrics_text platform/text
 unit += platform/test_json_read
 unit-platform/test_json_read := platform/json_read platform/file platform/err
 unit += policy/test_policy_slow
@@ -158,8 +160,8 @@ unit += evidence/test_verdict
 unit-evidence/test_verdict := evidence/verdict evidence/verdict_table
 unit += evidence/test_timeline
 unit-evidence/test_timeline := evidence/timeline
-unit += analyst/test_report_words
-unit-analyst/test_report_words := analyst/report_words evidence/limits platform/json evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
+unit += evidence/test_report_words
+unit-evidence/test_report_words := evidence/report_words evidence/limits platform/json evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
 	evidence/spans platform/addr platform/err
 ifndef STATIC
 unit += platform/test_gunzip

@@ -13,7 +13,7 @@
 
 enum word {
 #define WORD(id, ...) W_##id,
-#include "analyst/report_words.def"
+#include "evidence/report_words.def"
 #undef WORD
 	WORDS
 };

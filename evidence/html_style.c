@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * report, its style sheet: light, dark, phone and A4. No font, picture or script is fetched.
+ * The style sheet of report and live page: light, dark, phone and A4. No font, picture or script is fetched.
  */
-#include "analyst/report_html.h"
+#include "evidence/html.h"
 
-const char report_style[] =
+const char html_style[] =
 	":root{color-scheme:light "
 	"dark;--fg:#1b1f24;--bg:#fff;--dim:#57606a;--line:#d0d7de;--soft:#f6f8fa;"
 	"--bad:#a40e26;--warn:#7a4b00;--good:#116329;--okbar:#2f7d4f;--nodata:#8c959f;--skip:#"

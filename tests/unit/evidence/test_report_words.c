@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "analyst/report_words.h"
+#include "evidence/report_words.h"
 
 static unsigned holes(const char *text)
 {

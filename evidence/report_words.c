@@ -2,7 +2,7 @@
 /*
  * The report's texts: see report_words.h.
  */
-#include "analyst/report_words.h"
+#include "evidence/report_words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 static const char *const words[WORDS][VERDICT_LANGS] = {
 #define WORD(id, en, ja) [W_##id] = {en, ja},
-#include "analyst/report_words.def"
+#include "evidence/report_words.def"
 #undef WORD
 };
 
@@ -27,7 +27,7 @@ static const char *const kinds[FINDING_KINDS] = {
 #define BLIND_JA(id, ja)
 #define SEVERITY_JA(id, ja)
 #define REASON_JA(id, ja)
-#include "analyst/report_kinds.def"
+#include "evidence/report_kinds.def"
 };
 
 static const char *const blind[FINDING_KINDS] = {
@@ -35,7 +35,7 @@ static const char *const blind[FINDING_KINDS] = {
 #define BLIND_JA(id, ja) [FINDING_##id] = (ja),
 #define SEVERITY_JA(id, ja)
 #define REASON_JA(id, ja)
-#include "analyst/report_kinds.def"
+#include "evidence/report_kinds.def"
 };
 
 static const char *const severities[FINDING_SEVERITIES] = {
@@ -43,7 +43,7 @@ static const char *const severities[FINDING_SEVERITIES] = {
 #define BLIND_JA(id, ja)
 #define SEVERITY_JA(id, ja) [FINDING_##id] = (ja),
 #define REASON_JA(id, ja)
-#include "analyst/report_kinds.def"
+#include "evidence/report_kinds.def"
 };
 
 static const char *const reasons[RECONCILE_REASONS] = {
@@ -51,7 +51,7 @@ static const char *const reasons[RECONCILE_REASONS] = {
 #define BLIND_JA(id, ja)
 #define SEVERITY_JA(id, ja)
 #define REASON_JA(id, ja) [RECONCILE_##id] = (ja),
-#include "analyst/report_kinds.def"
+#include "evidence/report_kinds.def"
 };
 
 const char *blind_text(enum verdict_lang lang, enum finding_kind kind)
