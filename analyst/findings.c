@@ -81,7 +81,7 @@ static int gather_batch(void *ctx, const struct ledger_entry *entry, const struc
 	int rc = 0;
 	size_t n;
 
-	g->is_full = g->is_full || batch_head(batch)->endpoints_left_out > 0;
+	g->is_full = g->is_full || batch_head(batch)->tables[BATCH_ENDPOINTS_LEFT_OUT] > 0;
 	while (rc == 0 && batch_next(batch, &rec)) {
 		if (!query_wants(g->query, rec.start, rec.end))
 			continue;

@@ -36,8 +36,9 @@ struct stream_sum {
 	uint64_t records, nodata, skipped, packets, bytes;
 	uint64_t first, last;                  /* Unix seconds, of the records */
 	uint64_t received_ns, received_end_ns; /* by the collector's clock */
-	uint64_t endpoints_left_out;           /* flows */
-	size_t n_names;                        /* counts of names that its sensor tells */
+	bool has_tables;
+	uint64_t tables[BATCH_TABLES]; /* the latest */
+	size_t n_names;                /* counts of names that its sensor tells */
 	uint64_t names[BATCH_NAMES_COUNTS];
 	uint64_t gaps, gap_batches, gap_records, gap_packets;
 	uint64_t is_signed; /* batches */
@@ -164,8 +165,10 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 	stream->received_end_ns = entry->received_ns;
 	stream->goodbye = head->goodbye;
 	stream->is_signed += head->is_signed;
-	if (head->endpoints_left_out > stream->endpoints_left_out)
-		stream->endpoints_left_out = head->endpoints_left_out;
+	if (head->has_tables) {
+		stream->has_tables = true;
+		memcpy(stream->tables, head->tables, sizeof stream->tables);
+	}
 	if (head->has_clock) {
 		stream->has_clock = true;
 		stream->offset_ns = head->offset_ns;
@@ -308,6 +311,21 @@ static void print_names(const struct stream_sum *stream)
 		putchar('\n');
 }
 
+static void print_tables(const uint64_t tables[static BATCH_TABLES])
+{
+	printf("    tables: flows %" PRIu64
+	       " places, records written early for want of one %" PRIu64 " (endpoint kept %" PRIu64
+	       "); endpoints %" PRIu64 " of %" PRIu64 ", gave way %" PRIu64
+	       "; calls without room for their rhythm %" PRIu64 "\n",
+	       tables[BATCH_FLOWS], tables[BATCH_FLOWS_EVICTED] + tables[BATCH_FLOWS_MERGED],
+	       tables[BATCH_FLOWS_MERGED], tables[BATCH_ENDPOINTS_KEPT], tables[BATCH_ENDPOINTS],
+	       tables[BATCH_ENDPOINTS_GAVE_WAY], tables[BATCH_CALLS_LEFT_OUT]);
+	if (tables[BATCH_ENDPOINTS_LEFT_OUT] > 0)
+		printf("    ENDPOINTS: for those of %" PRIu64
+		       " flows the sensor's table had no room: their list is not complete\n",
+		       tables[BATCH_ENDPOINTS_LEFT_OUT]);
+}
+
 static void print_stream(const struct stream_sum *stream)
 {
 	char hex[2 * WIRE_STREAM_ID + 1], from[CLOCK_TEXT], to[CLOCK_TEXT];
@@ -325,10 +343,8 @@ static void print_stream(const struct stream_sum *stream)
 		       clock_text(to, stream->last));
 	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++)
 		print_interface(&stream->interfaces[i]);
-	if (stream->endpoints_left_out > 0)
-		printf("    ENDPOINTS: for those of %" PRIu64
-		       " flows the sensor's table had no room: their list is not complete\n",
-		       stream->endpoints_left_out);
+	if (stream->has_tables)
+		print_tables(stream->tables);
 	print_names(stream);
 	if (stream->gaps > 0)
 		printf("    GAPS: %" PRIu64 ", in them %" PRIu64 " batches, %" PRIu64
@@ -448,7 +464,9 @@ static void put_stream(const struct stream_sum *stream)
 	put_number("alerts", stream->alerts);
 	put_known("first", stream->records > 0, stream->first);
 	put_known("last", stream->records > 0, stream->last);
-	put_number("endpoints_left_out", stream->endpoints_left_out);
+	for (unsigned i = 0; i < BATCH_TABLES; i++)
+		put_known(batch_table_text((enum batch_table)i), stream->has_tables,
+			  stream->tables[i]);
 	put_number("gaps", stream->gaps);
 	put_number("gap_batches", stream->gap_batches);
 	put_number("gap_records", stream->gap_records);

@@ -464,8 +464,10 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 	run->is_signed += head->is_signed;
 	run->records_said = head->records_before + batch_record_count(batch);
 	memcpy(run->last_digest, entry->digest, SHA256_BYTES);
-	if (head->endpoints_left_out > run->endpoints_left_out)
-		run->endpoints_left_out = head->endpoints_left_out;
+	if (head->has_tables) {
+		run->has_tables = true;
+		memcpy(run->tables, head->tables, sizeof run->tables);
+	}
 	if (run->is_replay)
 		return 0;
 	sensor = sensor_of(g, run->sensor);

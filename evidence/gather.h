@@ -49,7 +49,9 @@ struct gather_run {
 	uint64_t hellos, batches, records, packets, bytes, alerts, is_signed;
 	uint64_t records_said; /* by the last batch's count of those before it */
 	uint64_t gap_batches, gap_records, gap_first, gap_last;
-	uint64_t endpoints_left_out, spool_gave_up;
+	bool has_tables;
+	uint64_t tables[BATCH_TABLES]; /* the latest */
+	uint64_t spool_gave_up;
 	uint64_t unjudged, unjudged_first,
 		unjudged_last; /* packets without an address of this machine */
 	uint32_t window_s;

@@ -157,6 +157,28 @@ static void facts_of_names(const struct gather_run *run, struct verdict_evidence
 	    n[BATCH_NAMES_DNS_MALFORMED] + n[BATCH_NAMES_DNS_CUT] + n[BATCH_NAMES_LEFT_OUT], 0, 0);
 }
 
+/* What found no room in the sensor's tables. */
+static void facts_of_tables(const struct gather_run *run, struct verdict_evidence *e)
+{
+	static const struct {
+		enum batch_table table;
+		enum verdict_fact_id fact;
+	} all[] = {
+		{BATCH_FLOWS_EVICTED, FACT_FLOWS_EVICTED},
+		{BATCH_FLOWS_MERGED, FACT_FLOWS_MERGED},
+		{BATCH_ENDPOINTS_LEFT_OUT, FACT_ENDPOINTS_LEFT_OUT},
+		{BATCH_CALLS_LEFT_OUT, FACT_CALLS_LEFT_OUT},
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		add(e, all[i].fact, run->tables[all[i].table], run->begin_s, run->end_s);
+		if (!run->has_tables)
+			not_whole(e, all[i].fact);
+	}
+	if (run->tables[BATCH_CALLS] == 0)
+		not_whole(e, FACT_CALLS_LEFT_OUT);
+}
+
 static void facts_of_run(const struct gather_run *run, const struct gather_sensor *sensor,
 			 bool is_first, struct verdict_evidence *e)
 {
@@ -170,7 +192,6 @@ static void facts_of_run(const struct gather_run *run, const struct gather_senso
 	add(e, FACT_RECORDS_MISSING, run->records_said > records ? run->records_said - records : 0,
 	    0, 0);
 	add(e, FACT_FILTERED, run->filtered, run->begin_s, run->end_s);
-	add(e, FACT_ENDPOINTS_LEFT_OUT, run->endpoints_left_out, run->begin_s, run->end_s);
 	add(e, FACT_SPOOL_GAVE_UP, run->spool_gave_up, run->begin_s, run->end_s);
 	add(e, FACT_UNJUDGED, run->unjudged, run->unjudged_first, run->unjudged_last);
 	/* Of the first run; what later ones find was watched before. */
@@ -190,6 +211,7 @@ static void facts_of_run(const struct gather_run *run, const struct gather_senso
 		e->facts[FACT_INTERFACES].n = run->n_interfaces;
 	facts_of_links(run, e);
 	facts_of_names(run, e);
+	facts_of_tables(run, e);
 	for (size_t i = 0; i < WIRE_INTERFACES_MAX; i++) {
 		if (i < run->n_interfaces || run->interfaces[i].has_account)
 			facts_of_interface(&run->interfaces[i], e);
@@ -364,12 +386,15 @@ static const uint8_t told[] = {
 	FACT_CAME_IN,
 	FACT_CLOCK_STEPS,
 	FACT_CLOCK_OFF_MS,
+	FACT_FLOWS_EVICTED,
+	FACT_FLOWS_MERGED,
 	FACT_SPOOL_GAVE_UP,
 	FACT_GAVE_WAY,
 	FACT_MALFORMED,
 	FACT_UNJUDGED,
 	FACT_NOT_IP,
 	FACT_FINDINGS_LEFT_OUT,
+	FACT_CALLS_LEFT_OUT,
 	FACT_OPEN_RUNS,
 	FACT_GAP_BATCHES,
 	FACT_RECORDS_MISSING,

@@ -144,8 +144,8 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Is every endpoint known that the machine tried to reach, also those that never "
 		 "answered?",
 		 "応答しなかったものも含め、マシンが到達を試みたすべての宛先が把握されているか。"},
-		{"Run the sensor with a larger table of endpoints (--endpoints-max).",
-		 "センサーの宛先表を大きくして実行してください。"},
+		{"Run the sensor with a larger table of endpoints (--endpoint-slots).",
+		 "センサーの宛先表を大きくして実行してください（--endpoint-slots）。"},
 		{TOLD(ATTEMPTS), AT_MOST(ENDPOINTS_LEFT_OUT, 0)},
 	},
 	{
@@ -217,9 +217,12 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Did nothing have to be left out or given up because a table or the spool was "
 		 "full?",
 		 "表やスプールが満杯になって省略・放棄されたものがないか。"},
-		{"Run the sensor with larger tables and a larger spool.",
-		 "センサーの表とスプールを大きくして実行してください。"},
-		{AT_MOST(ENDPOINTS_LEFT_OUT, 0), AT_MOST(SPOOL_GAVE_UP, 0), TOLD(GAVE_WAY)},
+		{"Run the sensor with larger tables (--flow-slots, --endpoint-slots) and a larger "
+		 "spool (--spool-kib).",
+		 "センサーの表（--flow-slots、--endpoint-slots）とスプール（--spool-kib）を大きくし"
+		 "て実行してください。"},
+		{AT_MOST(FLOWS_EVICTED, 0), AT_MOST(FLOWS_MERGED, 0),
+		 AT_MOST(ENDPOINTS_LEFT_OUT, 0), AT_MOST(SPOOL_GAVE_UP, 0), TOLD(GAVE_WAY)},
 	},
 	{
 		"all_classified",
@@ -240,7 +243,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Are the detectors named, with what each cannot see, and had each room?",
 		 "各検出器の名称と見えないものが示され、容量が足りていたか。"},
 		{"See the chapter on limits.", "限界についての章をご覧ください。"},
-		{AT_MOST(FINDINGS_LEFT_OUT, 0), TOLD(SUSPICIONS)},
+		{AT_MOST(FINDINGS_LEFT_OUT, 0), AT_MOST(CALLS_LEFT_OUT, 0), TOLD(SUSPICIONS)},
 	},
 	{
 		"records_delivered",

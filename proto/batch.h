@@ -53,11 +53,30 @@ enum {
 #endif
 	/* Head, signature and the columns' tags; the longest record, alert, account, gap, event. */
 	BATCH_WRITE_BYTES =
-		512 + BATCH_WRITE_RECORDS * 95 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 225 +
+		600 + BATCH_WRITE_RECORDS * 95 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 225 +
 		BATCH_GAPS_MAX * 104 + BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES +
 		BATCH_WRITE_NAMES_BYTES + 8 + BATCH_NAMES_COUNTS * 10 + BATCH_WRITE_BURSTS_BYTES,
 	BATCH_ALLOWANCES = 5,
 };
+
+/* The sensor's tables, and what they had no room for since the run began. A flow gives way when its places in the table are full: a
+ * record goes out early, and who began it is guessed when it goes on. Merged: its endpoint is in the table of endpoints, where its
+ * trace goes on; evicted: it is not. The numbers travel on the wire. */
+enum batch_table {
+	BATCH_FLOWS,         /* places */
+	BATCH_FLOWS_EVICTED, /* records that went out early */
+	BATCH_FLOWS_MERGED,
+	BATCH_ENDPOINTS, /* places */
+	BATCH_ENDPOINTS_KEPT,
+	BATCH_ENDPOINTS_GAVE_WAY, /* to others that answered; told before they went */
+	BATCH_ENDPOINTS_LEFT_OUT, /* flows whose endpoint found no room */
+	BATCH_CALLS,              /* places for their rhythm; 0: it is not kept */
+	BATCH_CALLS_LEFT_OUT,
+	BATCH_TABLES,
+	BATCH_TABLES_MAX = 32, /* that a reader takes of a newer sensor */
+};
+/* "flows_evicted", ... */
+const char *batch_table_text(enum batch_table table);
 
 struct batch_alert {
 	struct addr local, remote;
@@ -152,7 +171,8 @@ struct batch_head {
 	int64_t offset_ns; /* sensor's clock less the collector's */
 	uint64_t way_ns;   /* there and back: the offset is right to half of it */
 	bool is_signed;
-	uint64_t endpoints_left_out; /* flows of the stream so far whose endpoint found no room */
+	bool has_tables;
+	uint64_t tables[BATCH_TABLES]; /* enum batch_table */
 };
 
 /* ---- writing (sensor): everything is allocated by batch_writer_new() ---- */

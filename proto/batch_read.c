@@ -436,6 +436,8 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 		return "it has too many alerts or accounts";
 	if (message->n_gaps > BATCH_GAPS_MAX || message->n_events > BATCH_EVENTS_MAX)
 		return "it has too many gaps or events";
+	if (message->n_tables > BATCH_TABLES_MAX)
+		return "it tells of too many tables";
 	if (message->n_names_counts > BATCH_NAMES_COUNTS_MAX)
 		return "it has too many counts of names";
 	if (message->signature.len > CRYPTO_SIGNATURE_MAX)
@@ -457,7 +459,10 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 		broken = endpoint_columns_read(message->endpoints, b->endpoints, &b->n_endpoints);
 	if (!broken && message->bursts)
 		broken = burst_columns_read(message->bursts, b->bursts, &b->n_bursts);
-	b->head.endpoints_left_out = message->endpoints_left_out;
+	/* A sensor that does not tell all of them tells of other tables. */
+	b->head.has_tables = message->n_tables >= BATCH_TABLES;
+	if (b->head.has_tables)
+		memcpy(b->head.tables, message->tables, sizeof b->head.tables);
 	if (!broken && message->names.len)
 		broken = names_read(message->names.data, message->names.len, &b->arena, &b->names);
 	b->names_counts = message->names_counts;
@@ -603,6 +608,23 @@ int batch_gap_decode(struct batch_gap *ret, const uint8_t *bytes, size_t len, st
 	const char *broken = message ? open_gap(ret, message) : "not a message of its kind";
 
 	return broken ? err_set(err, ERR_FORMAT, "gap of %zu bytes: %s", len, broken) : 0;
+}
+
+const char *batch_table_text(enum batch_table table)
+{
+	static const char *const texts[BATCH_TABLES] = {
+		[BATCH_FLOWS] = "flows",
+		[BATCH_FLOWS_EVICTED] = "flows_evicted",
+		[BATCH_FLOWS_MERGED] = "flows_merged",
+		[BATCH_ENDPOINTS] = "endpoints",
+		[BATCH_ENDPOINTS_KEPT] = "endpoints_kept",
+		[BATCH_ENDPOINTS_GAVE_WAY] = "endpoints_gave_way",
+		[BATCH_ENDPOINTS_LEFT_OUT] = "endpoints_left_out",
+		[BATCH_CALLS] = "calls",
+		[BATCH_CALLS_LEFT_OUT] = "calls_left_out",
+	};
+
+	return texts[table];
 }
 
 const char *batch_event_name(char *out, uint8_t kind)

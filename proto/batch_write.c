@@ -494,7 +494,10 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 		batch.endpoints = &w->endpoints.message;
 	if (w->bursts.message.n_marks > 0)
 		batch.bursts = &w->bursts.message;
-	batch.endpoints_left_out = head->endpoints_left_out;
+	if (head->has_tables) {
+		batch.n_tables = BATCH_TABLES;
+		batch.tables = copy.tables;
+	}
 	batch.n_events = w->n_events;
 	batch.events = events;
 	batch.names = (ProtobufCBinaryData){w->names.len, w->names.bytes};

@@ -481,7 +481,8 @@ static size_t insert(struct flow_table *t, const struct flow_packet *p)
 		tag = tag_at(t, slot);
 	}
 	if (*tag) {
-		emit(t, t->entries + slot, 3, FLOW_EVICTED,
+		emit(t, t->entries + slot, 3,
+		     *mark_of(t, t->entries + slot) ? FLOW_MERGED : FLOW_EVICTED,
 		     t->entries[slot].window == p->window ? p->offset : t->window_s);
 		if (began_is_told_once(t->entries[slot].key.protocol))
 			began_keep(&t->began, key_hash(t->secret, &t->entries[slot].key),

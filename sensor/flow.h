@@ -87,7 +87,14 @@ struct flow_packet {
 	bool is_related; /* an ICMP error that quotes a flow of this table; filled by the caller */
 };
 
-enum flow_reason { FLOW_WINDOW_CLOSED, FLOW_STALE, FLOW_EVICTED, FLOW_OVERFLOW, FLOW_REASONS };
+enum flow_reason {
+	FLOW_WINDOW_CLOSED,
+	FLOW_STALE,
+	FLOW_EVICTED,
+	FLOW_MERGED, /* evicted, with a mark: what the sink remembers goes on without it */
+	FLOW_OVERFLOW,
+	FLOW_REASONS
+};
 
 struct flow_sink {
 	/* A flow begins, or begins anew with another initiator: judge it, and write initiator,

@@ -143,16 +143,36 @@ static uint64_t watched_until(const struct pipeline *p)
 	return p->live ? p->now_ns / NS_PER_S : p->seen_s;
 }
 
+static void tell_tables(struct pipeline *p)
+{
+	const uint64_t *reasons = flow_reasons(p->flows);
+	struct endpoint_stats ends;
+	struct rhythm_stats calls = {0};
+
+	endpoint_stats(p->endpoints, &ends);
+	if (IS_ENABLED(CONFIG_RHYTHM) && p->rhythm)
+		rhythm_stats(p->rhythm, &calls);
+	spool_tables(p->config.spool, (const uint64_t[BATCH_TABLES]){
+					      [BATCH_FLOWS] = flow_slots(p->flows),
+					      [BATCH_FLOWS_EVICTED] = reasons[FLOW_EVICTED],
+					      [BATCH_FLOWS_MERGED] = reasons[FLOW_MERGED],
+					      [BATCH_ENDPOINTS] = ends.slots,
+					      [BATCH_ENDPOINTS_KEPT] = ends.kept,
+					      [BATCH_ENDPOINTS_GAVE_WAY] = ends.gave_way,
+					      [BATCH_ENDPOINTS_LEFT_OUT] = ends.left_out,
+					      [BATCH_CALLS] = calls.slots,
+					      [BATCH_CALLS_LEFT_OUT] = calls.lost,
+				      });
+}
+
 /* What is new of them goes out after the records of a window; at the end of a run all that changed, or
  * all there is if batches were given up. */
 static void tell_endpoints(struct pipeline *p)
 {
-	struct endpoint_stats ends;
 	struct spool_stats spool;
 
-	endpoint_stats(p->endpoints, &ends);
 	spool_stats(p->config.spool, &spool);
-	spool_endpoints_left_out(p->config.spool, ends.left_out);
+	tell_tables(p);
 	p->telling = true;
 	p->beating = p->rhythm != NULL;
 	/* A walk may go on over windows, but the last one must see all. */
@@ -660,6 +680,8 @@ int pipeline_new(struct pipeline **ret, const struct pipeline_config *config, st
 	for (uint16_t i = 0; i < config->n_captures; i++)
 		(void)read_nic(p, i);
 	read_allowances(p);
+	if (streams(p))
+		tell_tables(p);
 	if (p->config.out)
 		p->n_text = flowrec_print_header(p->text, &o->format);
 	*ret = p;

@@ -45,10 +45,11 @@ void pipeline_summary(const struct pipeline *p, FILE *out)
 		account_add(&sum, &a);
 	}
 	fprintf(out,
-		"records: %llu (cut short: stale %llu, evicted %llu, overflow %llu); alerts: "
+		"records: %llu (cut short: stale %llu, evicted %llu, merged %llu, overflow %llu); "
+		"alerts: "
 		"%llu\n",
 		(unsigned long long)p->records, (unsigned long long)reasons[FLOW_STALE],
-		(unsigned long long)reasons[FLOW_EVICTED],
+		(unsigned long long)reasons[FLOW_EVICTED], (unsigned long long)reasons[FLOW_MERGED],
 		(unsigned long long)reasons[FLOW_OVERFLOW], (unsigned long long)p->judge.n_alerts);
 	fprintf(out,
 		"endpoints: kept %zu of %zu, gave way %llu, flows without room for theirs %llu%s\n",

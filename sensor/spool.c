@@ -31,7 +31,8 @@ struct spool {
 	uint8_t digest[SHA256_BYTES]; /* of batch `sequence` */
 	uint64_t sequence;
 	uint64_t records, packets;
-	uint64_t endpoints_left_out;
+	bool has_tables;
+	uint64_t tables[BATCH_TABLES];
 	struct batch_gap declared; /* last */
 
 	uint64_t acknowledged;
@@ -133,7 +134,7 @@ static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 		.has_clock = s->has_clock,
 		.offset_ns = s->offset_ns,
 		.way_ns = s->way_ns,
-		.endpoints_left_out = s->endpoints_left_out,
+		.has_tables = s->has_tables,
 	};
 	struct ring_entry entry = {
 		.sequence = head.sequence,
@@ -142,6 +143,7 @@ static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 	};
 	size_t len;
 
+	memcpy(head.tables, s->tables, sizeof head.tables);
 	tell_given_up(s, now_ns);
 	entry.keep = batch_must_be_kept(s->writer);
 	entry.totals = s->filling;
@@ -249,9 +251,10 @@ void spool_names_counts(struct spool *s, const uint64_t counts[static BATCH_NAME
 }
 #endif
 
-void spool_endpoints_left_out(struct spool *s, uint64_t flows)
+void spool_tables(struct spool *s, const uint64_t tables[static BATCH_TABLES])
 {
-	s->endpoints_left_out = flows;
+	memcpy(s->tables, tables, sizeof s->tables);
+	s->has_tables = true;
 }
 
 void spool_clock(struct spool *s, int64_t offset_ns, uint64_t way_ns)

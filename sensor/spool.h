@@ -58,8 +58,8 @@ void spool_dns(struct spool *spool, const struct batch_dns *dns, uint64_t now_ns
 void spool_name(struct spool *spool, const struct batch_name *name, uint64_t now_ns);
 void spool_http(struct spool *spool, const struct batch_http *http, uint64_t now_ns);
 void spool_names_counts(struct spool *spool, const uint64_t counts[static BATCH_NAMES_COUNTS]);
-/* Flows so far whose endpoint found no room: batches say so from now on. */
-void spool_endpoints_left_out(struct spool *spool, uint64_t flows);
+/* Batches say so from now on. */
+void spool_tables(struct spool *spool, const uint64_t tables[static BATCH_TABLES]);
 /* The clocks were compared: the next batch says so. */
 void spool_clock(struct spool *spool, int64_t offset_ns, uint64_t way_ns);
 

@@ -16,7 +16,18 @@ SENT, UNANSWERED, REFUSED, ANSWERED, DATA_OUT = 1, 2, 3, 4, 5
 OK, NODATA, SKIPDATA = 0, 1, 2
 START, CLOCK_STEP, CONNECTED, SPOOL_FULL, HOST, INTERFACE, LINK, CANARIES = 1, 2, 4, 5, 8, 9, 10, 11
 UP, CAPTURED = 1, 2
+# enum batch_table: nothing had to give way
+ROOMY = (65536, 0, 0, 4096, 3, 0, 0, 4096, 0)
+FLOWS_EVICTED, FLOWS_MERGED, ENDPOINTS_LEFT_OUT, CALLS, CALLS_LEFT_OUT = 1, 2, 6, 7, 8
 DNS_QUERIES, DNS_RESPONSES, DNS_MALFORMED = 0, 1, 3
+
+
+def tables(**counts):
+    """Of the names above."""
+    ret = list(ROOMY)
+    for name, n in counts.items():
+        ret[globals()[name]] = n
+    return tuple(ret)
 
 
 def zigzag(v):
@@ -139,7 +150,7 @@ class Story:
             *(field(9, r) for r in rules), field(12, 60), field(14, "interface-id"), field(17, int(filtered)), field(18, policy)))
         self.key = None
 
-    def batch(self, at, records=(), endpoints=(), events=(), accounts=(), questions=(), labels=(), counts=None, clock=(0, 2000000), left_out=0,
+    def batch(self, at, records=(), endpoints=(), events=(), accounts=(), questions=(), labels=(), counts=None, clock=(0, 2000000), tables=ROOMY,
               goodbye=False):
         self.batches.append(dict(locals()))
 
@@ -156,7 +167,7 @@ class Story:
                       (field(4, e["text"]) if e["text"] else b"")) for e in b["events"]]
         if b["endpoints"]:
             out.append(field(13, _endpoints(b["endpoints"], self.t0)))
-        out.append(field(14, b["left_out"]))
+        out.append(packed(14, b["tables"]))
         if b["questions"] or b["labels"]:
             out.append(field(15, _names(b["questions"], b["labels"], self.t0)))
         if b["counts"] is not None:

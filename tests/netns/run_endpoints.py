@@ -112,6 +112,16 @@ def too_many(d):
     left_out = count - (slots * 3 // 4 - 1) + 1 + count - slots // 4
     match(rf"gave way 1, flows without room for theirs {left_out}\b", ledger.sensor.err, "the sensor's summary")
     equal([s["endpoints_left_out"] for s in ledger.summary()["sensors"][0]["streams"]], [left_out], "the ledger's summary")
+    # Each flow is one packet: of each of three windows what the table held at its end went out in time, the rest early. Those whose
+    # endpoint was kept are merged: the first of each direction, and what B and C spoke.
+    said, = ledger.summary()["sensors"][0]["streams"]
+    evicted, merged = (int(match(rf", {what} (\d+)", ledger.sensor.err)[1]) for what in ("evicted", "merged"))
+    equal([said[k] for k in ("flows", "flows_evicted", "flows_merged", "endpoints", "endpoints_kept", "endpoints_gave_way")],
+          [1024, evicted, merged, slots, slots, 1], "the ledger's tables")
+    check(2 * count - 3 * 1024 <= evicted + merged <= 2 * count, f"{evicted} + {merged} of {2 * count} went out early")
+    check(0 < merged <= slots + 1 + 2 * 4, f"{merged} merged")
+    match(rf"want of one {evicted + merged} \(endpoint kept {merged}\); endpoints {slots} of {slots}, gave way 1;",
+          run("flowproof", "records", "-d", ledger.store, "--summary").expect(0).out, "tables as text")
     match(rf"ENDPOINTS: .*{left_out} flows", run("flowproof", "records", "-d", ledger.store, "--summary").expect(0).out, "as text")
     match("more endpoints than it can keep", run("flowproof", "findings", "-d", ledger.store).expect(0).err, "findings")
 

@@ -513,6 +513,8 @@ static void test_head_alert_account(void **state)
 		.has_clock = true,
 		.offset_ns = -5,
 		.way_ns = 6,
+		.has_tables = true,
+		.tables = {65536, 2, 3, 4096, 4095, 4, 5, 128, UINT64_MAX},
 	};
 	struct batch_gap gap = {.first = 3,
 				.last = 8,
@@ -594,6 +596,8 @@ static void test_head_alert_account(void **state)
 	assert_true(got->has_clock);
 	assert_int_equal(got->offset_ns, -5);
 	assert_int_equal(got->way_ns, 6);
+	assert_true(got->has_tables);
+	assert_memory_equal(got->tables, head.tables, sizeof head.tables);
 	gaps = batch_gap_list(batch, &n);
 	assert_int_equal(n, 1);
 	assert_memory_equal(gaps, &gap, sizeof(gap));

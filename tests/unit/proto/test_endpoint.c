@@ -71,7 +71,9 @@ static void assert_same(const struct endpoint_digest *a, const struct endpoint_d
 static size_t through(const struct endpoint_digest *digests, size_t n, uint64_t left_out)
 {
 	static uint8_t bytes[BATCH_WRITE_BYTES];
-	struct batch_head head = {.sequence = 1, .endpoints_left_out = left_out};
+	struct batch_head head = {.sequence = 1,
+				  .has_tables = left_out > 0,
+				  .tables = {[BATCH_ENDPOINTS_LEFT_OUT] = left_out}};
 	const struct endpoint_digest *list;
 	struct batch_writer *w;
 	struct batch *b;
@@ -92,7 +94,7 @@ static size_t through(const struct endpoint_digest *digests, size_t n, uint64_t 
 	assert_int_equal(got, n);
 	for (size_t i = 0; i < n; i++)
 		assert_same(&list[i], &digests[i]);
-	assert_int_equal(batch_head(b)->endpoints_left_out, left_out);
+	assert_int_equal(batch_head(b)->tables[BATCH_ENDPOINTS_LEFT_OUT], left_out);
 	batch_free(b);
 	batch_writer_free(w);
 	return len;
