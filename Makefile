@@ -27,7 +27,7 @@ $(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
 endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-boot test-browser cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-boot test-platform full-config deb rpm appliance-image test-browser cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -76,7 +76,7 @@ sandbox-$(CONFIG_LANDLOCK) += platform/sandbox_landlock
 
 sensor-y := $(base-y) $(sandbox-y) $(addprefix sensor/,main options options_identity confine identity capture capture_usual decode_link decode_usual decode_ip flow flow_began window \
 	    record judge endpoint alert account offload pipeline pipeline_summary session memory) proto/endpoint
-sensor-$(CONFIG_LIVE) += sensor/capture_own $(addprefix platform/,rtnl ifaddr nic nic_text segments)
+sensor-$(CONFIG_LIVE) += sensor/capture_own $(addprefix platform/,early rtnl ifaddr nic nic_text segments)
 sensor-$(CONFIG_LINK_EXTRA) += sensor/decode_extra
 sensor-$(CONFIG_IPV6) += sensor/decode_ipv6
 sensor-$(CONFIG_POLICY_BOUNDARY) += sensor/crossing
@@ -310,12 +310,14 @@ submake = $(MAKE) --no-print-directory CROSS= STATIC=$(1) O=$(O)/$(2)
 sensors = for t in $(1); do \
 	$(call submake,$$t,$$t) $(O)/$$t/flowproof-sensor && \
 	$(call submake,$$t,appliance/$$t) KCONFIG_CONFIG=$(O)/appliance/config $(O)/appliance/$$t/flowproof-sensor || exit 1; done
-.PHONY: static-base test-static test-cross
-static-base: deps
+.PHONY: full-config static-base test-static test-cross
+full-config:
+	$(Q)mkdir -p $(O)/full
+	$(Q)[ -e $(O)/full/config ] || echo '# CONFIG_ALERT_CURL is not set' >$(O)/full/config  # no libcurl to link it with
+static-base: deps full-config
 	@sh scripts/deps.sh build test static emulate
 	@sh scripts/deps-static.sh build $(NATIVE)
-	$(Q)mkdir -p $(O)/appliance $(O)/full && cp -u configs/appliance_defconfig $(O)/appliance/config
-	$(Q)[ -e $(O)/full/config ] || echo '# CONFIG_ALERT_CURL is not set' >$(O)/full/config  # no libcurl to link it with
+	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config
 	+$(Q)$(MAKE) --no-print-directory programs
 	+$(Q)$(call submake,$(NATIVE),$(NATIVE)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs
 test-static: static-base
@@ -355,6 +357,8 @@ $(O)/tests/boot/init: $(O)/tests/boot/init.o
 	$(call say,LINK,$@)
 	$(link)
 endif
+
+include platform/platform.mk
 
 # ---- browser -----------------------------------------------------------------------------------------
 # Reports in Debian's chromium; pictures in build/browser/. npm fetches two packages that only this test needs.
@@ -476,6 +480,8 @@ help:
 #> make test-cross      unit and golden tests for 32-bit and 64-bit ARM and big-endian MIPS under qemu-user
 #> make test-boot       the static sensor on Debian's kernels 5.10 and 6.1 for 32-bit ARM, under qemu-system
 #> make test-browser    reports in Debian's chromium: nothing is fetched, nothing runs, axe-core; pictures in build/browser/
+#> make deb, make rpm   packages in build/packages/; CROSS=arm64, armhf: for another processor (deb: the sensor alone)
+#> make test-platform   units, packages, the offline installer, the appliance's image: installed, booted, removed (root)
 #> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
 #> make gauntlet        techniques to get data out, run for real: each found, or missed as docs/gauntlet.md says (root)
 #> make bench           CPU and memory of the sensor beside a bare libpcap loop and the flow meters that are installed; then

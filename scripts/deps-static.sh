@@ -3,6 +3,7 @@
 # deps-static.sh path TRIPLET           prints the folder of what is built for a processor
 # deps-static.sh build TRIPLET...       builds what is not there yet
 # deps-static.sh versions TRIPLET       what it was built from: NAME VERSION, a line each
+# deps-static.sh licences              prints the licences of what is linked in
 # deps-static.sh kernel ARCH SUITE PACKAGE   fetches Debian's kernel that PACKAGE depends on, prints its file
 #
 # What the static programs are linked with, from Debian's source packages: musl, libpcap, libevent, mbedTLS 3.6 and protobuf-c, no
@@ -215,11 +216,18 @@ build() {
 
 case ${1:-} in
 path) prefix "$2" ;;
+licences)
+	fetch
+	for f in musl/COPYRIGHT libpcap/LICENSE libevent/LICENSE mbedtls/LICENSE protobuf-c/LICENSE; do
+		printf '\n---- linked in: %s\n\n' "${f%/*}"
+		cat "$sources/$f"
+	done
+	;;
 versions) cat "$(prefix "$2")/VERSIONS" ;;
 kernel) kernel "$2" "$3" "$4" ;;
 build)
 	shift
 	for t in "$@"; do (build "$t"); done
 	;;
-*) die "usage: deps-static.sh path|versions TRIPLET, build TRIPLET..., kernel ARCH SUITE PACKAGE" ;;
+*) die "usage: deps-static.sh path|versions TRIPLET, licences, build TRIPLET..., kernel ARCH SUITE PACKAGE" ;;
 esac

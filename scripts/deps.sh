@@ -12,6 +12,8 @@ arm64="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
 mips="gcc-mips-linux-gnu linux-libc-dev-mips-cross"
 emulate="qemu-user-static"
 boot="qemu-system-arm"
+# make deb, make rpm; strip(1) of binutils comes with gcc.
+pack="rpm dpkg-dev systemd"
 check="clang clang-format cppcheck mandoc"
 # make test-browser.
 browser="chromium nodejs npm fonts-ipafont-gothic openssl"
@@ -32,7 +34,8 @@ for group in "$@"; do
 	bench) packages=$bench ;;
 	browser) packages=$browser ;;
 	boot) packages=$boot ;;
-	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, boot, bench, browser)" >&2; exit 2 ;;
+	pack) packages=$pack ;;
+	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, boot, pack, bench, browser)" >&2; exit 2 ;;
 	esac
 	for p in $packages; do
 		[ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = "ii " ] || missing="$missing $p"

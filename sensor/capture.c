@@ -190,8 +190,9 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 
 		rc = err_set(err, rc == PCAP_ERROR_PERM_DENIED ? -EPERM : -EIO, "%s: %s%s%s%s",
 			     interface, pcap_statustostr(rc), *detail ? ": " : "", detail,
-			     rc == PCAP_ERROR_PERM_DENIED ? "; start as root or with CAP_NET_RAW"
-							  : "");
+			     rc == PCAP_ERROR_PERM_DENIED    ? "; start as root or with CAP_NET_RAW"
+			     : rc == PCAP_ERROR_IFACE_NOT_UP ? "; set it up first (--bring-up does)"
+							     : "");
 		goto out;
 	}
 	rc = check_link(c, err);

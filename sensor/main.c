@@ -30,6 +30,8 @@ int main(int argc, char **argv)
 		version_print("flowproof-sensor", stdout);
 	} else if (!rc && options.self_test) {
 		failed = confine_self_test(&options, stdout);
+	} else if (!rc && options.bring_up) {
+		rc = session_bring_up(&options, &err);
 	} else if (!rc) {
 		if (options.debug)
 			log_set_level(LOG_LEVEL_DEBUG);

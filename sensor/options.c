@@ -131,6 +131,11 @@ static const struct setting table[] = {
 	{"debug", 0, SETTING_FLAG, AT(debug), NULL, NULL, 0, 0, "Log more."},
 	{"check", 0, SETTING_ACTION, AT(check), NULL, NULL, 0, 0,
 	 "Check the settings, print the effective ones, and end."},
+#ifdef CONFIG_LIVE
+	{"bring-up", 0, SETTING_ACTION, AT(bring_up), NULL, NULL, 0, 0,
+	 "Set the interfaces up that are down, and end: before a start that comes before the "
+	 "network's."},
+#endif
 	{"self-test", 0, SETTING_ACTION, AT(self_test), NULL, NULL, 0, 0,
 	 "Enter the sandbox, print what is in force by trying, and end."},
 	{"help", 'h', SETTING_ACTION, AT(help), NULL, NULL, 0, 0, "Print this and end."},

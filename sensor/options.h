@@ -44,7 +44,8 @@ struct options {
 	char *offload;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
 	uint64_t window, flow_slots, endpoint_slots, spool_kib, ring_kib, user_id;
-	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
+	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, bring_up, self_test,
+		help, version;
 
 	/* as understood */
 	enum wire_offload offload_mode; /* UNKNOWN: not given */

@@ -12,6 +12,7 @@
 
 #include "platform/clock.h"
 #include "platform/config.h"
+#include "platform/early.h"
 #include "platform/log.h"
 #include "platform/rtnl.h"
 #include "sensor/confine.h"
@@ -263,5 +264,21 @@ int session_check(const struct options *o, struct err *err)
 	if (!rc && IS_ENABLED(CONFIG_STREAM) && o->collectors.n)
 		rc = session_stream_check(s, err);
 	close_session(s);
+	return rc;
+}
+
+int session_bring_up(const struct options *o, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; IS_ENABLED(CONFIG_LIVE) && !rc && i < o->interfaces.n; i++) {
+		bool was_down = false;
+
+		rc = identity_check_interface(o->interfaces.v[i], err);
+		if (!rc && strcmp(o->interfaces.v[i], "any") != 0)
+			rc = early_link_up(o->interfaces.v[i], &was_down, err);
+		if (was_down)
+			log_info("capture", "%s was down and is set up", o->interfaces.v[i]);
+	}
 	return rc;
 }

@@ -15,3 +15,6 @@ int session_run(const struct options *options, struct err *err);
 
 /* Opens nothing, looks at everything: policy, certificates, interfaces. For --check. */
 int session_check(const struct options *options, struct err *err);
+
+/* --bring-up: sets interfaces up that are down (takes CAP_NET_ADMIN); a packet socket of libpcap's cannot be had before. */
+int session_bring_up(const struct options *options, struct err *err);

@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/clock.h"
 #include "platform/config.h"
+#include "platform/early.h"
 #include "platform/log.h"
 #include "sensor/confine.h"
 
@@ -241,6 +243,9 @@ int session_run_loop(struct session *s, struct err *err)
 	char sandbox[SANDBOX_TEXT];
 	int rc = set_up(s, inputs, live, err);
 
+	/* From here on the kernel keeps each frame for us; after the next step no such socket is to be had. */
+	if (IS_ENABLED(CONFIG_LIVE) && !rc && live)
+		(void)early_ready(getenv("NOTIFY_SOCKET"));
 	if (!rc)
 		rc = confine_enter(s->options, sandbox, err);
 	if (rc)
