@@ -11,6 +11,7 @@
 
 #include "evidence/hashset.h"
 #include "evidence/peer.h"
+#include "evidence/table.h"
 #include "platform/clock.h"
 
 /* More than a sensor can send: so many are nonsense. */
@@ -66,20 +67,36 @@ void gather_fini(struct gather *g)
 	labels_free(g->labels);
 	findings_free(g->findings);
 	hashset_free(g->flows);
+	table_free(g->run_places);
+	table_free(g->sensor_places);
 	policy_free(g->policy);
 	*g = (struct gather){0};
 }
 
+/* Where a run or a sensor stands in its list. */
+struct run_place {
+	char sensor[WIRE_SENSOR_ID_MAX];
+	uint8_t stream[WIRE_STREAM_ID];
+	uint64_t index;
+};
+struct sensor_place {
+	char id[WIRE_SENSOR_ID_MAX];
+	uint64_t index;
+};
+
 /* The entry's run, made if need be; NULL without memory. */
 static struct gather_run *run_of(struct gather *g, const struct ledger_entry *entry)
 {
+	struct run_place key = {.index = g->n_runs};
 	struct gather_run *run;
+	void *place;
 
-	/* From the latest back, and never into another sensor's. */
-	for (size_t i = g->n_runs; i-- > 0 && strcmp(g->runs[i].sensor, entry->sensor) == 0;) {
-		if (memcmp(g->runs[i].stream, entry->stream, WIRE_STREAM_ID) == 0)
-			return &g->runs[i];
-	}
+	(void)snprintf(key.sensor, sizeof key.sensor, "%s", entry->sensor);
+	memcpy(key.stream, entry->stream, WIRE_STREAM_ID);
+	if (table_take(g->run_places, &key, &place) < 0 || !place)
+		return NULL;
+	if (((struct run_place *)place)->index < g->n_runs)
+		return &g->runs[((struct run_place *)place)->index];
 	run = more_room(g->runs, g->n_runs, &g->cap_runs, sizeof *run);
 	if (!run)
 		return NULL;
@@ -93,10 +110,15 @@ static struct gather_run *run_of(struct gather *g, const struct ledger_entry *en
 
 static struct gather_sensor *sensor_of(struct gather *g, const char *id)
 {
+	struct sensor_place key = {.index = g->n_sensors};
 	struct gather_sensor *sensor;
+	void *place;
 
-	if (g->n_sensors > 0 && strcmp(g->sensors[g->n_sensors - 1].id, id) == 0)
-		return &g->sensors[g->n_sensors - 1];
+	(void)snprintf(key.id, sizeof key.id, "%s", id);
+	if (table_take(g->sensor_places, &key, &place) < 0 || !place)
+		return NULL;
+	if (((struct sensor_place *)place)->index < g->n_sensors)
+		return &g->sensors[((struct sensor_place *)place)->index];
 	sensor = more_room(g->sensors, g->n_sensors, &g->cap_sensors, sizeof *sensor);
 	if (!sensor)
 		return NULL;
@@ -105,6 +127,16 @@ static struct gather_sensor *sensor_of(struct gather *g, const char *id)
 	memset(sensor, 0, sizeof *sensor);
 	(void)snprintf(sensor->id, sizeof sensor->id, "%s", id);
 	return sensor;
+}
+
+const struct gather_sensor *gather_sensor(const struct gather *g, const char *id)
+{
+	struct sensor_place key = {.index = 0};
+	const struct sensor_place *place;
+
+	(void)snprintf(key.id, sizeof key.id, "%s", id);
+	place = table_find(g->sensor_places, &key);
+	return place ? &g->sensors[place->index] : NULL;
 }
 
 /* ---- hello ---- */
@@ -193,23 +225,24 @@ static int add_hello(void *ctx, const struct ledger_entry *entry, const struct w
 /* ---- records ---- */
 
 /* The flow, whichever direction the record is of. */
-static int flow_is_new(struct gather *g, const struct flowrec *rec)
+static int flow_is_new(struct gather *g, size_t sensor, const struct flowrec *rec)
 {
 	int order = memcmp(&rec->src, &rec->dst, sizeof rec->src);
 	bool turned = order > 0 || (order == 0 && rec->srcport > rec->dstport);
 	uint64_t words[6] = {[4] = (uint64_t)(turned ? rec->dstport : rec->srcport) << 48 |
 				   (uint64_t)(turned ? rec->srcport : rec->dstport) << 32 |
 				   (uint64_t)rec->iface << 8 | rec->family,
-			     [5] = g->n_sensors};
+			     [5] = sensor};
 
 	memcpy(&words[0], turned ? &rec->dst : &rec->src, sizeof rec->src);
 	memcpy(&words[2], turned ? &rec->src : &rec->dst, sizeof rec->src);
 	return hashset_add(g->flows, words, 6);
 }
 
-static int look_for_begin(struct gather *g, struct gather_run *run, const struct flowrec *rec)
+static int look_for_begin(struct gather *g, struct gather_run *run, size_t sensor,
+			  const struct flowrec *rec)
 {
-	int rc = flow_is_new(g, rec);
+	int rc = flow_is_new(g, sensor, rec);
 
 	if (rc <= 0 || rec->tcp_flags & SYN)
 		return rc < 0 ? rc : 0;
@@ -270,7 +303,7 @@ static int add_record(struct gather *g, struct gather_run *run, struct gather_se
 	rc = timeline_traffic(&sensor->timeline, rec->start, rec->end + 1);
 	/* Later fragments have no ports, and no SYN either. */
 	if (rc == 0 && rec->protocol == TCP && (rec->srcport || rec->dstport))
-		rc = look_for_begin(g, run, rec);
+		rc = look_for_begin(g, run, (size_t)(sensor - g->sensors), rec);
 	return rc ? rc : findings_add_record(g->findings, from, rec);
 }
 
@@ -518,6 +551,9 @@ static int add_fault(void *ctx, const struct ledger_entry *entry)
 	return fault->file && fault->reason ? 0 : -ENOMEM;
 }
 
+const struct replay_ops gather_ops = {
+	.hello = add_hello, .batch = add_batch, .gap = add_gap, .fault = add_fault};
+
 /* ---- after the walk ---- */
 
 /* One policy for all live runs, read again: NULL if there are several, or it is not known. */
@@ -527,6 +563,8 @@ static int read_policy(struct gather *g)
 	struct err err;
 	int rc;
 
+	policy_free(g->policy);
+	g->policy = NULL;
 	for (size_t i = 0; i < g->n_runs; i++) {
 		const struct gather_run *run = &g->runs[i];
 
@@ -563,12 +601,11 @@ static int settle(struct gather *g)
 	return read_policy(g);
 }
 
-int gather_run(struct gather *g, const char *store, const struct gather_config *config,
-	       struct err *err)
+int gather_begin(struct gather *g, const struct gather_config *config, struct err *err)
 {
-	static const struct replay_ops ops = {
-		.hello = add_hello, .batch = add_batch, .gap = add_gap, .fault = add_fault};
-	const struct findings_config findings = {.max = FINDINGS_MAX, .watch = config->watch};
+	const struct findings_config findings = {.max = config->findings_max ? config->findings_max
+									     : FINDINGS_MAX,
+						 .watch = config->watch};
 	int rc;
 
 	*g = (struct gather){.config = *config};
@@ -576,10 +613,28 @@ int gather_run(struct gather *g, const char *store, const struct gather_config *
 	if (rc < 0)
 		return rc;
 	if (endpoints_new(&g->endpoints) < 0 || hashset_new(&g->flows) < 0 ||
-	    labels_new(&g->labels) < 0)
-		return err_set(err, -ENOMEM, "no memory for the report");
-	rc = replay_run(store, config->sensor, NULL, &ops, g, err);
+	    labels_new(&g->labels) < 0 ||
+	    table_new(&g->run_places, sizeof(struct run_place), offsetof(struct run_place, index),
+		      GATHER_RUNS_MAX) < 0 ||
+	    table_new(&g->sensor_places, sizeof(struct sensor_place),
+		      offsetof(struct sensor_place, index), GATHER_RUNS_MAX) < 0)
+		return err_set(err, -ENOMEM, "no memory to gather");
+	return 0;
+}
+
+int gather_settle(struct gather *g, struct err *err)
+{
+	return settle(g) < 0 ? err_set(err, -ENOMEM, "no memory to gather") : 0;
+}
+
+int gather_run(struct gather *g, const char *store, const struct gather_config *config,
+	       struct err *err)
+{
+	int rc = gather_begin(g, config, err);
+
+	if (rc == 0)
+		rc = replay_run(store, config->sensor, NULL, &gather_ops, g, err);
 	if (rc == 0)
 		rc = settle(g);
-	return rc == -ENOMEM ? err_set(err, rc, "no memory for the report") : rc;
+	return rc == -ENOMEM ? err_set(err, rc, "no memory to gather") : rc;
 }

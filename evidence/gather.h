@@ -19,7 +19,7 @@
 #include "policy/policy.h"
 #include "proto/batch.h"
 
-enum { GATHER_LINKS_MAX = 64, GATHER_FAULTS_MAX = 100 };
+enum { GATHER_LINKS_MAX = 64, GATHER_FAULTS_MAX = 100, GATHER_RUNS_MAX = 1024 * 1024 };
 
 /* An interface that is captured. */
 struct gather_interface {
@@ -100,9 +100,11 @@ struct gather_config {
 	const struct policy *policy;         /* that the runs should have had; NULL: not given */
 	const struct watch_list *watch;      /* suspects; borrowed; NULL: none */
 	uint8_t policy_digest[SHA256_BYTES]; /* of its text */
+	size_t findings_max;                 /* 0: FINDINGS_MAX */
 };
 
 struct hashset;
+struct table;
 
 struct gather {
 	struct gather_config config;
@@ -124,12 +126,23 @@ struct gather {
 	struct policy *policy; /* of the runs; NULL: not known, or several */
 	struct labels *labels;
 	struct hashset *flows; /* TCP, of which a record was seen */
+	struct table *run_places, *sensor_places;
 };
 
 /* Goes through the ledger. Negative with a sentence when STORE cannot be read. Free it in any case. */
 int gather_run(struct gather *gather, const char *store, const struct gather_config *config,
 	       struct err *err);
 void gather_fini(struct gather *gather);
+
+/* The same in steps, for a ledger that grows: the ops with the gather as ctx, for whatever order the sensors come in;
+ * then settled, which makes good what the lists say until more is added; and so on. The findings found then and the
+ * sums are borrowed until the next addition. */
+int gather_begin(struct gather *gather, const struct gather_config *config, struct err *err);
+extern const struct replay_ops gather_ops;
+int gather_settle(struct gather *gather, struct err *err);
+
+/* NULL if it has no live run. */
+const struct gather_sensor *gather_sensor(const struct gather *gather, const char *id);
 
 /* The facts that the ledger's content tells; all others are left as they are. */
 void gather_facts(const struct gather *gather, struct verdict_evidence *ret);

@@ -46,13 +46,9 @@ static bool is_live(const struct gather_run *run)
 /* Does something of this sensor lie within the time judged? Both ends are times of packets. */
 static bool is_within(const struct gather *g, const char *sensor, uint64_t first, uint64_t last)
 {
-	for (size_t i = 0; i < g->n_sensors; i++) {
-		const struct gather_sensor *s = &g->sensors[i];
+	const struct gather_sensor *s = gather_sensor(g, sensor);
 
-		if (strcmp(s->id, sensor) == 0)
-			return last >= s->from_s && first < s->to_s;
-	}
-	return false;
+	return s && last >= s->from_s && first < s->to_s;
 }
 
 bool gather_counts(const struct gather *g, const struct endpoint_sum *sum)
