@@ -439,38 +439,38 @@ static void listener_readable(evutil_socket_t at, short what, void *arg)
 	}
 }
 
-int loop_listen(struct loop_listener **ret, struct loop *loop, const struct endpoint *at,
-		loop_accept_fn *accepted, void *ctx, struct err *err)
+int loop_listener_adopt(struct loop_listener **ret, struct loop *loop, int fd,
+			loop_accept_fn *accepted, void *ctx, struct err *err)
 {
-	char text[ADDR_ENDPOINT_TEXT];
-	union socket_address sa;
-	socklen_t len = socket_address_of(&sa, at);
 	struct loop_listener *listener = malloc(sizeof(*listener));
-	int rc;
+	union socket_address sa = {0};
+	socklen_t len = sizeof(sa);
 
-	if (!listener)
+	if (!listener) {
+		(void)close(fd);
 		return err_set(err, -ENOMEM, "out of memory for a listener");
-	*listener = (struct loop_listener){.fd = socket_open(at), .accepted = accepted, .ctx = ctx};
-	if (listener->fd < 0 || socket_option(listener->fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0 ||
-	    (at->family == 6 && socket_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0) ||
-	    bind(listener->fd, &sa.any, len) != 0 || listen(listener->fd, SOMAXCONN) != 0 ||
-	    getsockname(listener->fd, &sa.any, &len) != 0) {
-		rc = err_errno(err, "cannot listen at %s", endpoint_text(text, at));
-		goto out;
 	}
+	*listener = (struct loop_listener){.fd = fd, .accepted = accepted, .ctx = ctx};
+	(void)getsockname(fd, &sa.any, &len);
 	listener->at = socket_endpoint(&sa);
-	listener->readable = event_new(loop->base, listener->fd, EV_READ | EV_PERSIST,
-				       listener_readable, listener);
+	listener->readable =
+		event_new(loop->base, fd, EV_READ | EV_PERSIST, listener_readable, listener);
 	if (!listener->readable || event_add(listener->readable, NULL) != 0 ||
 	    loop_timer_new(&listener->again, loop, listener_again, listener) != 0) {
-		rc = err_set(err, -ENOMEM, "out of memory for a listener");
-		goto out;
+		loop_listener_free(listener);
+		return err_set(err, -ENOMEM, "out of memory for a listener");
 	}
 	*ret = listener;
 	return 0;
-out:
-	loop_listener_free(listener);
-	return rc;
+}
+
+int loop_listen(struct loop_listener **ret, struct loop *loop, const struct endpoint *at,
+		loop_accept_fn *accepted, void *ctx, struct err *err)
+{
+	struct endpoint bound;
+	int fd, rc = socket_listen(&fd, at, &bound, err);
+
+	return rc < 0 ? rc : loop_listener_adopt(ret, loop, fd, accepted, ctx, err);
 }
 
 void loop_listener_address(const struct loop_listener *listener, struct endpoint *ret)

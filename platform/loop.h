@@ -80,6 +80,9 @@ void loop_stream_free(struct loop_stream *stream);
 typedef void loop_accept_fn(void *ctx, int fd, const struct endpoint *peer);
 int loop_listen(struct loop_listener **ret, struct loop *loop, const struct endpoint *at,
 		loop_accept_fn *accepted, void *ctx, struct err *err);
+/* The same for a socket that listens: socket_listen(). Takes it, also on failure. */
+int loop_listener_adopt(struct loop_listener **ret, struct loop *loop, int fd,
+			loop_accept_fn *accepted, void *ctx, struct err *err);
 /* The address listened at: the port chosen when port 0 was asked for. */
 void loop_listener_address(const struct loop_listener *listener, struct endpoint *ret);
 void loop_listener_free(struct loop_listener *listener);

@@ -76,3 +76,34 @@ int socket_udp_bind(int *ret_fd, const struct endpoint *at, struct endpoint *ret
 {
 	return udp_open(ret_fd, at, ret_local, bind, "listen at", err);
 }
+
+static int option(int fd, int level, int name)
+{
+	static const int on = 1;
+
+	return setsockopt(fd, level, name, &on, sizeof on);
+}
+
+int socket_listen(int *ret_fd, const struct endpoint *at, struct endpoint *ret_local,
+		  struct err *err)
+{
+	int fd = socket(at->family == 6 ? AF_INET6 : AF_INET,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char text[ADDR_ENDPOINT_TEXT];
+	union socket_address sa;
+	socklen_t len = socket_address_of(&sa, at);
+	int rc;
+
+	if (fd >= 0 && option(fd, SOL_SOCKET, SO_REUSEADDR) == 0 &&
+	    (at->family != 6 || option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
+	    bind(fd, &sa.any, len) == 0 && listen(fd, SOMAXCONN) == 0 &&
+	    getsockname(fd, &sa.any, &len) == 0) {
+		*ret_local = socket_endpoint(&sa);
+		*ret_fd = fd;
+		return 0;
+	}
+	rc = err_errno(err, "cannot listen at %s", endpoint_text(text, at));
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Socket addresses as the kernel has them, and datagram sockets.
+ * Socket addresses as the kernel has them, and datagram and listening sockets.
  */
 #pragma once
 
@@ -29,3 +29,7 @@ int socket_udp_connect(int *ret_fd, const struct endpoint *peer, struct endpoint
 /* Hears what is sent to `at`. */
 int socket_udp_bind(int *ret_fd, const struct endpoint *at, struct endpoint *ret_local,
 		    struct err *err);
+
+/* TCP, the same way; an IPv6 address takes no IPv4. */
+int socket_listen(int *ret_fd, const struct endpoint *at, struct endpoint *ret_local,
+		  struct err *err);

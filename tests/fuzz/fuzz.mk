@@ -16,6 +16,9 @@ fuzz += savefile
 fuzz-savefile := $(filter-out sensor/main,$(sensor-y))
 fuzz += flowrec
 fuzz-flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_parse platform/text platform/addr platform/err
+# A request to the live page.
+fuzz += http
+fuzz-http := platform/http_head
 # The language, and what is made into it.
 fuzz += policy
 fuzz-policy := $(policy-y) policy/policy_print $(if $(CONFIG_POLICY_AWS),,platform/json_read) $(if $(CONFIG_POLICY_BOUNDARY),,policy/policy_boundary) \
