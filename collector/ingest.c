@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collector/refusal_log.h"
 #include "platform/clock.h"
 #include "platform/log.h"
 
@@ -29,7 +30,6 @@ enum {
 	OUTPUT_MAX = 64 * 1024, /* of a peer that does not read its acknowledgements */
 	STOP_MS = 1000,
 	STOP_STEP_MS = 10,
-	LOG_LINES_PER_S = 20, /* about peers that were refused */
 };
 
 struct conn {
@@ -62,37 +62,38 @@ struct ingest {
 	bool commit_armed;
 	struct conn *oldest, *newest;
 	size_t n_conns, n_strangers; /* the latter are of the former */
-	/* rate of log lines */
-	uint64_t log_second;
-	unsigned log_lines;
-	uint64_t log_left_out;
+	struct refusal_log log;
 	/* stopping */
 	uint64_t stop_at_ns;
 	loop_fn *done;
 	void *done_ctx;
 };
 
+/* ---- counting ---- */
+
+static void count(struct ingest *ingest, enum count which)
+{
+	counts_add(ingest->config.counts, which, 1);
+}
+
+static void count_places(struct ingest *ingest)
+{
+	counts_set(ingest->config.counts, COUNT_CONNECTIONS, ingest->n_conns);
+	counts_set(ingest->config.counts, COUNT_STRANGERS, ingest->n_strangers);
+}
+
+static void count_refused(const struct conn *conn)
+{
+	count(conn->ingest, conn->joined  ? COUNT_REFUSED_STREAM
+			    : *conn->name ? COUNT_REFUSED_HELLO
+					  : COUNT_REFUSED_HANDSHAKE);
+}
+
 /* ---- refusing ---- */
 
-/* Anyone who reaches the port can cause these lines: so many a second, then a number. */
 static bool may_log(struct ingest *ingest)
 {
-	uint64_t second = clock_mono_ns() / NS_PER_S;
-
-	if (second != ingest->log_second) {
-		if (ingest->log_left_out > 0)
-			log_warn(tag, "%" PRIu64 " more refusals were not logged",
-				 ingest->log_left_out);
-		ingest->log_second = second;
-		ingest->log_lines = 0;
-		ingest->log_left_out = 0;
-	}
-	if (ingest->log_lines < LOG_LINES_PER_S) {
-		ingest->log_lines++;
-		return true;
-	}
-	ingest->log_left_out++;
-	return false;
+	return refusal_log_may(&ingest->log);
 }
 
 static void send_frame(struct conn *conn, enum wire_type type, const uint8_t *message, ssize_t len)
@@ -118,6 +119,7 @@ static void conn_free(struct conn *conn, const char *why)
 	*(conn->next ? &conn->next->prev : &ingest->newest) = conn->prev;
 	ingest->n_conns--;
 	ingest->n_strangers -= !*conn->name;
+	count_places(ingest);
 	loop_timer_free(conn->timer);
 	wire_reader_fini(&conn->reader);
 	wire_hello_free(conn->hello);
@@ -137,6 +139,7 @@ static void conn_refuse(struct conn *conn, const char *why)
 
 	if (conn->ended)
 		return;
+	count_refused(conn);
 	if (may_log(conn->ingest))
 		log_warn(tag, "refused %s%s%s: %s", conn->peer, *conn->name ? " " : "", conn->name,
 			 why);
@@ -176,9 +179,11 @@ static void commit(void *ctx)
 	struct ingest *ingest = ctx;
 	struct conn *conn, *next;
 	struct err err;
+	int rc = ledger_commit(ingest->config.ledger, &err);
 
 	ingest->commit_armed = false;
-	if (ledger_commit(ingest->config.ledger, &err) < 0)
+	counts_commit(ingest->config.counts, rc == 0);
+	if (rc < 0)
 		log_err(tag, "%s", err.text);
 	for (conn = ingest->oldest; conn; conn = next) {
 		next = conn->next;
@@ -240,6 +245,7 @@ static const char *store_hello(struct conn *conn, const uint8_t *message, size_t
 		conn->sensor = sensor;
 		replace_other(conn);
 		rc = ledger_append_hello(sensor, now_ns, conn->hello->stream, message, len, &err);
+		counts_append(conn->ingest->config.counts, COUNT_HELLOS, len, rc == 0);
 	}
 	if (rc == 0) {
 		rc = ledger_commit(ledger, &err);
@@ -359,6 +365,7 @@ static const char *store_batch(struct conn *conn, struct batch *batch, const uin
 	ledger_stream_chain(conn->sensor, conn->hello->stream, &chain);
 	rc = batch_chain_check(&chain, head, err);
 	if (rc == ERR_EXISTS) { /* sent again after a lost acknowledgement */
+		count(conn->ingest, COUNT_REPEATED);
 		owe(conn);
 		return NULL;
 	}
@@ -368,6 +375,8 @@ static const char *store_batch(struct conn *conn, struct batch *batch, const uin
 		return "a batch names an interface that the hello did not";
 	rc = ledger_append_batch(conn->sensor, clock_wall_ns(), conn->hello->stream, head->sequence,
 				 message, len, &sum, err);
+	counts_append(config->counts, COUNT_BATCHES, len, rc == 0);
+	counts_add(config->counts, COUNT_RECORDS, rc < 0 ? 0 : totals.records);
 	if (rc < 0 && may_log(conn->ingest))
 		log_err(tag, "%s", err->text);
 	/* People are told of it all the same: an alert does not wait for the disk. */
@@ -420,6 +429,7 @@ static const char *take_gap(struct conn *conn, const uint8_t *message, size_t le
 	if (rc == 0) {
 		rc = ledger_append_gap(conn->sensor, clock_wall_ns(), conn->hello->stream, &gap,
 				       message, len, err);
+		counts_append(config->counts, COUNT_GAPS, len, rc == 0);
 		if (rc < 0) {
 			log_err(tag, "%s", err->text);
 			return no_disk;
@@ -427,6 +437,8 @@ static const char *take_gap(struct conn *conn, const uint8_t *message, size_t le
 		config->sink->gap(config->sink_ctx, &conn->stream, &gap);
 	} else if (rc != ERR_EXISTS) {
 		return err->text;
+	} else {
+		count(conn->ingest, COUNT_REPEATED);
 	}
 	owe(conn);
 	return NULL;
@@ -460,6 +472,7 @@ static void on_ready(void *ctx, const struct tls_peer *peer)
 
 	(void)snprintf(conn->name, sizeof conn->name, "%s", peer->name);
 	conn->ingest->n_strangers--;
+	count_places(conn->ingest);
 	memcpy(conn->certificate, peer->certificate, SHA256_BYTES);
 	loop_timer_set(conn->timer, conn->ingest->config.hello_ms);
 	/* Others may have shown theirs since it was accepted. */
@@ -495,6 +508,8 @@ static void on_closed(void *ctx, const char *why)
 {
 	struct conn *conn = ctx;
 
+	if (!conn->joined)
+		count_refused(conn);
 	if (!conn->joined && may_log(conn->ingest))
 		log_warn(tag, "refused %s%s%s: %s", conn->peer, *conn->name ? " " : "", conn->name,
 			 why);
@@ -558,7 +573,9 @@ static void on_accept(void *ctx, int fd, const struct endpoint *peer)
 	struct err err;
 	int rc;
 
+	count(ingest, COUNT_ACCEPTED);
 	if (!make_room(ingest, peer)) {
+		count(ingest, COUNT_NO_ROOM);
 		if (may_log(ingest))
 			log_warn(tag, "refused %s: %zu connections are the most allowed",
 				 endpoint_text(text, peer), ingest->config.max_connections);
@@ -588,6 +605,7 @@ static void on_accept(void *ctx, int fd, const struct endpoint *peer)
 	ingest->newest = conn;
 	ingest->n_conns++;
 	ingest->n_strangers++;
+	count_places(ingest);
 }
 
 void ingest_cut_revoked(struct ingest *ingest)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/counts.h"
 #include "evidence/ledger.h"
 #include "platform/addr.h"
 #include "platform/err.h"
@@ -59,6 +60,7 @@ struct ingest_config {
 	uint32_t idle_ms;           /* without a batch */
 	const struct ingest_sink *sink;
 	void *sink_ctx;
+	struct counts *counts; /* NULL: nobody looks */
 };
 
 enum {
