@@ -101,7 +101,7 @@ findings-y := limits table beat domain known_names watch finding finding_print f
 ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
-	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine revoked canary ingest refusal_log console)
+	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main confine child revoked canary ingest refusal_log console)
 collector-$(CONFIG_ALERTS) += evidence/follow $(addprefix collector/,alerts alert_engine alert_output alert_file alert_text alert_limit alert_syslog)
 collector-$(CONFIG_ALERT_SYSLOG) += collector/alert_socket
 collector-$(CONFIG_ALERT_COMMAND) += collector/alert_command
@@ -111,6 +111,8 @@ analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_m
 	     $(addprefix analyst/,main query records dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 # The static analyst is for tests of the static collector: it takes no gzip apart.
 gunzip-y := $(addprefix platform/,gunzip $(if $(STATIC),,gunzip_zlib) $(if $(ISAL),gunzip_isal))
+gzip-y := $(addprefix platform/,gzip $(if $(STATIC),,gzip_zlib) $(if $(ISAL),gzip_isal))
+slots-y := $(gzip-y) $(addprefix evidence/,slots slots_key object_folder unlogged range)
 flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_source flowlogs_json)
 reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match unlogged reconcile_reasons \
 	       reconcile_result reconcile_again)
@@ -120,6 +122,8 @@ verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels
 html-y := $(addprefix evidence/,report_words html html_style strip)
 analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_witness report_files report_given report_text report_json report_html report_html_more report_svg)
 # What an interface has on, in words.
+collector-$(CONFIG_DELIVER) += $(slots-y) $(addprefix collector/,deliver delivery delivery_cursor deliver_slots)
+collector-$(CONFIG_DELIVER_FILES) += collector/deliver_files
 collector-y += platform/nic_text
 analyst-y += platform/nic_text analyst/losses
 
@@ -168,8 +172,9 @@ ALL_LDFLAGS = $(LINK_KIND) -Wl,--as-needed -Wl,-z,now,-z,noexecstack -Wl,--gc-se
 LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
 LIBS_proto := -lprotobuf-c
 LIBS_sensor := -lpcap
-LIBS_collector := $(if $(CONFIG_ALERT_CURL),-lcurl)
-LIBS_analyst := $(if $(STATIC),,-lz) $(if $(ISAL),-lisal)
+LIBS_gzip := $(if $(STATIC),,-lz) $(if $(ISAL),-lisal)
+LIBS_collector := $(if $(CONFIG_ALERT_CURL),-lcurl) $(if $(CONFIG_DELIVER),$(LIBS_gzip))
+LIBS_analyst := $(LIBS_gzip)
 LIBS = $(LIBS_sensor) $(LIBS_analyst) $(LIBS_proto) $(LIBS_platform)
 
 # ---- rules -----------------------------------------------------------------------------------------

@@ -85,26 +85,6 @@ static void print_header(struct printer *p)
 	(void)fwrite(p->line, 1, n, stdout);
 }
 
-/* Flow Logs never record it, by the end that is not this machine; if that is not known, by either. */
-static bool is_unlogged(const struct flowrec *rec)
-{
-	struct unlogged_query query = {.family = rec->family,
-				       .protocol = rec->protocol,
-				       .srcport = rec->srcport,
-				       .dstport = rec->dstport};
-	bool is_it = false;
-
-	if (rec->status != FLOWREC_OK)
-		return false;
-	query.remote = &rec->dst;
-	if (rec->direction != FLOWREC_INGRESS)
-		is_it = unlogged_reason(&query) != RECONCILE_REASONS;
-	query.remote = &rec->src;
-	if (rec->direction != FLOWREC_EGRESS)
-		is_it = is_it || unlogged_reason(&query) != RECONCILE_REASONS;
-	return is_it;
-}
-
 static int print_record(struct printer *p, const struct ledger_entry *entry,
 			const struct wire_hello *hello, const struct flowrec *rec)
 {
@@ -114,7 +94,8 @@ static int print_record(struct printer *p, const struct ledger_entry *entry,
 							  : &unknown;
 	size_t n;
 
-	if (!query_wants(p->query, rec->start, rec->end) || (p->complement && !is_unlogged(rec)))
+	if (!query_wants(p->query, rec->start, rec->end) ||
+	    (p->complement && !unlogged_record(rec)))
 		return 0;
 	n = p->query->json ? flowrec_print_json(p->line, &p->format, rec, identity)
 			   : flowrec_print(p->line, &p->format, rec, identity);
@@ -133,21 +114,15 @@ static int print_batch(void *ctx, const struct ledger_entry *entry, const struct
 	return rc;
 }
 
-/* The windows of what was given up are SKIPDATA, on every interface: nobody knows which it was. */
 static int print_gap(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
 		     const struct batch_gap *gap)
 {
-	uint64_t window = hello ? hello->window_s : 60;
-	struct flowrec rec = {
-		.status = FLOWREC_SKIPDATA,
-		.start = gap->window_first - gap->window_first % window,
-		.end = gap->window_last - gap->window_last % window + window,
-	};
 	size_t n = hello ? hello->n_interfaces : 1;
+	struct flowrec rec;
 	int rc = 0;
 
 	print_header(ctx);
-	if (gap->records == 0 || gap->elsewhere)
+	if (!replay_gap_record(hello, gap, &rec))
 		return 0;
 	for (; rc == 0 && rec.iface < n; rec.iface++)
 		rc = print_record(ctx, entry, hello, &rec);

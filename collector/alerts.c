@@ -8,17 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "collector/alert_engine.h"
 #include "collector/alert_text.h"
+#include "collector/child.h"
 #include "collector/confine.h"
 #include "evidence/manifest.h"
 #include "platform/log.h"
@@ -26,10 +25,7 @@
 static const char tag[] = "alerts";
 
 enum {
-	NICE = 10,
 	QUEUE_BYTES = 1024 * 1024, /* of a socket; the kernel may give less */
-	END_MS = 15000,
-	END_STEP_MS = 10,
 	PROCESSES_MAX = ALERT_OUTPUTS_MAX + 1,
 };
 
@@ -94,17 +90,6 @@ int alerts_check(const struct alert_options *options, struct err *err)
 
 /* ---- starting ---- */
 
-/* In a new process: the collector ends it by ending. */
-static void begin_process(struct alerts *a)
-{
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
-
-	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		(void)signal(signals[i], SIG_IGN);
-	(void)close(a->control[1]);
-	(void)!nice(NICE);
-}
-
 static int start_output(struct alerts *a, size_t i, bool no_sandbox, struct err *err)
 {
 	struct alert_output *o = &a->outputs[i];
@@ -117,7 +102,7 @@ static int start_output(struct alerts *a, size_t i, bool no_sandbox, struct err 
 	o->socket = ends[0];
 	a->pids[i] = fork();
 	if (a->pids[i] == 0) {
-		begin_process(a);
+		child_begin(a->control[1]);
 		/* Nobody but the engine holds an end to send to. */
 		for (size_t k = 0; k <= i; k++)
 			(void)close(a->outputs[k].socket);
@@ -133,19 +118,10 @@ static int start_engine(struct alerts *a, const struct alert_engine_config *conf
 {
 	a->pids[a->n] = fork();
 	if (a->pids[a->n] == 0) {
-		begin_process(a);
+		child_begin(a->control[1]);
 		alert_engine_run(config);
 	}
 	return a->pids[a->n] < 0 ? err_errno(err, "cannot start a process for alerts") : 0;
-}
-
-static void take_after(struct sandbox *sandbox, const struct sandbox *like)
-{
-	if (!like)
-		return;
-	sandbox->user = like->user;
-	sandbox->lock_memory = like->lock_memory;
-	sandbox->eperm = like->eperm;
 }
 
 static int start(struct alerts *a, const struct alert_options *options, const char *store,
@@ -157,12 +133,12 @@ static int start(struct alerts *a, const struct alert_options *options, const ch
 	if (rc < 0 || a->n == 0)
 		return rc;
 	confine_describe_reader(&config.sandbox, store);
-	take_after(&config.sandbox, like);
+	child_take_after(&config.sandbox, like);
 	if (pipe2(a->control, O_CLOEXEC) < 0 || fcntl(a->control[1], F_SETFL, O_NONBLOCK) < 0)
 		return err_errno(err, "cannot make a pipe for alerts");
 	(void)fflush(NULL);
 	for (size_t i = 0; rc == 0 && i < a->n; i++) {
-		take_after(&a->outputs[i].sandbox, like);
+		child_take_after(&a->outputs[i].sandbox, like);
 		rc = start_output(a, i, !like, err);
 	}
 	config.control = a->control[0];
@@ -204,33 +180,29 @@ int alerts_start(struct alerts **ret, const struct alert_options *options, const
 static void say_end(const struct alerts *a, size_t i, int status)
 {
 	const char *who = i == a->n ? "the process that finds what is told" : a->outputs[i].name;
-	bool is_good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	char text[CHILD_STATUS_TEXT];
 
-	if (a->is_ending && is_good)
+	if (a->is_ending && child_ended_well(status))
 		return;
 	log_err(tag,
-		"%s ended (%s %d): %s not told any more until the collector is started again; the "
+		"%s ended (%s): %s not told any more until the collector is started again; the "
 		"ledger goes on",
-		who, WIFSIGNALED(status) ? "signal" : "status",
-		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		who, child_status_text(text, status),
 		i == a->n ? "alerts are" : "alerts there are");
 }
 
 /* How many still run. */
-static size_t reap(struct alerts *a)
+static size_t reap(void *ctx)
 {
+	struct alerts *a = ctx;
 	size_t left = 0;
 	int status;
 
 	for (size_t i = 0; i < PROCESSES_MAX; i++) {
-		if (a->pids[i] <= 0)
-			continue;
-		if (waitpid(a->pids[i], &status, WNOHANG) == a->pids[i]) {
-			a->pids[i] = -1;
+		if (child_reap(&a->pids[i], &status))
 			say_end(a, i, status);
-		} else {
+		else if (a->pids[i] > 0)
 			left++;
-		}
 	}
 	return left;
 }
@@ -274,7 +246,6 @@ void alerts_end(struct alerts *a)
 		if (a->control[i] >= 0)
 			(void)close(a->control[i]);
 	}
-	for (int ms = 0; reap(a) > 0 && ms < END_MS; ms += END_STEP_MS)
-		(void)poll(NULL, 0, END_STEP_MS);
+	child_wait(reap, a);
 	free(a);
 }

@@ -14,6 +14,7 @@
 #include "collector/canary.h"
 #include "collector/confine.h"
 #include "collector/console.h"
+#include "collector/deliver.h"
 #include "collector/ingest.h"
 #include "collector/revoked.h"
 #include "evidence/ledger.h"
@@ -28,6 +29,7 @@ struct options {
 	char *store, *listen, *ca, *cert, *key, *crl, *canary, *config;
 	uint64_t commit_ms, seal_s, segment_s, retain_days, retain_mib, user_id;
 	struct alert_options alerts;
+	struct deliver_options deliver;
 	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 };
 
@@ -195,6 +197,62 @@ static const struct setting table[] = {
 	 .max = 1000000,
 	 .help = "Alerts a minute to each output but the file; how many more there were is told."},
 #endif
+#ifdef CONFIG_DELIVER
+	{.name = "deliver-state",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(deliver.state),
+	 .arg = "DIR",
+	 .help = "Folder in which deliveries keep how far they are. Made if it is missing; not "
+		 "below "
+		 "the store."},
+#	ifdef CONFIG_DELIVER_FILES
+	{.name = "deliver-files",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(deliver.files),
+	 .arg = "DIR",
+	 .help = "Write Flow Logs files below DIR, named as AWS names them in S3."},
+#	endif
+	{.name = "deliver-format",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(deliver.format),
+	 .arg = "FORMAT",
+	 .preset = "text",
+	 .help = "Of Flow Logs files: text, parquet or ocsf."},
+	{.name = "deliver-layout",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(deliver.layout),
+	 .arg = "LAYOUT",
+	 .preset = "default",
+	 .help = "Their folders: default, hourly, hive or hive-hourly."},
+	{.name = "deliver-fields",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(deliver.fields),
+	 .arg = "FIELDS",
+	 .help = "Their fields, in order. Default: the 14 of version 2."},
+	{.name = "deliver-prefix",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(deliver.prefix),
+	 .arg = "PREFIX",
+	 .help = "What stands before AWSLogs/ in their names."},
+	{.name = "deliver-every-s",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(deliver.every_s),
+	 .arg = "N",
+	 .preset = "300",
+	 .min = 1,
+	 .max = 86400,
+	 .help = "Seconds between two passes over what is new. What comes late waits for the next "
+		 "one."},
+	{.name = "deliver-late-s",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(deliver.late_s),
+	 .arg = "N",
+	 .preset = "120",
+	 .min = 0,
+	 .max = 3600,
+	 .help = "Seconds that records may come after the five minutes in which they end; what "
+		 "comes later goes into a further file of the same five minutes."},
+#endif
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = SETTING_FLAG,
@@ -259,6 +317,7 @@ struct collector {
 	struct revoked *revoked;
 	struct canary_port *canary;
 	struct alerts *alerts;
+	struct deliver *deliver;
 	struct endpoint canary_at;
 	struct loop_watch *signals[3];
 	uint64_t warned_day;
@@ -359,6 +418,8 @@ static int check(struct collector *c, struct err *err)
 		rc = check_store(c->options.store, err);
 	if (IS_ENABLED(CONFIG_ALERTS) && rc == 0)
 		rc = alerts_check(&c->options.alerts, err);
+	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
+		rc = deliver_check(&c->options.deliver, c->options.store, err);
 	if (rc == 0)
 		settings_print(table, SETTINGS, &c->options, stdout);
 	return rc;
@@ -530,6 +591,8 @@ static int start(struct collector *c, struct err *err)
 		rc = loop_timer_new(&c->seal_timer, c->loop, seal, c);
 	if (IS_ENABLED(CONFIG_ALERTS) && rc == 0)
 		rc = alerts_watch(c->alerts, c->loop);
+	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
+		rc = deliver_watch(c->deliver, c->loop);
 	if (rc < 0)
 		return err_set(err, rc, "cannot start: %s", strerror(-rc));
 	config.loop = c->loop;
@@ -546,6 +609,8 @@ static int start(struct collector *c, struct err *err)
 	if (rc < 0)
 		return rc;
 	tell_head(c);
+	if (IS_ENABLED(CONFIG_DELIVER))
+		deliver_begin(c->deliver);
 	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 	ingest_address(c->ingest, &at);
 	log_info("collector", "listening on %s", endpoint_text(text, &at));
@@ -567,6 +632,9 @@ static int run(struct collector *c, struct err *err)
 	if (IS_ENABLED(CONFIG_ALERTS))
 		rc = alerts_start(&c->alerts, &o->alerts, o->store, o->no_sandbox ? NULL : &like,
 				  err);
+	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
+		rc = deliver_start(&c->deliver, &o->deliver, o->store, o->no_sandbox ? NULL : &like,
+				   err);
 	raise_file_limit();
 	if (rc == 0)
 		rc = start(c, err);
@@ -596,6 +664,9 @@ int main(int argc, char **argv)
 		log_set_level(c.options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 		rc = c.options.check ? check(&c, &err) : run(&c, &err);
 	}
+	/* First: its processes hold the pipe that the alerts' wait for. */
+	if (IS_ENABLED(CONFIG_DELIVER))
+		deliver_end(c.deliver);
 	if (IS_ENABLED(CONFIG_ALERTS))
 		alerts_end(c.alerts);
 	ingest_free(c.ingest);

@@ -271,3 +271,16 @@ out:
 	ledger_reader_free(reader);
 	return rc;
 }
+
+bool replay_gap_record(const struct wire_hello *hello, const struct batch_gap *gap,
+		       struct flowrec *ret)
+{
+	uint64_t window = hello ? hello->window_s : 60;
+
+	*ret = (struct flowrec){
+		.status = FLOWREC_SKIPDATA,
+		.start = gap->window_first - gap->window_first % window,
+		.end = gap->window_last - gap->window_last % window + window,
+	};
+	return gap->records > 0 && !gap->elsewhere;
+}

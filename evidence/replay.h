@@ -35,6 +35,11 @@ struct replay_span {
 int replay_run(const char *store, const char *sensor, const struct replay_span *span,
 	       const struct replay_ops *ops, void *ctx, struct err *err);
 
+/* What a gap is as a record: SKIPDATA over the windows of what was given up, for each interface (iface is 0), since nobody
+ * knows which it was. false: it held nothing, or went elsewhere. */
+bool replay_gap_record(const struct wire_hello *hello, const struct batch_gap *gap,
+		       struct flowrec *ret);
+
 /* The same for entries that the caller reads: of one sensor after the other, or of a single one as they come.
  * Takes nothing; `ops` is borrowed. -ENOMEM. */
 struct replay;

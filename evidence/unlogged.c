@@ -95,3 +95,22 @@ enum reconcile_reason unlogged_reason(const struct unlogged_query *q)
 		return RECONCILE_RESOLVER;
 	return of_subnet(q);
 }
+
+bool unlogged_record(const struct flowrec *rec)
+{
+	struct unlogged_query query = {.family = rec->family,
+				       .protocol = rec->protocol,
+				       .srcport = rec->srcport,
+				       .dstport = rec->dstport};
+	bool is_it = false;
+
+	if (rec->status != FLOWREC_OK)
+		return false;
+	query.remote = &rec->dst;
+	if (rec->direction != FLOWREC_INGRESS)
+		is_it = unlogged_reason(&query) != RECONCILE_REASONS;
+	query.remote = &rec->src;
+	if (rec->direction != FLOWREC_EGRESS)
+		is_it = is_it || unlogged_reason(&query) != RECONCILE_REASONS;
+	return is_it;
+}

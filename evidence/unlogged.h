@@ -5,11 +5,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "evidence/reconcile.h"
 #include "platform/addr.h"
+#include "proto/flowrec.h"
 
 struct unlogged_query {
 	const struct cidr *
@@ -22,3 +24,6 @@ struct unlogged_query {
 
 /* Why; RECONCILE_REASONS: they do record it. */
 enum reconcile_reason unlogged_reason(const struct unlogged_query *query);
+
+/* A record of such traffic, by the end that is not this machine; if that is not known, by either. Without the VPC's subnets. */
+bool unlogged_record(const struct flowrec *rec);

@@ -180,7 +180,7 @@ int file_read_at(int fd, void *out, size_t len, uint64_t offset)
 }
 
 /* One folder, whose parent exists. */
-static int make_one_dir(const char *path)
+static int make_one_dir(const char *path, mode_t mode)
 {
 	struct stat st;
 
@@ -188,12 +188,12 @@ static int make_one_dir(const char *path)
 		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 	if (errno != ENOENT)
 		return -errno;
-	if (mkdir(path, 0700) < 0)
+	if (mkdir(path, mode) < 0)
 		return errno == EEXIST ? 0 : -errno; /* someone else made it in between */
 	return sync_folder_of(path);
 }
 
-int file_make_dir(const char *path, struct err *err)
+int file_make_folders(const char *path, mode_t mode, struct err *err)
 {
 	char part[FILE_PATH_MAX];
 	size_t len = strlen(path);
@@ -210,13 +210,18 @@ int file_make_dir(const char *path, struct err *err)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		rc = make_one_dir(part);
+		rc = make_one_dir(part, mode);
 		if (rc < 0) {
 			errno = -rc;
 			return err_errno(err, "cannot make the folder %s", part);
 		}
 	}
 	return 0;
+}
+
+int file_make_dir(const char *path, struct err *err)
+{
+	return file_make_folders(path, 0700, err);
 }
 
 /* Content and mode of the descriptor, on disk. Closes it. 0 or -errno. */

@@ -49,6 +49,8 @@ int file_reread(int fd, size_t max, char **ret, size_t *ret_len);
 
 /* Creates the folder (mode 0700) and the missing ones above it; fine if it exists. */
 int file_make_dir(const char *path, struct err *err);
+/* The same with another mode, less the umask. */
+int file_make_folders(const char *path, mode_t mode, struct err *err);
 
 /* A new file with this content and mode, durable with its folder when 0 is returned. ERR_EXISTS if
  * there is one. */

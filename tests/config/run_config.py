@@ -43,6 +43,7 @@ OPTIONS = {
 PROGRAMS = {"flowproof-sensor": "SENSOR", "flowproof-collector": "COLLECTOR"}
 VALUES = {"LOG_DEBUG": ("BATCH_RECORDS=64",)}  # built with it, for also_log_debug()
 ALERTS = ("ALERTS", "ALERT_SYSLOG", "ALERT_COMMAND", "ALERT_CURL")  # of the collector
+DELIVER = ("DELIVER", "DELIVER_FILES")
 LOOP = (("loop_run", "session_run_loop"), ("event_base_loop",), ())  # when both LIVE and STREAM are out
 
 
@@ -132,13 +133,14 @@ def main():
             equal(sorted(needed(program) & {"libevent_core", "libmbedtls", "libmbedx"}), [], "libraries")
             check("libpcap" in needed(program), "readelf's output was not understood")
             keeps(whole, program, d)
-        with tap.case("a collector without ALERT_CURL and ALERT_COMMAND: neither libcurl nor execve, and their settings are unknown"):
-            program = configure("alerts", ("ALERT_CURL", "ALERT_COMMAND"), program="flowproof-collector")
-            equal(sorted(needed(program) & {"libcurl"}), [], "libraries")
+        with tap.case("a collector without ALERT_CURL, ALERT_COMMAND and DELIVER: no libcurl, no gzip, no execve, and their settings are unknown"):
+            program = configure("alerts", ("ALERT_CURL", "ALERT_COMMAND", *DELIVER), program="flowproof-collector")
+            equal(sorted(needed(program) & {"libcurl", "libz", "libisal"}), [], "libraries")
+            equal([s for s in symbols(program) if re.match("deliver|slots_|gzip_", s)], [], "still in the program")
             check("libevent_core" in str(needed(program)), "readelf's output was not understood")
             equal(sorted(symbols(program) & {"execve", "alert_webhook_open", "alert_tls_open", "alert_command_open"}), [], "still in the program")
             check("alert_syslog_open" in symbols(program), "syslog is gone too")
-            for option in ("--alert-webhook", "--alert-command"):
+            for option in ("--alert-webhook", "--alert-command", "--deliver-files", "--deliver-state"):
                 match("unknown|not an option|unrecogni|no option|invalid", run(program, option, "/x").expect(2).err, option)
         with tap.case("all_defconfig names every option that can be switched"):
             with open(os.path.join(ROOT, "configs", "all_defconfig"), encoding="ascii") as f:
@@ -149,7 +151,7 @@ def main():
                     there |= set(re.findall(r"^(?:menu)?config (\w+)\n\tbool \"", f.read(), re.M))
             equal(sorted(said), sorted(there))
             equal(sorted(set(OPTIONS) - there), [], "options tested and not there")
-            equal(sorted(there - set(OPTIONS) - {"SENSOR", "COLLECTOR", "ANALYST", *ALERTS}), [], "options there and not tested")
+            equal(sorted(there - set(OPTIONS) - {"SENSOR", "COLLECTOR", "ANALYST", *ALERTS, *DELIVER}), [], "options there and not tested")
     tap.done()
 
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Deliveries: records where others look for them. One process each (delivery.h), begun before the collector's key is read; if
+ * one ends, that is logged, and the ledger goes on.
+ */
+#pragma once
+
+#include "collector/delivery.h"
+#include "platform/err.h"
+#include "platform/loop.h"
+
+struct deliver_options {
+	char *state;                             /* folder of the cursors */
+	char *files;                             /* folder for Flow Logs files */
+	char *format, *layout, *fields, *prefix; /* of slot files, wherever they go */
+	uint64_t every_s, late_s;
+};
+
+enum { DELIVERIES_MAX = 8 };
+
+struct deliver;
+
+/* Is everything that the options name as it should be? Makes nothing. */
+int deliver_check(const struct deliver_options *options, const char *store, struct err *err);
+
+/* Starts the processes; *ret is NULL if no delivery is named. As alerts_start(). */
+int deliver_start(struct deliver **ret, const struct deliver_options *options, const char *store,
+		  const struct sandbox *like, struct err *err);
+
+/* All that follow: NULL is fine. */
+
+/* Says which of them ended, from the loop. */
+int deliver_watch(struct deliver *deliver, struct loop *loop);
+/* The store is there and belongs to its user: they may begin. */
+void deliver_begin(struct deliver *deliver);
+/* Lets them finish what is under way, which takes 15 s at most, and frees. Before the loop is freed. */
+void deliver_end(struct deliver *deliver);
+
+/* For the page: how many there are, and of each its name, whether its process runs, and a look at its health, which it goes
+ * on writing. */
+size_t deliver_count(const struct deliver *deliver);
+const char *deliver_name(const struct deliver *deliver, size_t i);
+bool deliver_runs(const struct deliver *deliver, size_t i);
+const struct delivery_health *deliver_health(const struct deliver *deliver, size_t i);
+
+/* ---- kinds: each fills a zeroed delivery from the options; nothing is made on disk before ops.begin. Borrowed: all. ---- */
+
+int deliver_files_open(struct delivery *ret, const struct deliver_options *options,
+		       struct err *err);

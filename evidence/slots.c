@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Records and lines into objects. An object under way holds its lines as text until there are enough for a piece, and the
+ * packed pieces. What follows depends on the lines and their order alone: when an object is full, which is closed for want of
+ * memory.
+ */
+#include "evidence/slots.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evidence/replay.h"
+#include "evidence/slots_parts.h"
+#include "evidence/unlogged.h"
+
+enum {
+	LINE_MAX_ = FLOWREC_LINE_MAX + 8, /* flowrec_print() may write a little behind */
+	TEXT_PIECE = 256 * 1024,
+	TEXT_FIRST = 64 * 1024,
+};
+
+_Static_assert((int)TEXT_PIECE + (int)LINE_MAX_ < (int)GZIP_PIECE_MAX, "a piece must fit");
+
+struct bytes {
+	uint8_t *at;
+	size_t len, cap;
+};
+
+/* An object under way. */
+struct slot {
+	uint64_t number; /* Unix seconds / SLOT_S */
+	enum slots_what what;
+	struct slots_owner owner;
+	uint64_t records;
+	struct crypto_sha256 *digest; /* of the text */
+	struct gzip gzip;
+	struct bytes text, packed;
+};
+
+struct slots {
+	struct slots_config config;
+	const struct gzip_backend *by;
+	size_t n;     /* open, in the order in which they were begun */
+	size_t bytes; /* held by them */
+	struct slot *open[SLOTS_OPEN_MAX];
+	struct err err;
+	/* Of the batch that is read. */
+	const struct wire_hello *hello;
+	struct slots_owner owners[WIRE_INTERFACES_MAX];
+};
+
+/* ---- memory ---- */
+
+static int reserve(struct slots *s, struct bytes *b, size_t more, size_t first)
+{
+	size_t cap = b->cap ? b->cap : first;
+	uint8_t *at;
+
+	if (b->cap - b->len >= more)
+		return 0;
+	while (cap - b->len < more)
+		cap *= 2;
+	at = realloc(b->at, cap);
+	if (!at)
+		return err_set(&s->err, -ENOMEM, "no memory for a file of records");
+	s->bytes += cap - b->cap;
+	b->at = at;
+	b->cap = cap;
+	return 0;
+}
+
+static void free_slot(struct slots *s, struct slot *slot)
+{
+	uint8_t digest[SHA256_BYTES];
+
+	if (slot->digest)
+		crypto_sha256_end(slot->digest, digest);
+	s->bytes -= slot->text.cap + slot->packed.cap;
+	free(slot->text.at);
+	free(slot->packed.at);
+	free(slot);
+}
+
+/* ---- an object ---- */
+
+static int pack(struct slots *s, struct slot *slot)
+{
+	struct bytes *t = &slot->text, *p = &slot->packed;
+	size_t n;
+	int rc;
+
+	if (t->len == 0)
+		return 0;
+	rc = reserve(s, p, gzip_bound(t->len) + GZIP_HEAD + GZIP_TAIL, TEXT_FIRST);
+	if (rc < 0)
+		return rc;
+	crypto_sha256_add(slot->digest, t->at, t->len);
+	if (p->len == 0)
+		p->len = gzip_begin(&slot->gzip, p->at);
+	n = gzip_add(&slot->gzip, s->by, p->at + p->len, t->at, t->len);
+	if (n == 0)
+		return err_set(&s->err, -ENOMEM, "no memory to make gzip");
+	p->len += n;
+	t->len = 0;
+	return 0;
+}
+
+/* Gives it to whoever takes objects, and forgets it. */
+static int close_slot(struct slots *s, size_t i)
+{
+	struct slot *slot = s->open[i];
+	char key[OBJECT_KEY_MAX];
+	uint8_t digest[SHA256_BYTES];
+	struct object object = {.key = key, .type = "application/gzip", .records = slot->records};
+	int rc = pack(s, slot);
+
+	if (rc == 0) {
+		crypto_sha256_peek(slot->digest, digest);
+		slot->packed.len += gzip_end(&slot->gzip, slot->packed.at + slot->packed.len);
+		object.bytes = slot->packed.at;
+		object.len = slot->packed.len;
+		rc = slots_key(key, &s->config, slot->what, &slot->owner, slot->number, digest);
+		if (rc < 0)
+			rc = err_set(&s->err, rc, "the name of a file of records is too long");
+	}
+	if (rc == 0)
+		rc = s->config.put(s->config.ctx, &object, &s->err);
+	memmove(&s->open[i], &s->open[i + 1], (s->n - i - 1) * sizeof s->open[0]);
+	s->n--;
+	free_slot(s, slot);
+	return rc;
+}
+
+/* Makes room for lines: the header is the first. */
+static int begin_slot(struct slots *s, struct slot *slot)
+{
+	int rc = reserve(s, &slot->text, LINE_MAX_, TEXT_FIRST);
+
+	slot->digest = crypto_sha256_new();
+	if (rc == 0 && !slot->digest)
+		rc = err_set(&s->err, -ENOMEM, "no memory for a file of records");
+	if (rc == 0 && slot->what != SLOTS_DNS && s->config.format == SLOTS_TEXT)
+		slot->text.len = flowrec_print_header((char *)slot->text.at, &s->config.fields);
+	return rc;
+}
+
+/* The object under way, begun if there is none. */
+static int find_slot(struct slots *s, enum slots_what what, const struct slots_owner *owner,
+		     uint64_t number, struct slot **ret)
+{
+	struct slot *slot;
+	int rc;
+
+	for (size_t i = s->n; i-- > 0;) {
+		slot = s->open[i];
+		if (slot->number == number && slot->what == what &&
+		    memcmp(&slot->owner, owner, sizeof *owner) == 0) {
+			*ret = slot;
+			return 0;
+		}
+	}
+	if (s->n == SLOTS_OPEN_MAX) {
+		rc = close_slot(s, 0);
+		if (rc != 0)
+			return rc;
+	}
+	slot = calloc(1, sizeof *slot);
+	if (!slot)
+		return err_set(&s->err, -ENOMEM, "no memory for a file of records");
+	slot->number = number;
+	slot->what = what;
+	slot->owner = *owner;
+	rc = begin_slot(s, slot);
+	if (rc < 0) {
+		free_slot(s, slot);
+		return rc;
+	}
+	s->open[s->n++] = slot;
+	*ret = slot;
+	return 0;
+}
+
+/* A line was added. */
+static int added(struct slots *s, struct slot *slot)
+{
+	size_t roll = s->config.roll ? s->config.roll : SLOTS_ROLL_BYTES, i = 0;
+	int rc = 0;
+
+	slot->records++;
+	if (slot->text.len >= TEXT_PIECE || slot->text.len >= roll)
+		rc = pack(s, slot);
+	if (rc == 0 &&
+	    slot->packed.len + gzip_bound(slot->text.len + LINE_MAX_) + GZIP_TAIL > roll) {
+		while (s->open[i] != slot)
+			i++;
+		rc = close_slot(s, i);
+	}
+	while (rc == 0 && s->bytes > SLOTS_MEMORY && s->n > 0)
+		rc = close_slot(s, 0);
+	return rc;
+}
+
+/* ---- what comes in ---- */
+
+static int add_record(struct slots *s, const struct ledger_entry *entry, const struct flowrec *rec)
+{
+	struct flowrec_identity unknown = {.sensor = entry->sensor};
+	const struct flowrec_identity *identity = &unknown;
+	struct slots_owner nobody;
+	const struct slots_owner *owner = &nobody;
+	struct slot *slot = NULL;
+	int rc;
+
+	if (!s->config.wants(s->config.ctx, entry, rec->start, rec->end))
+		return 0;
+	if (s->hello && rec->iface < WIRE_INTERFACES_MAX) {
+		identity = &s->hello->interfaces[rec->iface];
+		owner = &s->owners[rec->iface];
+	} else {
+		slots_owner_of(&nobody, identity);
+	}
+	rc = find_slot(s, unlogged_record(rec) ? SLOTS_COMPLEMENT : SLOTS_FLOW, owner,
+		       rec->end / SLOT_S, &slot);
+	if (rc == 0)
+		rc = reserve(s, &slot->text, LINE_MAX_, TEXT_FIRST);
+	if (rc != 0)
+		return rc;
+	slot->text.len += flowrec_print((char *)slot->text.at + slot->text.len, &s->config.fields,
+					rec, identity);
+	return added(s, slot);
+}
+
+static void take_hello(struct slots *s, const struct wire_hello *hello)
+{
+	s->hello = hello;
+	for (size_t i = 0; hello && i < WIRE_INTERFACES_MAX; i++)
+		slots_owner_of(&s->owners[i], &hello->interfaces[i]);
+}
+
+int slots_batch(struct slots *s, const struct ledger_entry *entry, const struct wire_hello *hello,
+		struct batch *batch)
+{
+	struct flowrec rec;
+	int rc = 0;
+
+	take_hello(s, hello);
+	while (rc == 0 && batch_next(batch, &rec))
+		rc = add_record(s, entry, &rec);
+	return rc;
+}
+
+int slots_gap(struct slots *s, const struct ledger_entry *entry, const struct wire_hello *hello,
+	      const struct batch_gap *gap)
+{
+	size_t n = hello ? hello->n_interfaces : 1;
+	struct flowrec rec;
+	int rc = 0;
+
+	take_hello(s, hello);
+	if (!replay_gap_record(hello, gap, &rec))
+		return 0;
+	for (; rc == 0 && rec.iface < n; rec.iface++)
+		rc = add_record(s, entry, &rec);
+	return rc;
+}
+
+int slots_finish(struct slots *s)
+{
+	int rc = 0;
+
+	while (rc == 0 && s->n > 0)
+		rc = close_slot(s, 0);
+	return rc;
+}
+
+void slots_forget(struct slots *s)
+{
+	while (s->n > 0)
+		free_slot(s, s->open[--s->n]);
+}
+
+/* ---- the whole ---- */
+
+int slots_new(struct slots **ret, const struct slots_config *config, struct err *err)
+{
+	*ret = NULL;
+	if (!gzip_best())
+		return err_set(err, ERR_USAGE,
+			       "this build makes no gzip, and so no Flow Logs files");
+	*ret = calloc(1, sizeof **ret);
+	if (!*ret)
+		return err_set(err, -ENOMEM, "no memory for files of records");
+	(*ret)->config = *config;
+	(*ret)->by = gzip_best();
+	return 0;
+}
+
+void slots_free(struct slots *slots)
+{
+	if (!slots)
+		return;
+	slots_forget(slots);
+	free(slots);
+}
+
+const char *slots_error(const struct slots *slots)
+{
+	return slots->err.text;
+}
