@@ -140,76 +140,22 @@ enum { SETTINGS = sizeof table / sizeof table[0], COURSES_MAX = 300 };
 
 const char *report_verdict_text(const struct report *r)
 {
-	static const enum word words[] = {
-		[VERDICT_INCONCLUSIVE] = W_INCONCLUSIVE,
-		[VERDICT_NONE_OBSERVED] = W_NONE,
-		[VERDICT_UNEXPECTED_EGRESS] = W_UNEXPECTED,
-	};
-
-	return word(r->lang, words[r->verdict.word]);
-}
-
-static const char *say_word(char out[static SAY_MAX], const struct report *r)
-{
-	static const enum word reached[] = {
-		[VERDICT_ATTEMPTED] = W_SAY_ATTEMPTED,
-		[VERDICT_ANSWERED] = W_SAY_ANSWERED,
-		[VERDICT_DATA_OUT] = W_SAY_DATA_OUT,
-	};
-	char n[NUMBER_TEXT], of[NUMBER_TEXT], first[SAY_MAX];
-	uint64_t endpoints = r->evidence.facts[FACT_EGRESS].n;
-
-	(void)number_text(n, r->verdict.gates - r->verdict.gates_met);
-	(void)number_text(of, r->verdict.gates);
-	switch (r->verdict.word) {
-	case VERDICT_NONE_OBSERVED: return say(out, r->lang, W_SAY_NONE, NULL);
-	case VERDICT_INCONCLUSIVE:
-		return say(out, r->lang,
-			   r->evidence.facts[FACT_PACKETS].n > 0 ? W_SAY_INCONCLUSIVE
-								 : W_SAY_NOTHING,
-			   n, of, NULL);
-	case VERDICT_UNEXPECTED_EGRESS: break;
-	}
-	(void)say(first, r->lang, endpoints == 1 ? W_SAY_UNEXPECTED_1 : W_SAY_UNEXPECTED,
-		  number_text(n, endpoints), NULL);
-	return say(out, r->lang, W_TWO, first, word(r->lang, reached[r->verdict.reached]), NULL);
+	return verdict_word_text(r->lang, r->verdict.word);
 }
 
 const char *report_sentence(char out[static SAY_MAX], const struct report *r, unsigned i)
 {
-	const struct verdict_fact *suspicions = &r->evidence.facts[FACT_SUSPICIONS];
-	char n[NUMBER_TEXT];
-
-	if (i == 0)
-		return say_word(out, r);
-	if (i == 1 && r->verdict.has_suspicion)
-		return suspicions->n > 0 ? say(out, r->lang, W_SAY_SUSPICION,
-					       number_text(n, suspicions->n), NULL)
-					 : say(out, r->lang, W_SAY_SUSPICION_UNKNOWN, NULL);
-	return NULL;
+	return verdict_sentence(out, r->lang, &r->verdict, &r->evidence, i);
 }
 
 const char *report_state_text(const struct report *r, size_t i)
 {
-	switch (r->verdict.obligations[i].state) {
-	case OBLIGATION_MET: return word(r->lang, obligations[i].is_gate ? W_MET : W_TOLD);
-	case OBLIGATION_NOT_MET: return word(r->lang, W_NOT_MET);
-	case OBLIGATION_UNKNOWN: break;
-	}
-	return word(r->lang, W_UNKNOWN_STATE);
+	return obligation_text(r->lang, &r->verdict, i);
 }
 
 const char *report_outcome_text(const struct report *r, uint8_t outcome)
 {
-	switch ((enum flowrec_outcome)outcome) {
-	case FLOWREC_SENT: return word(r->lang, W_SENT);
-	case FLOWREC_UNANSWERED: return word(r->lang, W_UNANSWERED);
-	case FLOWREC_REFUSED: return word(r->lang, W_REFUSED);
-	case FLOWREC_ANSWERED: return word(r->lang, W_ANSWERED);
-	case FLOWREC_DATA_OUT: return word(r->lang, W_DATA_OUT);
-	case FLOWREC_OUTCOME_NONE: break;
-	}
-	return "-";
+	return outcome_text(r->lang, outcome);
 }
 
 const struct finding *report_egress(const struct report *r, size_t *i)

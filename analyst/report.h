@@ -16,6 +16,7 @@
 #include "evidence/gather.h"
 #include "evidence/reconcile.h"
 #include "evidence/verdict.h"
+#include "evidence/verdict_say.h"
 #include "platform/settings.h"
 
 struct report_options {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/html_verdict.h"
 #include "evidence/strip.h"
-#include "platform/addr.h"
 
 enum { ROWS_SHOWN = 300 }; /* of a table; JSON has all */
 
@@ -48,86 +48,24 @@ static void print_head(FILE *out, const struct report *r)
 static void print_verdict(FILE *out, const struct report *r)
 {
 	const struct verdict_evidence *e = &r->evidence;
-	char text[SAY_MAX], from[WHEN_TEXT], to[WHEN_TEXT], duration[DURATION_TEXT],
-		n[2][NUMBER_TEXT];
-	const char *sentence;
 
-	fprintf(out, "<header><h1>%s</h1>\n<div class=\"verdict %s\"><strong>",
-		word(r->lang, W_TITLE), verdict_key(r->verdict.word));
-	html_text(out, report_verdict_text(r));
-	fputs("</strong>", out);
-	for (unsigned i = 0; (sentence = report_sentence(text, r, i)); i++)
-		html_paragraph(out, sentence);
-	fputs("</div>\n<dl>\n", out);
+	fprintf(out, "<header><h1>%s</h1>\n", word(r->lang, W_TITLE));
+	html_verdict(out, r->lang, &r->verdict, e);
+	fputs("<dl>\n", out);
 	if (r->o.case_name)
 		html_term(out, word(r->lang, W_CASE), r->o.case_name);
 	if (r->o.analyst)
 		html_term(out, word(r->lang, W_ANALYST), r->o.analyst);
 	if (r->o.note)
 		html_term(out, word(r->lang, W_NOTE), r->o.note);
-	html_term(out, word(r->lang, W_SPAN),
-		  e->from_s == e->to_s
-			  ? word(r->lang, W_SPAN_NONE)
-			  : say(text, r->lang, W_SPAN_TEXT, when_text(from, e->from_s),
-				when_text(to, e->to_s),
-				duration_text(duration, r->lang, e->to_s - e->from_s), NULL));
+	html_span(out, r->lang, e);
 	for (size_t i = 0; i < r->gather.n_sensors; i++)
 		html_term(out, word(r->lang, W_SENSOR), r->gather.sensors[i].id);
-	html_term(out, word(r->lang, W_GATES),
-		  say(text, r->lang, W_GATES_TEXT, number_text(n[0], r->verdict.gates_met),
-		      number_text(n[1], r->verdict.gates), NULL));
+	html_gates(out, r->lang, &r->verdict);
 	fputs("</dl></header>\n<main>\n", out);
 }
 
 /* ---- obligations ---- */
-
-/* `all`: also the conditions that are met. */
-static void print_figures(FILE *out, const struct report *r, size_t i, bool all)
-{
-	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX], line[SAY_MAX];
-
-	fputs("<ul class=\"figures\">", out);
-	for (const struct condition *c = obligations[i].conditions; c->kind != CONDITION_END; c++) {
-		enum obligation_state state = condition_judge(c, &r->evidence);
-		const char *said =
-			figure_text(figure, r->lang, c->fact, &r->evidence.facts[c->fact]);
-
-		if (!all && state == OBLIGATION_MET)
-			continue;
-		if (*bound_text(bound, r->lang, c))
-			said = say(text, r->lang, W_PAREN, said, bound, NULL);
-		fprintf(out, "<li%s>",
-			state == OBLIGATION_NOT_MET   ? " class=\"not_met\""
-			: state == OBLIGATION_UNKNOWN ? " class=\"unknown\""
-						      : "");
-		html_text(out, say(line, r->lang, W_LABEL, verdict_facts[c->fact].text[r->lang],
-				   said, NULL));
-		fputs("</li>", out);
-	}
-	fputs("</ul>", out);
-}
-
-static void print_reasons(FILE *out, const struct report *r)
-{
-	if (r->verdict.gates_met == r->verdict.gates)
-		return;
-	html_heading(out, r->lang, "why", W_OPEN);
-	fputs("<ul class=\"gates\">\n", out);
-	for (size_t i = 0; i < OBLIGATIONS; i++) {
-		enum obligation_state state = r->verdict.obligations[i].state;
-
-		if (!obligations[i].is_gate || state == OBLIGATION_MET)
-			continue;
-		fprintf(out, "<li><span class=\"%s\">%s</span> %zu. %s",
-			obligation_state_key(state), report_state_text(r, i), i + 1,
-			obligations[i].name[r->lang]);
-		print_figures(out, r, i, false);
-		fprintf(out, "%s: ", word(r->lang, W_REMEDY));
-		html_text(out, obligations[i].remedy[r->lang]);
-		fputs("</li>\n", out);
-	}
-	fputs("</ul></section>\n", out);
-}
 
 static void print_obligations(FILE *out, const struct report *r)
 {
@@ -144,7 +82,7 @@ static void print_obligations(FILE *out, const struct report *r)
 			"<tr id=\"o%zu\"><th scope=\"row\" class=\"n\">%zu</th><td><b>%s</b><br>",
 			i + 1, i + 1, obligations[i].name[r->lang]);
 		html_text(out, obligations[i].criterion[r->lang]);
-		print_figures(out, r, i, true);
+		html_figures(out, r->lang, &r->evidence, i, true);
 		fprintf(out, "</td><td>%s</td><td class=\"%s\">%s</td>",
 			word(r->lang, obligations[i].is_gate ? W_GATE : W_DISCLOSURE),
 			obligation_state_key(result->state), report_state_text(r, i));
@@ -159,40 +97,6 @@ static void print_obligations(FILE *out, const struct report *r)
 }
 
 /* ---- endpoints ---- */
-
-static void end_cell(FILE *out, uint8_t family, const struct addr *addr, uint16_t port,
-		     uint8_t protocol)
-{
-	struct endpoint end = {.addr = *addr, .port = port, .family = family};
-	char text[ADDR_ENDPOINT_TEXT], words[FINDING_PROTOCOL_TEXT];
-
-	fprintf(out, "<td class=\"end\"><code>%s</code> %s</td>",
-		port ? endpoint_text(text, &end) : addr_text(text, family, addr),
-		finding_protocol_text(words, protocol));
-}
-
-static void names_cell(FILE *out, const struct report *r, uint8_t family, const struct addr *addr,
-		       const char *name)
-{
-	const struct label *label = labels_find(r->gather.labels, family, addr);
-	char text[SAY_MAX], n[NUMBER_TEXT];
-
-	fputs("<td class=\"name\">", out);
-	if (name)
-		html_bdi(out, name);
-	else if (!label)
-		fputs("–", out);
-	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
-		if (name && strcmp(name, label->names[i]) == 0)
-			continue;
-		fputs(i || name ? "<br>" : "", out);
-		html_bdi(out, label->names[i]);
-	}
-	if (label && label->n > LABELS_NAMES)
-		fprintf(out, "<br>%s",
-			say(text, r->lang, W_MORE, number_text(n, label->n - LABELS_NAMES), NULL));
-	fputs("</td>", out);
-}
 
 static void spark_cell(FILE *out, const struct report *r, const char *sensor,
 		       const struct peer_key *key)
@@ -213,8 +117,8 @@ static void print_finding(FILE *out, const struct report *r, const struct findin
 
 	findings_origin(r->gather.findings, f, &origin);
 	fputs("<tr>", out);
-	end_cell(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
-	names_cell(out, r, f->key.family, &f->remote, f->name);
+	html_end(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
+	html_names(out, r->lang, r->gather.labels, f->key.family, &f->remote, f->name);
 	fputs("<td>", out);
 	html_text(out, report_outcome_text(r, f->outcome));
 	if (f->key.kind != FINDING_UNEXPECTED_EGRESS)
@@ -282,7 +186,7 @@ static void print_findings(FILE *out, const struct report *r)
 			continue;
 		fprintf(out, "<tr><td>%s</td>",
 			severity_text(r->lang, (enum finding_severity)f->severity));
-		end_cell(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
+		html_end(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
 		print_what(out, r, f);
 		html_number(out, f->count);
 		html_number(out, f->traffic.bytes_out);
@@ -296,13 +200,6 @@ static void print_findings(FILE *out, const struct report *r)
 		html_paragraph(out, word(r->lang, W_FINDINGS_NONE));
 	cut_off(out, r, n, "flowproof findings");
 	fputs("</section>\n", out);
-}
-
-static const char *verdict_text(const struct report *r, uint8_t verdict)
-{
-	return word(r->lang, verdict == FLOWREC_EXPECTED  ? W_EXPECTED
-			     : verdict == FLOWREC_WATCHED ? W_WATCHED
-							  : W_UNEXPECTED_INBOUND);
 }
 
 static void print_ends(FILE *out, const struct report *r, enum report_part part)
@@ -320,10 +217,10 @@ static void print_ends(FILE *out, const struct report *r, enum report_part part)
 		if (n >= ROWS_SHOWN)
 			continue;
 		fputs("<tr>", out);
-		end_cell(out, d->family, &d->remote, d->port, d->protocol);
-		names_cell(out, r, d->family, &d->remote, NULL);
+		html_end(out, d->family, &d->remote, d->port, d->protocol);
+		html_names(out, r->lang, r->gather.labels, d->family, &d->remote, NULL);
 		html_cell(out, sum->rule ? sum->rule : word(r->lang, W_NO_RULE));
-		html_cell(out, verdict_text(r, d->verdict));
+		html_cell(out, flow_verdict_text(r->lang, d->verdict));
 		html_cell(out, report_outcome_text(r, d->outcome));
 		html_number(out, d->bytes_out);
 		html_number(out, d->bytes_in);
@@ -383,35 +280,13 @@ static void print_dns(FILE *out, const struct report *r)
 
 /* ---- time ---- */
 
-static void print_legend(FILE *out, const struct report *r)
-{
-	static const struct {
-		const char *name;
-		enum word word;
-		int height;
-	} states[] = {{"ok", W_STRIP_OK, 10},
-		      {"nodata", W_STRIP_NODATA, 4},
-		      {"skipped", W_STRIP_SKIPPED, 13},
-		      {"gap", W_STRIP_GAP, 13}};
-
-	fputs("<ul class=\"legend\">", out);
-	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
-		fprintf(out,
-			"<li><svg viewBox=\"0 0 20 14\" aria-hidden=\"true\"><rect class=\"%s\" "
-			"y=\"%d\" width=\"20\" "
-			"height=\"%d\"/></svg>%s</li>",
-			states[i].name, 14 - states[i].height, states[i].height,
-			word(r->lang, states[i].word));
-	fputs("</ul>\n", out);
-}
-
 static void print_strips(FILE *out, const struct report *r)
 {
 	html_heading(out, r->lang, "strip", W_STRIP_TITLE);
 	for (size_t i = 0; i < r->gather.n_sensors; i++)
-		html_strip(out, r->lang, &r->gather.sensors[i]);
+		html_strip(out, r->lang, &r->gather.sensors[i], STRIP_WHOLE);
 	if (r->gather.n_sensors > 0)
-		print_legend(out, r);
+		html_strip_legend(out, r->lang);
 	else
 		html_paragraph(out, word(r->lang, W_SPAN_NONE));
 	fputs("</section>\n", out);
@@ -421,7 +296,7 @@ void report_print_html(const struct report *r, FILE *out)
 {
 	print_head(out, r);
 	print_verdict(out, r);
-	print_reasons(out, r);
+	html_open_gates(out, r->lang, &r->verdict, &r->evidence);
 	print_strips(out, r);
 	print_unexpected(out, r);
 	print_findings(out, r);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "evidence/finding.h"
 #include "platform/text.h"
 
 /* Neither controls nor what turns the direction of writing (Unicode's Bidi_Control), nor what breaks lines. */
@@ -102,5 +103,38 @@ void html_cell(FILE *out, const char *text)
 {
 	fputs("<td>", out);
 	html_bdi(out, text ? text : "–");
+	fputs("</td>", out);
+}
+
+void html_end(FILE *out, uint8_t family, const struct addr *addr, uint16_t port, uint8_t protocol)
+{
+	struct endpoint end = {.addr = *addr, .port = port, .family = family};
+	char text[ADDR_ENDPOINT_TEXT], words[FINDING_PROTOCOL_TEXT];
+
+	fprintf(out, "<td class=\"end\"><code>%s</code> %s</td>",
+		port ? endpoint_text(text, &end) : addr_text(text, family, addr),
+		finding_protocol_text(words, protocol));
+}
+
+void html_names(FILE *out, enum verdict_lang lang, const struct labels *labels, uint8_t family,
+		const struct addr *addr, const char *name)
+{
+	const struct label *label = labels_find(labels, family, addr);
+	char text[SAY_MAX], n[NUMBER_TEXT];
+
+	fputs("<td class=\"name\">", out);
+	if (name)
+		html_bdi(out, name);
+	else if (!label)
+		fputs("–", out);
+	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
+		if (name && strcmp(name, label->names[i]) == 0)
+			continue;
+		fputs(i || name ? "<br>" : "", out);
+		html_bdi(out, label->names[i]);
+	}
+	if (label && label->n > LABELS_NAMES)
+		fprintf(out, "<br>%s",
+			say(text, lang, W_MORE, number_text(n, label->n - LABELS_NAMES), NULL));
 	fputs("</td>", out);
 }

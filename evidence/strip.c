@@ -12,7 +12,9 @@
 enum {
 	WIDTH = 1000,
 	HEIGHT = 40,
-	CELLS = 1440, /* at most; then a cell is several minutes, and shows the worst of them */
+	/* At most; then a cell is several minutes, and shows the worst of them. */
+	CELLS = 1440,
+	CELLS_SHORT = 360,
 	TICKS = 4,
 };
 
@@ -149,15 +151,17 @@ static void print_list(FILE *out, enum verdict_lang lang, const struct strip *st
 	fputs("</ul></details>\n", out);
 }
 
-void html_strip(FILE *out, enum verdict_lang lang, const struct gather_sensor *s)
+void html_strip(FILE *out, enum verdict_lang lang, const struct gather_sensor *s,
+		enum strip_form form)
 {
+	uint64_t cells = form == STRIP_WHOLE ? CELLS : CELLS_SHORT;
 	struct strip strip = {.sensor = s, .first = s->from_s / 60 * 60};
 	uint64_t minutes = timeline_minutes(s->from_s, s->to_s);
 	enum timeline_minute state;
 
 	if (minutes == 0)
 		return;
-	strip.step = (minutes + CELLS - 1) / CELLS * 60;
+	strip.step = (minutes + cells - 1) / cells * 60;
 	for (uint64_t at = strip.first; at < s->to_s; at += 60)
 		strip.counts[timeline_at(&s->timeline, at, s->from_s, s->to_s)]++;
 	print_words(out, lang, &strip);
@@ -175,5 +179,28 @@ void html_strip(FILE *out, enum verdict_lang lang, const struct gather_sensor *s
 	}
 	print_ticks(out, &strip);
 	fputs("</svg>\n", out);
-	print_list(out, lang, &strip);
+	if (form == STRIP_WHOLE)
+		print_list(out, lang, &strip);
+}
+
+void html_strip_legend(FILE *out, enum verdict_lang lang)
+{
+	static const struct {
+		const char *name;
+		enum word word;
+		int height;
+	} kinds[] = {{"ok", W_STRIP_OK, 10},
+		     {"nodata", W_STRIP_NODATA, 4},
+		     {"skipped", W_STRIP_SKIPPED, 13},
+		     {"gap", W_STRIP_GAP, 13}};
+
+	fputs("<ul class=\"legend\">", out);
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		fprintf(out,
+			"<li><svg viewBox=\"0 0 20 14\" aria-hidden=\"true\"><rect class=\"%s\" "
+			"y=\"%d\" width=\"20\" "
+			"height=\"%d\"/></svg>%s</li>",
+			kinds[i].name, 14 - kinds[i].height, kinds[i].height,
+			word(lang, kinds[i].word));
+	fputs("</ul>\n", out);
 }
