@@ -96,7 +96,7 @@ sensor-$(CONFIG_SPOOL_FILE) += sensor/spool_file sensor/spool_recover
 sensor-$(if $(STATIC),y) += platform/unresolved
 
 # What follows from the ledger: the engine, then a file a detector.
-findings-y := limits table beat domain known_names watch finding finding_print finding_export peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
+findings-y := limits table beat domain known_names watch say finding finding_say finding_print finding_export peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
 	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon detect_spread
 ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
@@ -119,7 +119,7 @@ reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_if
 analyst-y += $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print rejects preflight) \
 	     $(addprefix evidence/,rejects preflight preflight_room preflight_checks preflight_inventory)
 verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels courses gather gather_facts)
-html-y := $(addprefix evidence/,report_words verdict_say html html_style html_verdict strip)
+html-y := $(addprefix evidence/,report_words said verdict_say html html_style html_verdict strip)
 analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_witness report_files report_given report_text report_json report_html report_html_more report_svg)
 # What an interface has on, in words.
 collector-$(CONFIG_DELIVER) += $(slots-y) $(addprefix collector/,deliver delivery delivery_cursor deliver_slots)

@@ -204,6 +204,8 @@ static int read_watch(struct watch_list **ret, const struct options *o, struct e
 		return err_set(err, rc, "no memory for the watch list");
 	for (size_t i = 0; rc == 0 && i < o->watch.n; i++)
 		rc = watch_add_file(*ret, o->watch.v[i], err);
+	if (rc < 0)
+		return err_set(err, rc, "--watch: %s", err->text);
 	for (size_t i = 0; rc == 0 && i < o->suspects.n; i++) {
 		size_t before = watch_count(*ret);
 		uint64_t masked;

@@ -158,6 +158,13 @@ const char *report_outcome_text(const struct report *r, uint8_t outcome)
 	return outcome_text(r->lang, outcome);
 }
 
+const char *report_fault_text(char out[static SAY_MAX], const struct report *r, const char *english)
+{
+	const char *said = said_in(out, r->lang, english);
+
+	return said == english && r->lang != VERDICT_EN ? word(r->lang, W_FAULT_UNSAID) : said;
+}
+
 const struct finding *report_egress(const struct report *r, size_t *i)
 {
 	for (; *i < r->gather.n_found; ++*i) {
@@ -277,7 +284,9 @@ static int take_options(struct report *r, struct gather_config *config, struct e
 		return err_set(err, -ENOMEM, "no memory for the suspects");
 	config->watch = r->suspects;
 	rc = r->suspects ? watch_add_file(r->suspects, r->o.suspects, err) : 0;
-	return rc ? rc : take_span(r->o.span, config, err);
+	if (rc < 0)
+		return err_set(err, rc, "--suspects: %s", err->text);
+	return take_span(r->o.span, config, err);
 }
 
 static void put_fact(struct report *r, enum verdict_fact_id id, uint64_t n)

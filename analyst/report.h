@@ -10,11 +10,11 @@
 #include <stdio.h>
 
 #include "analyst/flowlogs_input.h"
-#include "evidence/report_words.h"
 #include "evidence/audit.h"
 #include "evidence/courses.h"
 #include "evidence/gather.h"
 #include "evidence/reconcile.h"
+#include "evidence/report_words.h"
 #include "evidence/verdict.h"
 #include "evidence/verdict_say.h"
 #include "platform/settings.h"
@@ -72,6 +72,10 @@ const char *report_verdict_text(const struct report *report);
 const char *report_state_text(const struct report *report, size_t obligation);
 /* "refused", ... in the report's language. */
 const char *report_outcome_text(const struct report *report, uint8_t outcome);
+
+/* What the audit or the ledger says of a fault, in the report's language. */
+const char *report_fault_text(char out[static SAY_MAX], const struct report *report,
+			      const char *english);
 
 /* The next of what is unexpected egress from *i on, which goes on behind it. NULL after the last. */
 const struct finding *report_egress(const struct report *report, size_t *i);

@@ -118,7 +118,8 @@ static void print_finding(FILE *out, const struct report *r, const struct findin
 	findings_origin(r->gather.findings, f, &origin);
 	fputs("<tr>", out);
 	html_end(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
-	html_names(out, r->lang, r->gather.labels, f->key.family, &f->remote, f->name);
+	html_names(out, r->lang, r->gather.labels, f->key.family, &f->remote,
+		   finding_name(r->lang, f));
 	fputs("<td>", out);
 	html_text(out, report_outcome_text(r, f->outcome));
 	if (f->key.kind != FINDING_UNEXPECTED_EGRESS)
@@ -153,18 +154,13 @@ static void print_unexpected(FILE *out, const struct report *r)
 	fputs("</section>\n", out);
 }
 
-/* The title, and in English, the one language that they are written in, the detector's own sentence. */
+/* The title, and the sentence. */
 static void print_what(FILE *out, const struct report *r, const struct finding *f)
 {
 	char said[FINDING_SENTENCE];
 
-	fprintf(out, "<td><b>%s</b>", kind_text(r->lang, (enum finding_kind)f->key.kind));
-	if (f->name || r->lang == VERDICT_EN)
-		fputs("<br>", out);
-	if (r->lang == VERDICT_EN)
-		html_bdi(out, finding_say(said, f));
-	else if (f->name)
-		html_bdi(out, f->name);
+	fprintf(out, "<td><b>%s</b><br>", kind_text(r->lang, (enum finding_kind)f->key.kind));
+	html_bdi(out, finding_say(said, r->lang, f));
 	fputs("</td>", out);
 }
 

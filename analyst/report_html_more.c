@@ -64,7 +64,7 @@ static void print_audit(FILE *out, const struct report *r)
 	};
 	const struct audit *a = r->audit;
 	const struct audit_fault *first = a ? audit_first(a) : NULL;
-	char text[SAY_MAX], n[3][NUMBER_TEXT];
+	char text[SAY_MAX], reason[SAY_MAX], n[3][NUMBER_TEXT];
 
 	html_paragraph(out, word(r->lang, a ? grades[a->grade] : W_AUDIT_NONE));
 	if (a)
@@ -74,11 +74,13 @@ static void print_audit(FILE *out, const struct report *r)
 				   number_text(n[2], a->unclean_starts), NULL));
 	if (first)
 		html_paragraph(out, say(text, r->lang, W_DAMAGED, first->file,
-					number_text(n[0], first->offset), first->reason, NULL));
+					number_text(n[0], first->offset),
+					report_fault_text(reason, r, first->reason), NULL));
 	for (size_t i = 0; i < r->gather.n_faults; i++)
-		html_paragraph(out, say(text, r->lang, W_DAMAGED, r->gather.faults[i].file,
-					number_text(n[0], r->gather.faults[i].offset),
-					r->gather.faults[i].reason, NULL));
+		html_paragraph(out,
+			       say(text, r->lang, W_DAMAGED, r->gather.faults[i].file,
+				   number_text(n[0], r->gather.faults[i].offset),
+				   report_fault_text(reason, r, r->gather.faults[i].reason), NULL));
 }
 
 static const char *known(char out[static NUMBER_TEXT], const struct report *r, bool is_known,
@@ -236,6 +238,13 @@ static const char *log_state(const struct report *r, const char *state)
 	return state;
 }
 
+static void said_cell(FILE *out, const struct report *r, const char *english)
+{
+	char text[SAY_MAX];
+
+	html_cell(out, english ? said_in(text, r->lang, english) : NULL);
+}
+
 /* The logs that `preflight --json` lists. */
 static void print_logs(FILE *out, const struct report *r, const struct json_value *logs)
 {
@@ -248,8 +257,8 @@ static void print_logs(FILE *out, const struct report *r, const struct json_valu
 		html_cell(out, json_member_text(log, "log"));
 		html_cell(out, log_state(r, json_member_text(log, "state")));
 		html_cell(out, json_member_text(log, "source"));
-		html_cell(out, json_member_text(log, "where"));
-		html_cell(out, json_member_text(log, "kept"));
+		said_cell(out, r, json_member_text(log, "where"));
+		said_cell(out, r, json_member_text(log, "kept"));
 		fputs("</tr>\n", out);
 	}
 	html_table_end(out);

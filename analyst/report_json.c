@@ -176,7 +176,7 @@ static void print_findings(FILE *out, const struct report *r)
 		findings_origin(r->gather.findings, f, &origin);
 		fprintf(out, "%s{\"weight\":\"%s\",\"finding\":", comma,
 			weights[gather_weigh(&r->gather, f)]);
-		finding_print_json(f, &origin, out);
+		finding_print_json_in(f, &origin, r->lang, out);
 		fputc('}', out);
 	}
 	fputc(']', out);
@@ -384,6 +384,7 @@ static void print_audit(FILE *out, const struct report *r)
 {
 	const struct audit *a = r->audit;
 	const struct audit_fault *first;
+	char text[SAY_MAX];
 
 	fputs(",\n\"audit\":", out);
 	if (!a) {
@@ -402,7 +403,7 @@ static void print_audit(FILE *out, const struct report *r)
 	if (first) {
 		fprintf(out, ",\"first_fault\":{\"offset\":%" PRIu64, first->offset);
 		put_text(out, "file", first->file);
-		put_text(out, "reason", first->reason);
+		put_text(out, "reason", report_fault_text(text, r, first->reason));
 		fputc('}', out);
 	} else {
 		fputs(",\"first_fault\":null", out);

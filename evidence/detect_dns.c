@@ -71,7 +71,7 @@ static int open_dns(void **ret, const struct findings_config *config, struct err
 		free(dns);
 		return err_set(err, -ENOMEM, "no memory for DNS names");
 	}
-	memcpy(dns->rest.name, "(other domains)", sizeof "(other domains)");
+	memcpy(dns->rest.name, FINDING_OTHER_DOMAINS, sizeof FINDING_OTHER_DOMAINS);
 	dns->rest.first = UINT64_MAX;
 	*ret = dns;
 	return 0;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "evidence/say.h"
 #include "platform/addr.h"
 #include "proto/flowrec.h"
 #include "proto/wire.h"
@@ -83,6 +84,9 @@ struct finding_key {
 	uint8_t zero[6];
 };
 
+/* The name that stands for all domains which found no room. */
+#define FINDING_OTHER_DOMAINS "(other domains)"
+
 struct finding {
 	struct finding_key key;
 	struct addr remote;   /* key.remote; where that is 0 one that stands for all */
@@ -122,9 +126,13 @@ const char *finding_protocol_text(char out[static FINDING_PROTOCOL_TEXT], uint8_
 /* How many remote addresses it is about: `remote` is the first of them. */
 uint64_t finding_addresses(const struct finding *finding);
 
-/* One sentence, without a full stop. */
+/* Its name in the language, which only FINDING_OTHER_DOMAINS has; NULL: none. */
+const char *finding_name(enum verdict_lang lang, const struct finding *finding);
+
+/* One sentence, without a full stop, of its kind and figures. */
 enum { FINDING_SENTENCE = 512 };
-const char *finding_say(char out[static FINDING_SENTENCE], const struct finding *finding);
+const char *finding_say(char out[static FINDING_SENTENCE], enum verdict_lang lang,
+			const struct finding *finding);
 
 /* ---- forms, one line each ---- */
 
@@ -145,6 +153,9 @@ typedef void finding_printer(const struct finding *finding, const struct finding
 			     FILE *out);
 void finding_print_header(FILE *out);
 finding_printer finding_print, finding_print_json;
+/* The same, its sentence in another language. */
+void finding_print_json_in(const struct finding *finding, const struct finding_origin *origin,
+			   enum verdict_lang lang, FILE *out);
 /* OCSF Detection Finding; ASFF. Their times are the finding's own: the same ledger gives the same lines. */
 finding_printer finding_print_ocsf, finding_print_asff;
 /* What they share: the evidence as JSON objects with commas between. */

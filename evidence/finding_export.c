@@ -151,7 +151,7 @@ void finding_print_ocsf(const struct finding *f, const struct finding_origin *or
 {
 	char what[FINDING_SENTENCE], remote[ADDR_TEXT];
 
-	(void)finding_say(what, f);
+	(void)finding_say(what, VERDICT_EN, f);
 	(void)fprintf(out,
 		      "{\"activity_id\":1,\"activity_name\":\"Create\",\"category_uid\":2,"
 		      "\"category_name\":\"Findings\",\"class_uid\":2004,\"class_name\":"
@@ -256,7 +256,7 @@ void finding_print_asff(const struct finding *f, const struct finding_origin *or
 		      kind->asff, first, last, first, last, asff_labels[f->severity],
 		      finding_severity_text((enum finding_severity)f->severity));
 	put_text(out, "Title", kind->title);
-	put_text(out, "Description", finding_say(what, f));
+	put_text(out, "Description", finding_say(what, VERDICT_EN, f));
 	put_action(out, f);
 	put_resource(out, origin);
 	(void)fprintf(out,

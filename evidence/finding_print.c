@@ -49,7 +49,7 @@ void finding_print(const struct finding *f, const struct finding_origin *origin,
 	(void)fprintf(out, COLUMNS, finding_severity_text((enum finding_severity)f->severity),
 		      finding_kinds[f->key.kind].name, clock_text(first, f->first), remote,
 		      finding_reached_text((enum finding_reached)f->reached), sensor,
-		      with_names(line, finding_say(what, f), origin));
+		      with_names(line, finding_say(what, VERDICT_EN, f), origin));
 }
 
 void finding_print_streams(const struct finding *f, const struct finding_origin *origin, FILE *out)
@@ -64,6 +64,12 @@ void finding_print_streams(const struct finding *f, const struct finding_origin 
 }
 
 void finding_print_json(const struct finding *f, const struct finding_origin *origin, FILE *out)
+{
+	finding_print_json_in(f, origin, VERDICT_EN, out);
+}
+
+void finding_print_json_in(const struct finding *f, const struct finding_origin *origin,
+			   enum verdict_lang lang, FILE *out)
 {
 	const struct finding_traffic *t = &f->traffic;
 	char remote[ADDR_TEXT], what[FINDING_SENTENCE];
@@ -103,7 +109,7 @@ void finding_print_json(const struct finding *f, const struct finding_origin *or
 	(void)fprintf(out, ",\"addresses\":%" PRIu64, finding_addresses(f));
 	(void)fprintf(out, ",\"count\":%" PRIu64 ",\"under_way\":%s,\"what\":", f->count,
 		      f->under_way ? "true" : "false");
-	json_print_string(out, finding_say(what, f));
+	json_print_string(out, finding_say(what, lang, f));
 	(void)fputs(",\"evidence\":[", out);
 	finding_print_streams(f, origin, out);
 	(void)fprintf(out, "],\"more_streams\":%s}\n", f->evidence.more ? "true" : "false");

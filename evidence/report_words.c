@@ -76,32 +76,10 @@ const char *reason_text(enum verdict_lang lang, enum reconcile_reason reason)
 						     : reconcile_reasons[reason].meaning;
 }
 
-/* Adds what fits, and never a part of a character of UTF-8. */
-static size_t put(char *out, size_t at, size_t size, const char *text, size_t len)
-{
-	if (len > size - 1 - at) {
-		len = size - 1 - at;
-		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--;
-	}
-	memcpy(out + at, text, len);
-	return at + len;
-}
-
 const char *say_values(char out[static SAY_MAX], enum verdict_lang lang, enum word id,
 		       const char *const *values)
 {
-	const char *text = word(lang, id), *hole;
-	size_t at = 0;
-
-	for (; *values && (hole = strstr(text, "{}")); values++) {
-		at = put(out, at, SAY_MAX, text, (size_t)(hole - text));
-		at = put(out, at, SAY_MAX, *values, strlen(*values));
-		text = hole + 2;
-	}
-	at = put(out, at, SAY_MAX, text, strlen(text));
-	out[at] = '\0';
-	return out;
+	return say_fill(out, word(lang, id), values);
 }
 
 const char *number_text(char out[static NUMBER_TEXT], uint64_t n)
@@ -136,9 +114,9 @@ const char *duration_text(char out[static DURATION_TEXT], enum verdict_lang lang
 		if ((i < 3 || said > 0) && parts[i].n == 0)
 			continue;
 		if (said++ > 0)
-			at = put(out, at, DURATION_TEXT, " ", 1);
+			at = say_put(out, at, DURATION_TEXT, " ", 1);
 		(void)say(text, lang, parts[i].word, number_text(number, parts[i].n), NULL);
-		at = put(out, at, DURATION_TEXT, text, strlen(text));
+		at = say_put(out, at, DURATION_TEXT, text, strlen(text));
 	}
 	out[at] = '\0';
 	return out;

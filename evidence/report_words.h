@@ -28,7 +28,6 @@ const char *severity_text(enum verdict_lang lang, enum finding_severity severity
 const char *reason_text(enum verdict_lang lang, enum reconcile_reason reason);
 
 /* The text with its {} replaced by these strings, in order; NULL ends them. Cut at a whole character. */
-enum { SAY_MAX = 768 };
 const char *say_values(char out[static SAY_MAX], enum verdict_lang lang, enum word id,
 		       const char *const *values);
 #define say(out, lang, id, ...) say_values(out, lang, id, (const char *const[]){__VA_ARGS__})

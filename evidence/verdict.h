@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum verdict_lang { VERDICT_EN, VERDICT_JA, VERDICT_LANGS };
+#include "evidence/say.h"
 
 enum verdict_unit { VERDICT_COUNT, VERDICT_SECONDS, VERDICT_MILLISECONDS, VERDICT_BYTES };
 

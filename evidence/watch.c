@@ -171,7 +171,7 @@ int watch_add_file(struct watch_list *list, const char *path, struct err *err)
 	int rc = file_read_all(path, WATCH_FILE_MAX, &text, &len, err);
 
 	if (rc < 0)
-		return err_set(err, ERR_USAGE, "--watch: %s", err->text);
+		return rc == -ENOMEM ? rc : ERR_USAGE;
 	for (char *at = text, *end = text + len; rc == 0 && at < end;) {
 		char *newline = memchr(at, '\n', (size_t)(end - at));
 		char *stop = newline ? newline : end;

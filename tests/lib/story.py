@@ -98,24 +98,50 @@ def _endpoints(rows, t0):
                      packed(12, [r["back"][0] for r in rows]), packed(13, [r["back"][1] for r in rows])))
 
 
-def question(at, name, answers=()):
+def question(at, name, answers=(), qtype=1):
     """A DNS question, and the response to it when `answers` are addresses."""
     return dict(locals())
 
 
-def _names(questions, labels, t0):
+def request(at, server, path, token):
+    """An HTTP request to instance metadata, with a token or not."""
+    return dict(locals())
+
+
+def burst(remote, port, proto, times):
+    """When this machine called it, up to eight times."""
+    return dict(locals())
+
+
+def _bursts(rows, t0):
+    tenths, before = [], 0
+    for r in rows:
+        for at in r["times"]:
+            tenths.append(zigzag((t0 + at) * 10 - before))
+            before = (t0 + at) * 10
+    return b"".join((field(1, b"".join(address(r["remote"]) for r in rows)), packed(3, [len(r["times"]) << 3 for r in rows]),
+                     packed(4, [r["port"] for r in rows]), packed(5, [r["proto"] for r in rows]), packed(6, tenths)))
+
+
+def _names(questions, labels, requests, t0):
     ret, before = [], 0
     for q in questions:
         for is_response in (False, True) if q["answers"] is not None else (False,):
             time = (t0 + q["at"]) * 10**9
             marks = (2 | 8) if is_response else 0  # names_parts.h: response, matched
             ret.append(field(1, b"".join((sint(1, time - before), field(2, marks), field(4, address("10.0.0.5") + address("10.0.0.2")),
-                                          field(5, 40000), field(6, 53), field(7, 7), field(8, q["name"]), field(9, 1), field(12, 40)))))
+                                          field(5, 40000), field(6, 53), field(7, 7), field(8, q["name"]), field(9, q["qtype"]), field(12, 40)))))
             before = time
     before = 0
     for at, remote, name in labels:
         time = (t0 + at) * 10**9
         ret.append(field(2, b"".join((sint(1, time - before), field(2, 1 << 2), field(4, address(remote)), field(7, name)))))
+        before = time
+    before = 0
+    for r in requests:
+        time = (t0 + r["at"]) * 10**9
+        ret.append(field(3, b"".join((sint(1, time - before), field(2, 2 if r["token"] else 0), field(4, address("10.0.0.5") + address(r["server"])),
+                                      field(5, 40001), field(6, 80), field(7, "GET"), field(8, r["path"])))))
         before = time
     return b"".join(ret)
 
@@ -150,8 +176,8 @@ class Story:
             *(field(9, r) for r in rules), field(12, 60), field(14, "interface-id"), field(17, int(filtered)), field(18, policy)))
         self.key = None
 
-    def batch(self, at, records=(), endpoints=(), events=(), accounts=(), questions=(), labels=(), counts=None, clock=(0, 2000000), tables=ROOMY,
-              goodbye=False):
+    def batch(self, at, records=(), endpoints=(), events=(), accounts=(), questions=(), labels=(), requests=(), bursts=(), counts=None, clock=(0, 2000000),
+              tables=ROOMY, goodbye=False):
         self.batches.append(dict(locals()))
 
     def _encode(self, b):
@@ -168,10 +194,12 @@ class Story:
         if b["endpoints"]:
             out.append(field(13, _endpoints(b["endpoints"], self.t0)))
         out.append(packed(14, b["tables"]))
-        if b["questions"] or b["labels"]:
-            out.append(field(15, _names(b["questions"], b["labels"], self.t0)))
+        if b["questions"] or b["labels"] or b["requests"]:
+            out.append(field(15, _names(b["questions"], b["labels"], b["requests"], self.t0)))
         if b["counts"] is not None:
             out.append(packed(16, b["counts"]))
+        if b["bursts"]:
+            out.append(field(17, _bursts(b["bursts"], self.t0)))
         self.records += len(b["records"])
         self.packets += sum(r["packets"] for r in b["records"])
         encoded = b"".join(out)

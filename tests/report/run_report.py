@@ -292,11 +292,14 @@ def never(tap, w):
         equal((said["verdict"], said["unexpected_endpoints"], said["sensors"]), ("inconclusive", 0, []))
         equal([r["mode"] for r in said["runs"]], ["replay"])
         check(unmet(said).keys() >= {1, 3, 19}, f"{unmet(said).keys()}")
+    odd = write(os.path.join(w.d, "odd"), "# two lines\na_b\n")
     with tap.case("a store that is none, and options that are wrong: exit status 2 or 3, with the reason"):
         for options, code, says in ((["-d", os.path.join(w.d, "nowhere")], 3, "nowhere"), ([], 2, "-d"), (["-d", w.store, "--lang", "fr"], 2, "--lang"),
                                     (["-d", w.store, "--span", "5"], 2, "--span"), (["-d", w.store, "--span", "9,5"], 2, "--span"),
                                     (["-d", w.store, "--ca", "/nowhere"], 3, "/nowhere"), (["-d", w.store, "more"], 2, "more"),
-                                    (["-d", w.store, "--tz", "Mars/Phobos"], 2, "Mars/Phobos")):
+                                    (["-d", w.store, "--tz", "Mars/Phobos"], 2, "Mars/Phobos"),
+                                    (["-d", w.store, "--suspects", "/nowhere"], 2, "--suspects: cannot read /nowhere"),
+                                    (["-d", w.store, "--suspects", odd], 2, f"--suspects: {odd}:2: 'a_b' is neither")):
             r = run("flowproof", "report", *options).expect(2, 3)
             equal(r.code, code, f"{options}: {r.err}")
             check(says in r.err, r.err)

@@ -165,7 +165,7 @@ unit-evidence/test_verdict := evidence/verdict evidence/verdict_table
 unit += evidence/test_timeline
 unit-evidence/test_timeline := evidence/timeline
 unit += evidence/test_report_words
-unit-evidence/test_report_words := evidence/report_words evidence/limits platform/json evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
+unit-evidence/test_report_words := evidence/say evidence/said evidence/report_words evidence/limits platform/json evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
 	evidence/spans platform/addr platform/err
 ifndef STATIC
 unit += platform/test_gunzip

@@ -90,6 +90,51 @@ static void test_say(void **state)
 	assert_int_equal(strlen(out) % 3, 0);
 }
 
+/* Sentences as the audit makes them; the Japanese is a translator's. */
+static void test_said(void **state)
+{
+	static const struct {
+		const char *en, *ja;
+	} rows[] = {
+		{"the file is missing", "ファイルがない"},
+		{"manifest 7, of i-0abc: the segment before was not closed",
+		 "マニフェスト 7（i-0abc）：前のセグメントが閉じられていない"},
+		{"bytes 40 to 900, signed in manifest 3: the bytes are not those that were signed",
+		 "40 バイト目から 900 バイト目まで（マニフェスト 3 "
+		 "で署名）：バイト列が、署名されたものと異なる"},
+		/* A sentence within a sentence within one. */
+		{"the sensor's certificate: certificate: it had expired",
+		 "センサーの証明書：期限が切れていた"},
+		{"sequence 9 after 4: batches 5 to 8 are missing",
+		 "バッチ 9（4 の次）：バッチ 5 から 8 までがない"},
+		{"the folder cannot be read: Permission denied",
+		 "フォルダーを読めない：許可されていない"},
+		/* What a format is not right in is left to `flowproof audit`. */
+		{"batch 3: it has too many alerts or accounts", "バッチ 3：形式が正しくない"},
+		{"90 days", "90 日"},
+		/* Only the whole of a text. */
+		{"the file is missing it", NULL},
+		{" days", NULL},
+		{"", NULL},
+		{"i-0abc", NULL},
+	};
+	char out[SAY_MAX], longest[4 * SAY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_ptr_equal(said_in(out, VERDICT_EN, rows[i].en), rows[i].en);
+		if (rows[i].ja)
+			assert_string_equal(said_in(out, VERDICT_JA, rows[i].en), rows[i].ja);
+		else
+			assert_ptr_equal(said_in(out, VERDICT_JA, rows[i].en), rows[i].en);
+	}
+	memset(longest, ':', sizeof longest);
+	longest[sizeof longest - 1] = '\0';
+	memcpy(longest, "cannot read ", 12);
+	memcpy(longest + 2000, ": ", 2);
+	assert_true(strlen(said_in(out, VERDICT_JA, longest)) < SAY_MAX);
+}
+
 static void test_numbers(void **state)
 {
 	static const struct {
@@ -181,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_no_word_lacks_a_language),
 		cmocka_unit_test(test_nor_what_evidence_says),
 		cmocka_unit_test(test_say),
+		cmocka_unit_test(test_said),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_times),

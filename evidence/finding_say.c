@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A finding in words: its kind and its figures are enough for the sentence, in each language of finding_words.def.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "evidence/finding.h"
+#include "platform/clock.h"
+
+enum saying {
+#define SAYING(id, en, ja) S_##id,
+#include "evidence/finding_words.def"
+#undef SAYING
+	SAYINGS
+};
+
+static const char *const sayings[SAYINGS][VERDICT_LANGS] = {
+#define SAYING(id, en, ja) [S_##id] = {en, ja},
+#include "evidence/finding_words.def"
+#undef SAYING
+};
+
+struct words {
+	enum verdict_lang lang;
+	char *out;
+	size_t len;
+};
+
+enum { NUMBER = 24 };
+
+static const char *digits(char out[static NUMBER], uint64_t n)
+{
+	(void)snprintf(out, NUMBER, "%" PRIu64, n);
+	return out;
+}
+
+static void put_values(struct words *w, enum saying id, const char *const *values)
+{
+	char text[SAY_MAX];
+
+	(void)say_fill(text, sayings[id][w->lang], values);
+	w->len = say_put(w->out, w->len, FINDING_SENTENCE, text, strlen(text));
+}
+#define put(w, id, ...) put_values(w, id, (const char *const[]){__VA_ARGS__})
+
+const char *finding_name(enum verdict_lang lang, const struct finding *f)
+{
+	return f->name && strcmp(f->name, FINDING_OTHER_DOMAINS) == 0
+		       ? sayings[S_OTHER_DOMAINS][lang]
+		       : f->name;
+}
+
+/* Who called whom, and how far it got. */
+static void put_course(struct words *w, const struct finding *f)
+{
+	enum saying course = S_OUT_NOTHING;
+
+	if (f->key.direction == FLOWREC_INGRESS)
+		course = f->outcome == FLOWREC_REFUSED    ? S_IN_REFUSED
+			 : f->outcome < FLOWREC_ANSWERED  ? S_IN_NOTHING
+			 : f->reached == FINDING_DATA_OUT ? S_IN_DATA
+							  : S_IN_ANSWERED;
+	else if (f->reached == FINDING_DATA_OUT)
+		course = S_OUT_DATA;
+	else if (f->reached == FINDING_ANSWERED)
+		course = S_OUT_ANSWERED;
+	else if (f->outcome == FLOWREC_REFUSED)
+		course = S_OUT_REFUSED;
+	put(w, course, NULL);
+	if (f->under_way)
+		put(w, S_UNDER_WAY, NULL);
+}
+
+static void put_beacon(struct words *w, const struct finding *f)
+{
+	char n[4][NUMBER];
+
+	put(w, S_BEACON, digits(n[0], f->count), digits(n[1], f->values[0] / 10),
+	    digits(n[2], f->values[0] % 10), digits(n[3], f->values[1]), NULL);
+	if (f->name)
+		put(w, S_BEACON_DNS, finding_name(w->lang, f), NULL);
+	if (f->values[2])
+		put(w, S_BEACON_SPREAD, digits(n[0], f->values[2]), NULL);
+	put(w, S_COLON, NULL);
+}
+
+static void put_kind(struct words *w, const struct finding *f)
+{
+	const char *name = f->name ? finding_name(w->lang, f) : "?";
+	char count[NUMBER], n[3][NUMBER];
+
+	(void)digits(count, f->count);
+	for (size_t i = 0; i < 3; i++)
+		(void)digits(n[i], f->values[i]);
+	switch ((enum finding_kind)f->key.kind) {
+	case FINDING_UNEXPECTED_EGRESS:
+	case FINDING_UNEXPECTED_INBOUND: return;
+	case FINDING_WATCH_LIST: put(w, S_WATCH_LIST, name, NULL); return;
+	case FINDING_DNS_OTHER_RESOLVER: put(w, S_OTHER_RESOLVER, NULL); return;
+	case FINDING_DOH: put(w, S_DOH, name, NULL); return;
+	case FINDING_DOT: put(w, S_DOT, NULL); return;
+	case FINDING_SPAM: put(w, S_SPAM, NULL); return;
+	case FINDING_ODD_PROTOCOL:
+		put(w, S_ODD_PROTOCOL, digits(n[0], f->key.protocol), NULL);
+		return;
+	case FINDING_ICMP_TUNNEL: put(w, S_ICMP_TUNNEL, NULL); return;
+	case FINDING_VOLUME:
+		if (f->values[2])
+			put(w, S_VOLUME_SPREAD, count, n[2], NULL);
+		else
+			put(w, S_VOLUME, count, NULL);
+		return;
+	case FINDING_DRIP:
+		put(w, S_DRIP, count, digits(n[0], (f->last - f->first) / 60 + 1), NULL);
+		return;
+	case FINDING_SWEEP: put(w, S_SWEEP, count, n[0], n[1], NULL); return;
+	case FINDING_SCAN: put(w, S_SCAN, count, n[0], n[1], NULL); return;
+	case FINDING_DNS_TUNNEL: put(w, S_DNS_TUNNEL, count, name, n[0], n[1], NULL); return;
+	case FINDING_METADATA_CREDENTIALS:
+		if (f->name)
+			put(w, S_CREDENTIALS, name, n[0], n[1], NULL);
+		else
+			put(w, S_METADATA, NULL);
+		return;
+	case FINDING_BEACON: put_beacon(w, f); return;
+	case FINDING_LOG_WIPED:
+	case FINDING_KINDS: break;
+	}
+}
+
+const char *finding_say(char out[static FINDING_SENTENCE], enum verdict_lang lang,
+			const struct finding *f)
+{
+	const struct finding_traffic *t = &f->traffic;
+	char until[CLOCK_TEXT], n[4][NUMBER];
+	struct words w = {.lang = lang, .out = out};
+
+	put_kind(&w, f);
+	put_course(&w, f);
+	put(&w, S_FIGURES, digits(n[0], t->packets_out), digits(n[1], t->bytes_out),
+	    digits(n[2], t->packets_in), digits(n[3], t->bytes_in), clock_text(until, f->last),
+	    NULL);
+	out[w.len] = '\0';
+	return out;
+}
