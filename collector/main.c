@@ -16,297 +16,20 @@
 #include "collector/console.h"
 #include "collector/deliver.h"
 #include "collector/ingest.h"
+#include "collector/options.h"
 #include "collector/revoked.h"
 #include "evidence/ledger.h"
 #include "platform/clock.h"
 #include "platform/log.h"
 #include "platform/loop.h"
-#include "platform/settings.h"
 #include "platform/tls.h"
 #include "platform/version.h"
 
-struct options {
-	char *store, *listen, *ca, *cert, *key, *crl, *canary, *config;
-	uint64_t commit_ms, seal_s, segment_s, retain_days, retain_mib, user_id;
-	struct alert_options alerts;
-	struct deliver_options deliver;
-	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
-};
-
-#define AT(member) offsetof(struct options, member)
-
-static const struct setting table[] = {
-	{.name = "store",
-	 .letter = 'd',
-	 .kind = SETTING_TEXT,
-	 .offset = AT(store),
-	 .arg = "DIR",
-	 .help = "Where the ledger is kept. Made if it is missing. Nothing else belongs there."},
-	{.name = "listen",
-	 .letter = 'l',
-	 .kind = SETTING_TEXT,
-	 .offset = AT(listen),
-	 .arg = "ADDR:PORT",
-	 .help = "Address and port to listen at, as 192.0.2.1:4740 or [::]:4740."},
-	{.name = "ca",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(ca),
-	 .arg = "FILE",
-	 .help = "Certificate of the CA that signs the sensors' certificates (PEM)."},
-	{.name = "cert",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(cert),
-	 .arg = "FILE",
-	 .help = "The collector's certificate, made by `flowproof pki init` (PEM)."},
-	{.name = "key",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(key),
-	 .arg = "FILE",
-	 .help = "Its private key (PEM)."},
-	{.name = "crl",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(crl),
-	 .arg = "FILE",
-	 .help = "List of revoked certificates, made by `flowproof pki revoke` (PEM). Read again "
-		 "at "
-		 "SIGHUP: who is on it is cut off."},
-	{.name = "canary",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(canary),
-	 .arg = "ADDR:PORT",
-	 .help = "UDP address and port at which sensors' canaries are sent back (their --canary)."},
-	{.name = "config",
-	 .letter = 'c',
-	 .kind = SETTING_FILE,
-	 .offset = AT(config),
-	 .arg = "FILE",
-	 .help = "Read settings from FILE. The command line wins over it."},
-	{.name = "commit-ms",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(commit_ms),
-	 .arg = "N",
-	 .preset = "20",
-	 .min = 1,
-	 .max = 1000,
-	 .help = "Milliseconds a batch may wait for others before all are synced to the disk at "
-		 "once and "
-		 "acknowledged."},
-	{.name = "seal-s",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(seal_s),
-	 .arg = "N",
-	 .preset = "600",
-	 .min = 1,
-	 .max = 86400,
-	 .help = "Seconds between two manifests: each signs all that came since the one before, "
-		 "also if "
-		 "that is nothing."},
-	{.name = "segment-s",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(segment_s),
-	 .arg = "N",
-	 .preset = "86400",
-	 .min = 1,
-	 .max = 31536000,
-	 .help = "Seconds after which a sensor's segment is closed and the next one begun. "
-		 "Segments are "
-		 "what retention deletes."},
-	{.name = "retain-days",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(retain_days),
-	 .arg = "N",
-	 .min = 1,
-	 .max = 36500,
-	 .help = "Delete closed segments that are older. Signed manifests say so. Default: never."},
-	{.name = "retain-mib",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(retain_mib),
-	 .arg = "N",
-	 .min = 1,
-	 .max = 1073741824,
-	 .help = "Delete the oldest closed segments while all are larger than N MiB. Signed "
-		 "manifests say "
-		 "so. Default: never."},
-#ifdef CONFIG_ALERTS
-	{.name = "alert-file",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(alerts.file),
-	 .arg = "FILE",
-	 .help = "Tell findings as they come: append them to FILE, a line of JSON each."},
-#	ifdef CONFIG_ALERT_SYSLOG
-	{.name = "alert-syslog",
-	 .kind = SETTING_LIST,
-	 .offset = AT(alerts.syslog),
-	 .arg = "HOW:ADDR:PORT",
-	 .help = "Tell them by syslog (RFC 5424); HOW is udp, tcp or tls. May be given several "
-		 "times."},
-#	endif
-#	ifdef CONFIG_ALERT_COMMAND
-	{.name = "alert-command",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(alerts.command),
-	 .arg = "PROGRAM",
-	 .help = "Run PROGRAM (absolute path, no shell, no arguments) with each on its standard "
-		 "input."},
-	{.name = "alert-command-s",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(alerts.command_s),
-	 .arg = "N",
-	 .preset = "10",
-	 .min = 1,
-	 .max = 3600,
-	 .help = "Seconds it may take; then it is ended."},
-#	endif
-#	ifdef CONFIG_ALERT_CURL
-	{.name = "alert-webhook",
-	 .kind = SETTING_LIST,
-	 .offset = AT(alerts.webhooks),
-	 .arg = "URL",
-	 .help = "POST each to URL. A value that begins with / is a file that holds it. May be "
-		 "given several times."},
-	{.name = "alert-header-file",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(alerts.header_file),
-	 .arg = "FILE",
-	 .help = "Header lines for webhooks, `Name: value` each, as a token. https only."},
-	{.name = "alert-ca",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(alerts.ca),
-	 .arg = "FILE",
-	 .help = "CAs that webhooks and syslog over TLS are checked against (PEM). Default: the "
-		 "system's."},
-#	endif
-	{.name = "alert-format",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(alerts.format),
-	 .arg = "FORMAT",
-	 .preset = "json",
-	 .help = "json, ocsf or asff."},
-	{.name = "alert-severity",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(alerts.severity),
-	 .arg = "LEVEL",
-	 .preset = "low",
-	 .help = "Tell findings of this severity or graver: info, low, medium, high, critical."},
-	{.name = "alert-rate",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(alerts.rate),
-	 .arg = "N",
-	 .preset = "60",
-	 .min = 1,
-	 .max = 1000000,
-	 .help = "Alerts a minute to each output but the file; how many more there were is told."},
-#endif
-#ifdef CONFIG_DELIVER
-	{.name = "deliver-state",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(deliver.state),
-	 .arg = "DIR",
-	 .help = "Folder in which deliveries keep how far they are. Made if it is missing; not "
-		 "below "
-		 "the store."},
-#	ifdef CONFIG_DELIVER_FILES
-	{.name = "deliver-files",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(deliver.files),
-	 .arg = "DIR",
-	 .help = "Write Flow Logs files below DIR, named as AWS names them in S3."},
-#	endif
-	{.name = "deliver-format",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(deliver.format),
-	 .arg = "FORMAT",
-	 .preset = "text",
-	 .help = "Of Flow Logs files: text, parquet or ocsf."},
-	{.name = "deliver-layout",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(deliver.layout),
-	 .arg = "LAYOUT",
-	 .preset = "default",
-	 .help = "Their folders: default, hourly, hive or hive-hourly."},
-	{.name = "deliver-fields",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(deliver.fields),
-	 .arg = "FIELDS",
-	 .help = "Their fields, in order. Default: the 14 of version 2."},
-	{.name = "deliver-prefix",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(deliver.prefix),
-	 .arg = "PREFIX",
-	 .help = "What stands before AWSLogs/ in their names."},
-	{.name = "deliver-every-s",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(deliver.every_s),
-	 .arg = "N",
-	 .preset = "300",
-	 .min = 1,
-	 .max = 86400,
-	 .help = "Seconds between two passes over what is new. What comes late waits for the next "
-		 "one."},
-	{.name = "deliver-late-s",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(deliver.late_s),
-	 .arg = "N",
-	 .preset = "120",
-	 .min = 0,
-	 .max = 3600,
-	 .help = "Seconds that records may come after the five minutes in which they end; what "
-		 "comes later goes into a further file of the same five minutes."},
-#endif
-	{.name = "quiet",
-	 .letter = 'q',
-	 .kind = SETTING_FLAG,
-	 .offset = AT(quiet),
-	 .help = "Print nothing on standard output. Alerts and warnings go to the log."},
-	{.name = "user-id",
-	 .kind = SETTING_NUMBER,
-	 .offset = AT(user_id),
-	 .arg = "N",
-	 .min = 1,
-	 .max = 4294967294,
-	 .help = "User to become after the start, by number. Default: the owner of the store, or "
-		 "65534 if that is root, and the store becomes that user's. Started without root: "
-		 "no effect."},
-	{.name = "lock-memory",
-	 .kind = SETTING_FLAG,
-	 .offset = AT(lock_memory),
-	 .help = "Keep all memory out of the swap space."},
-	{.name = "no-sandbox",
-	 .kind = SETTING_FLAG,
-	 .offset = AT(no_sandbox),
-	 .help = "Keep all rights after the start. For debugging."},
-	{.name = "sandbox-eperm",
-	 .kind = SETTING_FLAG,
-	 .offset = AT(sandbox_eperm),
-	 .help = "Let forbidden system calls fail instead of ending the collector. For debugging."},
-	{.name = "debug", .kind = SETTING_FLAG, .offset = AT(debug), .help = "Log more."},
-	{.name = "check",
-	 .kind = SETTING_ACTION,
-	 .offset = AT(check),
-	 .help = "Check settings, certificates and store, print the effective configuration, and "
-		 "end."},
-	{.name = "self-test",
-	 .kind = SETTING_ACTION,
-	 .offset = AT(self_test),
-	 .help = "Enter the sandbox, print what is in force by trying, and end. With --store, "
-		 "writing there is tried too; it leaves nothing behind."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = AT(help),
-	 .help = "Print this."},
-	{.name = "version",
-	 .letter = 'V',
-	 .kind = SETTING_ACTION,
-	 .offset = AT(version),
-	 .help = "Print the version."},
-};
-
-enum { SETTINGS = sizeof table / sizeof table[0], DAY_S = 86400, MIB = 1024 * 1024 };
+enum { DAY_S = 86400, MIB = 1024 * 1024 };
 enum { CERTIFICATE_DAYS = 30 }; /* it is told so long before its end, once a day */
 
 struct collector {
-	struct options options;
+	struct collector_options options;
 	struct loop *loop;
 	struct tls_config *tls;
 	struct crypto_signer *signer;
@@ -323,49 +46,10 @@ struct collector {
 	uint64_t warned_day;
 };
 
-static int need(const char *value, const char *name, struct err *err)
-{
-	return value && *value ? 0
-			       : err_set(err, ERR_USAGE,
-					 "--%s is missing: give it on the command line or in "
-					 "the configuration file",
-					 name);
-}
-
-static int read_options(struct options *o, int argc, char **argv, struct err *err)
-{
-	int rest, rc = settings_read(table, SETTINGS, o, argc, argv, &rest, err);
-
-	if (rc < 0 || o->help || o->version || o->self_test)
-		return rc;
-	if (rest < argc)
-		return err_set(err, ERR_USAGE, "'%s' is not an option", argv[rest]);
-	rc = need(o->store, "store", err);
-	if (rc == 0)
-		rc = need(o->listen, "listen", err);
-	if (rc == 0)
-		rc = need(o->ca, "ca", err);
-	if (rc == 0)
-		rc = need(o->cert, "cert", err);
-	if (rc == 0)
-		rc = need(o->key, "key", err);
-	return rc;
-}
-
-static void print_help(void)
-{
-	printf("usage: flowproof-collector -d STORE -l ADDR:PORT --ca FILE --cert FILE --key "
-	       "FILE\n\n"
-	       "Takes the streams of flowproof sensors over mutual TLS, keeps them in a ledger, "
-	       "and\n"
-	       "acknowledges what is on disk.\n\n");
-	settings_help(table, SETTINGS, stdout);
-}
-
 /* What --check does beyond reading the settings, and what a start does first. */
 static int prepare(struct collector *c, struct endpoint *ret_at, struct err *err)
 {
-	const struct options *o = &c->options;
+	const struct collector_options *o = &c->options;
 	struct err why;
 	int rc;
 
@@ -421,7 +105,7 @@ static int check(struct collector *c, struct err *err)
 	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
 		rc = deliver_check(&c->options.deliver, c->options.store, err);
 	if (rc == 0)
-		settings_print(table, SETTINGS, &c->options, stdout);
+		collector_options_print(&c->options, stdout);
 	return rc;
 }
 
@@ -514,7 +198,7 @@ static void on_hangup(void *ctx)
 	}
 }
 
-static void describe_sandbox(const struct options *o, struct sandbox *ret)
+static void describe_sandbox(const struct collector_options *o, struct sandbox *ret)
 {
 	confine_describe(ret, o->store, (uint32_t)o->user_id,
 			 o->retain_days > 0 || o->retain_mib > 0);
@@ -620,7 +304,7 @@ static int start(struct collector *c, struct err *err)
 
 static int run(struct collector *c, struct err *err)
 {
-	const struct options *o = &c->options;
+	const struct collector_options *o = &c->options;
 	struct sandbox like;
 	int rc = 0;
 
@@ -649,10 +333,10 @@ int main(int argc, char **argv)
 	struct collector c = {.loop = NULL};
 	struct err err = {""};
 	unsigned failed = 0;
-	int rc = read_options(&c.options, argc, argv, &err);
+	int rc = collector_options_read(&c.options, argc, argv, &err);
 
 	if (rc == 0 && c.options.help)
-		print_help();
+		collector_options_help(stdout);
 	else if (rc == 0 && c.options.version)
 		version_print("flowproof-collector", stdout);
 	else if (rc == 0 && c.options.self_test) {
@@ -680,7 +364,7 @@ int main(int argc, char **argv)
 	canary_port_close(c.canary);
 	tls_config_free(c.tls);
 	loop_free(c.loop);
-	settings_free(table, SETTINGS, &c.options);
+	collector_options_free(&c.options);
 	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		rc = err_errno(&err, "standard output");
 	if (rc < 0)
