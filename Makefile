@@ -120,7 +120,7 @@ analyst-y += $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs
 	     $(addprefix evidence/,rejects preflight preflight_room preflight_checks preflight_inventory)
 verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels courses gather gather_facts)
 html-y := $(addprefix evidence/,report_words said verdict_say html html_style html_verdict strip)
-analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_witness report_files report_given report_text report_json report_html report_html_more report_svg)
+analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_witness report_files report_given report_installed report_text report_json report_html report_html_more report_svg)
 # What an interface has on, in words.
 collector-$(CONFIG_DELIVER) += $(slots-y) $(addprefix collector/,deliver delivery delivery_cursor deliver_slots)
 collector-$(CONFIG_DELIVER_FILES) += collector/deliver_files

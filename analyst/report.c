@@ -112,6 +112,12 @@ static const struct setting table[] = {
 	 .offset = AT(inventory),
 	 .arg = "FILE",
 	 .help = "What `preflight --json` printed: which logs of the case exist."},
+	{.name = "installed",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(installed),
+	 .arg = "FILE",
+	 .help = "Manifest of platform/ec2/install-offline: what was put on the volume before it "
+		 "started."},
 	{.name = "case",
 	 .kind = SETTING_TEXT,
 	 .offset = AT(case_name),
@@ -312,7 +318,8 @@ static int audit_it(struct report *r, struct err *err)
 
 static int add_files(struct report *r, const struct flowlogs_input *input)
 {
-	const char *const given[] = {r->o.policy, r->o.original, r->o.suspects, r->o.inventory};
+	const char *const given[] = {r->o.policy, r->o.original, r->o.suspects, r->o.inventory,
+				     r->o.installed};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof given / sizeof given[0]; i++)
@@ -448,6 +455,7 @@ int report_main(int argc, char **argv)
 	report_files_free(r);
 	json_free(r->original);
 	json_free(r->inventory);
+	json_free(r->installed);
 	watch_free(r->suspects);
 	free(r->courses);
 	gather_fini(&r->gather);

@@ -21,7 +21,8 @@
 
 struct report_options {
 	char *store, *sensor, *span, *ca, *policy, *flow_logs, *format, *interface, *html, *json,
-		*lang, *tz, *original, *suspects, *inventory, *case_name, *analyst, *note;
+		*lang, *tz, *original, *suspects, *inventory, *installed, *case_name, *analyst,
+		*note;
 	struct setting_list subnets;
 	bool help;
 };
@@ -53,7 +54,7 @@ struct report {
 	size_t n_courses;
 	const struct label_domain *const *domains;
 	size_t n_domains;
-	struct json *original, *inventory; /* as they were given; NULL: not */
+	struct json *original, *inventory, *installed; /* as they were given; NULL: not */
 	struct watch_list *suspects;
 	size_t n_given;
 	struct report_fact given[REPORT_FACTS_MAX]; /* of --original */
@@ -97,7 +98,12 @@ int report_witness(struct report *report, struct flowlogs_input *input, struct e
 
 /* Reads --original and --inventory; fills in the facts. */
 int report_given(struct report *report, struct err *err);
-void report_print_inventory(const struct report *report, FILE *out);
+/* What was given with it, as it is, or null. */
+void report_print_given(const struct json *given, FILE *out);
+
+/* Reads --installed, the manifest of platform/ec2/install-offline. A section of the HTML form. */
+int report_installed(struct report *report, struct err *err);
+void html_installed(FILE *out, const struct report *report);
 
 /* The digest of a file, or of all in a folder; what cannot be read is left out. -ENOMEM. */
 int report_files_add(struct report *report, const char *path);

@@ -154,6 +154,8 @@ int report_given(struct report *r, struct err *err)
 		rc = read_original(r, err);
 	if (rc == 0 && r->o.inventory)
 		rc = json_read_file(&r->inventory, r->o.inventory, GIVEN_MAX, err);
+	if (rc == 0 && r->o.installed)
+		rc = report_installed(r, err);
 	return rc == ERR_FORMAT ? ERR_USAGE : rc;
 }
 
@@ -184,10 +186,10 @@ static void print_value(FILE *out, const struct json_value *value)
 	fputc(value->kind == JSON_ARRAY ? ']' : '}', out);
 }
 
-void report_print_inventory(const struct report *r, FILE *out)
+void report_print_given(const struct json *given, FILE *out)
 {
-	if (r->inventory)
-		print_value(out, json_root(r->inventory));
+	if (given)
+		print_value(out, json_root(given));
 	else
 		fputs("null", out);
 }

@@ -358,6 +358,7 @@ void html_rest(FILE *out, const struct report *r)
 {
 	print_original(out, r);
 	print_inventory(out, r);
+	html_installed(out, r);
 	print_limits(out, r);
 	print_checks(out, r);
 	print_digests(out, r);

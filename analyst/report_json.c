@@ -475,7 +475,9 @@ void report_print_json(const struct report *r, FILE *out)
 	print_audit(out, r);
 	print_original(out, r);
 	fputs(",\n\"inventory\":", out);
-	report_print_inventory(r, out);
+	report_print_given(r->inventory, out);
+	fputs(",\n\"installed\":", out);
+	report_print_given(r->installed, out);
 	print_files(out, r);
 	fputs("}\n", out);
 }

@@ -27,4 +27,4 @@ test-platform: static-base
 	+$(Q)$(call submake,$(NATIVE),$(NATIVE)) $(O)/$(NATIVE)/flowproof-sensor
 	+$(Q)$(call submake,$(TRIPLET-arm64),$(TRIPLET-arm64)) $(O)/$(TRIPLET-arm64)/flowproof-sensor
 	+$(Q)$(call submake,$(TRIPLET-arm64),$(TRIPLET-arm64)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs
-	$(Q)VERSION=$(VERSION) $(PY3) tests/run.py $(O) $(addprefix --suite tests/platform/suite_,$(addsuffix .py,units packages))
+	$(Q)VERSION=$(VERSION) $(PY3) tests/run.py $(O) $(addprefix --suite tests/platform/suite_,$(addsuffix .py,units packages installer))

@@ -4,7 +4,9 @@
 # deps-static.sh build TRIPLET...       builds what is not there yet
 # deps-static.sh versions TRIPLET       what it was built from: NAME VERSION, a line each
 # deps-static.sh licences              prints the licences of what is linked in
-# deps-static.sh kernel ARCH SUITE PACKAGE   fetches Debian's kernel that PACKAGE depends on, prints its file
+# deps-static.sh kernel ARCH SUITE PACKAGE   fetches Debian's kernel that PACKAGE depends on, prints its file;
+#                                            beside it, in FILE.modules/, what a virtual network card needs, in order
+# deps-static.sh unpacked ARCH SUITE PACKAGE...   the files of these packages in one folder, which it prints; nothing is installed
 #
 # What the static programs are linked with, from Debian's source packages: musl, libpcap, libevent, mbedTLS 3.6 and protobuf-c, no
 # more of each than is used. lib/full is mbedTLS once more, with the server, and cmocka: for the unit tests and the collector.
@@ -51,18 +53,43 @@ of_apt() { # apt-get or apt-cache, and its arguments
 		-o APT::Architecture="${APT##*-}" -o APT::Architectures::="${APT##*-}" "$@"
 }
 
+modules="virtio virtio_ring virtio_mmio failover net_failover virtio_net"
 kernel() { # ARCH SUITE PACKAGE
 	file=$cache/kernel-$2-$3-$1
-	if [ ! -e "$file" ]; then
+	if [ ! -e "$file" ] || [ ! -e "$file.modules/ready" ]; then
 		mkdir -p "$cache"
 		apt_new "$2" deb "$1"
 		name=$(of_apt apt-cache depends "$3" | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+		rm -rf "$file.modules" && mkdir -p "$file.modules" "$APT/files"
 		(cd "$APT" && of_apt apt-get -qq download "$name" && dpkg-deb --fsys-tarfile "$name"_*.deb |
-			tar -xO --wildcards './boot/vmlinuz-*' >"$file.new")
-		mv "$file.new" "$file"
+			tar -xC files --wildcards './boot/vmlinuz-*' $(for m in $modules; do echo "./lib/modules/*/$m.ko"; done) 2>/dev/null || :)
+		n=0
+		for m in $modules; do # some are built in
+			n=$((n + 1))
+			find "$APT/files/lib" -name "$m.ko" -exec cp {} "$file.modules/$n-$m.ko" \;
+		done
+		[ -e "$file.modules/6-virtio_net.ko" ] || die "no virtio_net.ko in $name"
+		mv "$APT"/files/boot/vmlinuz-* "$file"
+		touch "$file.modules/ready"
 		rm -rf "$APT"
 	fi
 	echo "$file"
+}
+
+unpacked() { # ARCH SUITE PACKAGE...
+	arch=$1 suite=$2
+	shift 2
+	tree=$cache/tree-$suite-$arch-$(echo "$@" | sha256sum | cut -c 1-12)
+	if [ ! -e "$tree/ready" ]; then
+		mkdir -p "$cache"
+		rm -rf "$tree"
+		apt_new "$suite" deb "$arch"
+		mkdir -p "$tree/files"
+		(cd "$APT" && of_apt apt-get -qq download "$@" && for d in *.deb; do dpkg-deb -x "$d" "$tree/files"; done)
+		rm -rf "$APT"
+		touch "$tree/ready"
+	fi
+	echo "$tree/files"
 }
 
 # Sources: $cache/src-HASH/NAME/, one time stamp for all files, else autotools would be run again.
@@ -225,9 +252,13 @@ licences)
 	;;
 versions) cat "$(prefix "$2")/VERSIONS" ;;
 kernel) kernel "$2" "$3" "$4" ;;
+unpacked)
+	shift
+	unpacked "$@"
+	;;
 build)
 	shift
 	for t in "$@"; do (build "$t"); done
 	;;
-*) die "usage: deps-static.sh path|versions TRIPLET, licences, build TRIPLET..., kernel ARCH SUITE PACKAGE" ;;
+*) die "usage: deps-static.sh path|versions TRIPLET, licences, build TRIPLET..., kernel ARCH SUITE PACKAGE, unpacked ARCH SUITE PACKAGE..." ;;
 esac

@@ -16,21 +16,21 @@ def _must(what, result):
         sys.exit(f"{what}: {os.strerror(ctypes.get_errno())} (root is needed)")
 
 
-def _mount(source, target, kind, flags=0, data=None):
+def mount(source, target, kind, flags=0, data=None):
     _must(f"mount {target}", _libc.mount(source.encode(), target.encode(), kind.encode() if kind else None, flags, data.encode() if data else None))
 
 
 def private_mounts():
     """Once, at the start of a suite: before threads."""
     _must("unshare", _libc.unshare(CLONE_NEWNS))
-    _mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
 
 
 @contextlib.contextmanager
 def tmpfs(size="512M"):
     """A folder on a file system of its own."""
     with tempfile.TemporaryDirectory(prefix="flowproof-test-") as d:
-        _mount("tmpfs", d, "tmpfs", 0, f"size={size},mode=0755")
+        mount("tmpfs", d, "tmpfs", 0, f"size={size},mode=0755")
         try:
             yield d
         finally:
@@ -44,11 +44,11 @@ def overlay():
         for name in ("upper", "work", "root"):
             os.mkdir(os.path.join(d, name))
         root = os.path.join(d, "root")
-        _mount("overlay", root, "overlay", 0, f"lowerdir=/,upperdir={d}/upper,workdir={d}/work")
+        mount("overlay", root, "overlay", 0, f"lowerdir=/,upperdir={d}/upper,workdir={d}/work")
         try:
-            _mount("proc", root + "/proc", "proc")
-            _mount("/dev", root + "/dev", None, MS_BIND)
-            _mount("tmpfs", root + "/tmp", "tmpfs")
+            mount("proc", root + "/proc", "proc")
+            mount("/dev", root + "/dev", None, MS_BIND)
+            mount("tmpfs", root + "/tmp", "tmpfs")
             yield root
         finally:
             _must(f"umount {root}", _libc.umount2(root.encode(), 2))

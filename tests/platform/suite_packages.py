@@ -61,6 +61,7 @@ def works(root):
     equal(sum(int(n) for n in lines if n != "-"), len(packets), "packets in the ledger")
     for page in ("man8/flowproof-sensor.8", "man8/flowproof-collector.8", "man1/flowproof.1", "man5/flowproof-policy.5"):
         check(output(*chroot, "zcat", f"/usr/share/man/{page}.gz").startswith(".\\\""), page)
+    match("Puts the sensor on a suspect's volume", output(*chroot, "/usr/share/flowproof/ec2/install-offline", "--help"))
     match(r"musl", output(*chroot, "cat", "/usr/share/doc/flowproof-sensor/copyright"))
 
 

@@ -423,6 +423,24 @@ def beside(tap, w):
         said, _ = w.report("benign", "--inventory", path, "--html", page, codes=(0,))
         equal(said["inventory"], given)
         check("flow_logs" in open(page, encoding="utf-8").read() and "</td><script>" in Reader(open(page, encoding="utf-8").read()).texts["bdi"], "the inventory in HTML")
+    with tap.case("--installed stands in the report as it was given, in both languages a section of its own; what is no manifest is refused"):
+        sha = "5e" * 32
+        given = {"format": "flowproof-installed-1", "state": "installed", "made": "2026-01-31T12:34:56Z", "sensor": "i-<b>", "entries": [
+            {"path": "/opt/<script>", "type": "file", "mode": "0755", "uid": 0, "gid": 0, "label": None, "sha256": sha, "size": 7},
+            {"path": "/etc/w", "type": "link", "mode": "0777", "uid": 0, "gid": 0, "label": None, "target": "../u"}],
+            "folders_changed": [{"path": "/opt", "mtime": "2020-09-13T12:26:40Z", "mtime_ns": 1600000000123456789, "atime_ns": 1}]}
+        path = write(os.path.join(w.d, "installed.json"), json.dumps(given))
+        page = os.path.join(w.d, "installed.html")
+        for lang, title in (("en", "What was put on the volume before it started"), ("ja", "起動前にボリュームへ追加したもの")):
+            said, _ = w.report("benign", "--installed", path, "--html", page, "--lang", lang, codes=(0,))
+            equal(said["installed"], given)
+            with open(page, encoding="utf-8") as f:
+                texts = f.read()
+            for text in (title, "i-&lt;b&gt;", "/opt/&lt;script&gt;", sha, "../u", "2020-09-13T12:26:40Z"):
+                check(text in texts, f"{text} is not in the {lang} page")
+        check(path in {f["file"] for f in said["files"]}, "its digest")
+        r = run("flowproof", "report", "-d", w.store, "--installed", write(os.path.join(w.d, "none.json"), "{}")).expect(2)
+        check("no manifest" in r.err, r.err)
 
 
 def schema(tap, w):
