@@ -189,7 +189,7 @@ static void left(void *ctx, const struct ingest_stream *stream, bool goodbye, co
 }
 
 static void say_totals(struct console *console, const struct wire_hello *hello,
-		       const struct ingest_totals *totals)
+		       const struct keep_totals *totals)
 {
 	uint64_t window = hello->window_s;
 	uint64_t from = totals->first / window * window;
@@ -280,7 +280,7 @@ static void say_account(struct console *console, const struct wire_hello *hello,
 }
 
 static void took_batch(void *ctx, const struct ingest_stream *stream, const struct batch *batch,
-		       const struct ingest_totals *totals)
+		       const struct keep_totals *totals)
 {
 	struct console *console = ctx;
 	const struct wire_hello *hello = stream->hello;

@@ -305,50 +305,12 @@ static const char *take_hello(struct conn *conn, const uint8_t *message, size_t 
 	return NULL;
 }
 
-static void add_up(struct ingest_totals *totals, const struct flowrec *rec)
+static void count_kept(struct conn *conn, enum keep kept, enum count what, size_t len)
 {
-	bool is_window = rec->status != FLOWREC_OK;
-	bool is_first =
-		totals->records == 0 && (!is_window || totals->nodata + totals->skipped == 0);
-
-	totals->records += !is_window;
-	totals->nodata += rec->status == FLOWREC_NODATA;
-	totals->skipped += rec->status == FLOWREC_SKIPDATA;
-	totals->packets += rec->packets;
-	totals->bytes += rec->bytes;
-	if (is_window && totals->records > 0)
-		return;
-	if (is_first || rec->start < totals->first)
-		totals->first = rec->start;
-	if (is_first || rec->end > totals->last)
-		totals->last = rec->end;
-}
-
-/* Sums the records up. False if something belongs to an interface that the hello did not name. */
-static bool sum_up(const struct wire_hello *hello, struct batch *batch, struct ingest_totals *ret,
-		   struct ledger_sum *ret_sum)
-{
-	const struct batch_account *accounts;
-	const struct batch_alert *alerts;
-	struct flowrec rec;
-	bool ok = true;
-	size_t n;
-
-	*ret = (struct ingest_totals){.records = 0};
-	*ret_sum = ledger_sum_none;
-	while (batch_next(batch, &rec)) {
-		ok = ok && rec.iface < hello->n_interfaces;
-		add_up(ret, &rec);
-		ledger_sum_record(ret_sum, &rec);
-	}
-	ledger_sum_rest(ret_sum, batch);
-	alerts = batch_alert_list(batch, &n);
-	for (size_t i = 0; i < n; i++)
-		ok = ok && alerts[i].iface < hello->n_interfaces;
-	accounts = batch_account_list(batch, &n);
-	for (size_t i = 0; i < n; i++)
-		ok = ok && accounts[i].iface < hello->n_interfaces;
-	return ok;
+	if (kept == KEEP_REPEATED) /* sent again: its acknowledgement was lost */
+		count(conn->ingest, COUNT_REPEATED);
+	else if (kept != KEEP_REFUSED)
+		counts_append(conn->ingest->config.counts, what, len, kept == KEEP_TAKEN);
 }
 
 /* A batch that was decoded. NULL, or why the peer is refused. */
@@ -356,34 +318,23 @@ static const char *store_batch(struct conn *conn, struct batch *batch, const uin
 			       size_t len, struct err *err)
 {
 	const struct ingest_config *config = &conn->ingest->config;
-	const struct batch_head *head = batch_head(batch);
-	struct ingest_totals totals;
-	struct batch_chain chain;
-	struct ledger_sum sum;
-	int rc;
+	struct keep_totals totals;
+	enum keep kept = keep_batch(conn->sensor, conn->hello, clock_wall_ns(), batch, message, len,
+				    &totals, err);
 
-	ledger_stream_chain(conn->sensor, conn->hello->stream, &chain);
-	rc = batch_chain_check(&chain, head, err);
-	if (rc == ERR_EXISTS) { /* sent again after a lost acknowledgement */
-		count(conn->ingest, COUNT_REPEATED);
-		owe(conn);
-		return NULL;
-	}
-	if (rc < 0)
+	count_kept(conn, kept, COUNT_BATCHES, len);
+	if (kept == KEEP_REFUSED)
 		return err->text;
-	if (!sum_up(conn->hello, batch, &totals, &sum))
-		return "a batch names an interface that the hello did not";
-	rc = ledger_append_batch(conn->sensor, clock_wall_ns(), conn->hello->stream, head->sequence,
-				 message, len, &sum, err);
-	counts_append(config->counts, COUNT_BATCHES, len, rc == 0);
-	counts_add(config->counts, COUNT_RECORDS, rc < 0 ? 0 : totals.records);
-	if (rc < 0 && may_log(conn->ingest))
+	if (kept == KEEP_TAKEN)
+		counts_add(config->counts, COUNT_RECORDS, totals.records);
+	if (kept == KEEP_FAILED && may_log(conn->ingest))
 		log_err(tag, "%s", err->text);
 	/* People are told of it all the same: an alert does not wait for the disk. */
-	config->sink->batch(config->sink_ctx, &conn->stream, batch, &totals);
-	if (rc < 0)
+	if (kept != KEEP_REPEATED)
+		config->sink->batch(config->sink_ctx, &conn->stream, batch, &totals);
+	if (kept == KEEP_FAILED)
 		return no_disk;
-	if (head->goodbye)
+	if (batch_head(batch)->goodbye)
 		conn->goodbye = true;
 	owe(conn);
 	return NULL;
@@ -414,32 +365,22 @@ static const char *take_batch(struct conn *conn, const uint8_t *message, size_t 
 static const char *take_gap(struct conn *conn, const uint8_t *message, size_t len, struct err *err)
 {
 	const struct ingest_config *config = &conn->ingest->config;
-	struct batch_chain chain;
 	struct batch_gap gap;
-	int rc;
+	enum keep kept;
 
 	if (ledger_sensor_failed(conn->sensor))
 		return no_disk;
-	rc = batch_gap_decode(&gap, message, len, err);
-	if (rc < 0)
+	kept = keep_gap(conn->sensor, conn->hello, clock_wall_ns(), message, len, &gap, err);
+	count_kept(conn, kept, COUNT_GAPS, len);
+	if (kept == KEEP_REFUSED)
 		return err->text;
-	loop_timer_set(conn->timer, config->idle_ms);
-	ledger_stream_chain(conn->sensor, conn->hello->stream, &chain);
-	rc = batch_chain_check_gap(&chain, &gap, err);
-	if (rc == 0) {
-		rc = ledger_append_gap(conn->sensor, clock_wall_ns(), conn->hello->stream, &gap,
-				       message, len, err);
-		counts_append(config->counts, COUNT_GAPS, len, rc == 0);
-		if (rc < 0) {
-			log_err(tag, "%s", err->text);
-			return no_disk;
-		}
-		config->sink->gap(config->sink_ctx, &conn->stream, &gap);
-	} else if (rc != ERR_EXISTS) {
-		return err->text;
-	} else {
-		count(conn->ingest, COUNT_REPEATED);
+	if (kept == KEEP_FAILED) {
+		log_err(tag, "%s", err->text);
+		return no_disk;
 	}
+	loop_timer_set(conn->timer, config->idle_ms);
+	if (kept == KEEP_TAKEN)
+		config->sink->gap(config->sink_ctx, &conn->stream, &gap);
 	owe(conn);
 	return NULL;
 }

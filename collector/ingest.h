@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "collector/counts.h"
+#include "collector/keep.h"
 #include "evidence/ledger.h"
 #include "platform/addr.h"
 #include "platform/err.h"
@@ -28,20 +29,11 @@ struct ingest_stream {
 	void *of_sink;    /* what `joined` returned */
 };
 
-/* The records of a batch, summed up. */
-struct ingest_totals {
-	uint64_t records;         /* with traffic */
-	uint64_t nodata, skipped; /* windows that say so */
-	uint64_t packets, bytes;
-	uint64_t first, last; /* Unix seconds: least start, greatest end of the records, else of the
-				 windows */
-};
-
 /* Told as things happen: a batch when it was appended, which is before it is durable. */
 struct ingest_sink {
 	void *(*joined)(void *ctx, const struct ingest_stream *stream);
 	void (*batch)(void *ctx, const struct ingest_stream *stream, const struct batch *batch,
-		      const struct ingest_totals *totals);
+		      const struct keep_totals *totals);
 	/* Batches that do not come, told as they are. */
 	void (*gap)(void *ctx, const struct ingest_stream *stream, const struct batch_gap *gap);
 	void (*left)(void *ctx, const struct ingest_stream *stream, bool goodbye, const char *why);

@@ -452,7 +452,7 @@ static void *on_joined(void *ctx, const struct ingest_stream *stream)
 }
 
 static void on_batch(void *ctx, const struct ingest_stream *stream, const struct batch *batch,
-		     const struct ingest_totals *sums)
+		     const struct keep_totals *sums)
 {
 	(void)ctx, (void)stream, (void)batch, (void)sums;
 }

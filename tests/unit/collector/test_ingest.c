@@ -37,7 +37,7 @@ static char folder[] = "/tmp/test_ingest.XXXXXX";
 struct heard {
 	struct batch_gap gap; /* the last */
 	unsigned joined, left, goodbyes, batches, alerts;
-	struct ingest_totals totals; /* of the last batch */
+	struct keep_totals totals; /* of the last batch */
 };
 
 struct house {
@@ -62,7 +62,7 @@ static void *on_joined(void *ctx, const struct ingest_stream *stream)
 }
 
 static void on_batch(void *ctx, const struct ingest_stream *stream, const struct batch *batch,
-		     const struct ingest_totals *totals)
+		     const struct keep_totals *totals)
 {
 	struct house *house = ctx;
 	size_t n;
