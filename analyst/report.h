@@ -101,9 +101,8 @@ int report_given(struct report *report, struct err *err);
 /* What was given with it, as it is, or null. */
 void report_print_given(const struct json *given, FILE *out);
 
-/* Reads --installed, the manifest of platform/ec2/install-offline. A section of the HTML form. */
+/* Reads --installed, the manifest of platform/ec2/install-offline. */
 int report_installed(struct report *report, struct err *err);
-void html_installed(FILE *out, const struct report *report);
 
 /* The digest of a file, or of all in a folder; what cannot be read is left out. -ENOMEM. */
 int report_files_add(struct report *report, const char *path);

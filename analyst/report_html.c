@@ -71,7 +71,6 @@ static void print_obligations(FILE *out, const struct report *r)
 {
 	static const enum word columns[] = {W_NUMBER, W_WHAT, W_KIND, W_STATE, W_WHEN, WORDS};
 
-	html_heading(out, r->lang, "obligations", W_OBLIGATIONS_TITLE);
 	html_paragraph(out, word(r->lang, W_OBLIGATIONS_NOTE));
 	html_table(out, r->lang, 1, columns);
 	for (size_t i = 0; i < OBLIGATIONS; i++) {
@@ -93,7 +92,6 @@ static void print_obligations(FILE *out, const struct report *r)
 				when_text(to, result->last));
 	}
 	html_table_end(out);
-	fputs("</section>\n", out);
 }
 
 /* ---- endpoints ---- */
@@ -139,7 +137,6 @@ static void print_unexpected(FILE *out, const struct report *r)
 	const struct finding *f;
 	uint64_t n = 0;
 
-	html_heading(out, r->lang, "unexpected", W_UNEXPECTED_TITLE);
 	for (size_t i = 0; (f = report_egress(r, &i)); n++) {
 		if (n == 0)
 			html_table(out, r->lang, 0x18, columns);
@@ -151,7 +148,6 @@ static void print_unexpected(FILE *out, const struct report *r)
 	else
 		html_paragraph(out, word(r->lang, W_UNEXPECTED_NONE));
 	cut_off(out, r, n, "flowproof findings");
-	fputs("</section>\n", out);
 }
 
 /* The title, and the sentence. */
@@ -170,7 +166,6 @@ static void print_findings(FILE *out, const struct report *r)
 					    W_OUT,      W_IN,     W_FIRST,   WORDS};
 	uint64_t n = 0;
 
-	html_heading(out, r->lang, "findings", W_FINDINGS_TITLE);
 	for (size_t i = 0; i < r->gather.n_found; i++) {
 		const struct finding *f = r->gather.found[i];
 		if (gather_weigh(&r->gather, f) == GATHER_EGRESS &&
@@ -195,7 +190,6 @@ static void print_findings(FILE *out, const struct report *r)
 	else
 		html_paragraph(out, word(r->lang, W_FINDINGS_NONE));
 	cut_off(out, r, n, "flowproof findings");
-	fputs("</section>\n", out);
 }
 
 static void print_ends(FILE *out, const struct report *r, enum report_part part)
@@ -234,13 +228,13 @@ static void print_ends(FILE *out, const struct report *r, enum report_part part)
 
 static void print_allowed(FILE *out, const struct report *r)
 {
-	html_heading(out, r->lang, "allowed", W_ALLOWED_TITLE);
 	html_paragraph(out, word(r->lang, W_ALLOWED_NOTE));
 	print_ends(out, r, REPORT_ALLOWED);
-	fputs("</section>\n", out);
-	html_heading(out, r->lang, "inbound", W_INBOUND_TITLE);
+}
+
+static void print_inbound(FILE *out, const struct report *r)
+{
 	print_ends(out, r, REPORT_INBOUND);
-	fputs("</section>\n", out);
 }
 
 static void print_dns(FILE *out, const struct report *r)
@@ -248,7 +242,6 @@ static void print_dns(FILE *out, const struct report *r)
 	static const enum word columns[] = {W_DOMAIN,      W_QUESTIONS, W_DNS_NAMES, W_DNS_FAILED,
 					    W_COUNT_BYTES, W_FIRST,     W_LAST,      WORDS};
 
-	html_heading(out, r->lang, "dns", W_DNS_TITLE);
 	if (r->n_domains == 0)
 		html_paragraph(out, word(r->lang, r->evidence.facts[FACT_DNS_MESSAGES].whole
 							  ? W_DNS_NONE
@@ -271,36 +264,72 @@ static void print_dns(FILE *out, const struct report *r)
 	if (r->n_domains > 0)
 		html_table_end(out);
 	cut_off(out, r, r->n_domains, "flowproof report --json -");
-	fputs("</section>\n", out);
 }
 
 /* ---- time ---- */
 
 static void print_strips(FILE *out, const struct report *r)
 {
-	html_heading(out, r->lang, "strip", W_STRIP_TITLE);
 	for (size_t i = 0; i < r->gather.n_sensors; i++)
 		html_strip(out, r->lang, &r->gather.sensors[i], STRIP_WHOLE);
 	if (r->gather.n_sensors > 0)
 		html_strip_legend(out, r->lang);
 	else
 		html_paragraph(out, word(r->lang, W_SPAN_NONE));
-	fputs("</section>\n", out);
 }
+
+/* ---- sections ---- */
+
+static bool has_original(const struct report *r)
+{
+	return r->n_given > 0;
+}
+
+static bool has_inventory(const struct report *r)
+{
+	return r->inventory != NULL;
+}
+
+static bool has_installed(const struct report *r)
+{
+	return r->installed != NULL;
+}
+
+/* In this order; one is left out where `is_there` says so. */
+static const struct {
+	const char *id;
+	enum word title;
+	html_section *print;
+	bool (*is_there)(const struct report *report);
+} sections[] = {
+	{"strip", W_STRIP_TITLE, print_strips, NULL},
+	{"unexpected", W_UNEXPECTED_TITLE, print_unexpected, NULL},
+	{"findings", W_FINDINGS_TITLE, print_findings, NULL},
+	{"allowed", W_ALLOWED_TITLE, print_allowed, NULL},
+	{"inbound", W_INBOUND_TITLE, print_inbound, NULL},
+	{"dns", W_DNS_TITLE, print_dns, NULL},
+	{"witness", W_WITNESS_TITLE, html_witness, NULL},
+	{"integrity", W_AUDIT_TITLE, html_integrity, NULL},
+	{"obligations", W_OBLIGATIONS_TITLE, print_obligations, NULL},
+	{"original", W_ORIGINAL_TITLE, html_original, has_original},
+	{"inventory", W_INVENTORY_TITLE, html_inventory, has_inventory},
+	{"installed", W_INSTALLED_TITLE, html_installed, has_installed},
+	{"limits", W_LIMITS_TITLE, html_limits, NULL},
+	{"check", W_CHECK_TITLE, html_checks, NULL},
+	{"digests", W_DIGESTS_TITLE, html_digests, NULL},
+};
 
 void report_print_html(const struct report *r, FILE *out)
 {
 	print_head(out, r);
 	print_verdict(out, r);
 	html_open_gates(out, r->lang, &r->verdict, &r->evidence);
-	print_strips(out, r);
-	print_unexpected(out, r);
-	print_findings(out, r);
-	print_allowed(out, r);
-	print_dns(out, r);
-	html_witness(out, r);
-	html_integrity(out, r);
-	print_obligations(out, r);
-	html_rest(out, r);
+	for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+		if (sections[i].is_there && !sections[i].is_there(r))
+			continue;
+		html_heading(out, r->lang, sections[i].id, sections[i].title);
+		sections[i].print(out, r);
+		fputs("</section>\n", out);
+	}
 	fputs("</main>\n</body>\n</html>\n", out);
 }

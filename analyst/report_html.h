@@ -10,10 +10,10 @@
 #include "evidence/courses.h"
 #include "evidence/html.h"
 
-/* The sections of report_html_more.c. */
-void html_witness(FILE *out, const struct report *report);
-void html_integrity(FILE *out, const struct report *report);
-void html_rest(FILE *out, const struct report *report);
+/* What stands in a section, below its heading; those of report_html_more.c. */
+typedef void html_section(FILE *out, const struct report *report);
+html_section html_witness, html_integrity, html_original, html_inventory, html_installed,
+	html_limits, html_checks, html_digests;
 
 /* A picture of an endpoint's bytes over time; nothing if it has none. */
 void html_spark(FILE *out, const struct report *report, const struct course *course);

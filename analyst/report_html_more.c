@@ -23,10 +23,8 @@ void html_witness(FILE *out, const struct report *r)
 		[RECONCILE_WITNESS_ONLY] = W_WITNESS_ONLY,
 	};
 
-	html_heading(out, r->lang, "witness", W_WITNESS_TITLE);
 	if (!r->witness) {
 		html_paragraph(out, word(r->lang, W_WITNESS_NONE));
-		fputs("</section>\n", out);
 		return;
 	}
 	html_table(out, r->lang, 0x1c, columns);
@@ -50,7 +48,6 @@ void html_witness(FILE *out, const struct report *r)
 		}
 	}
 	html_table_end(out);
-	fputs("</section>\n", out);
 }
 
 /* ---- integrity ---- */
@@ -159,7 +156,6 @@ void html_integrity(FILE *out, const struct report *r)
 {
 	static const enum word columns[] = {W_SENSOR, W_BEGIN, W_END, W_FIGURES, WORDS};
 
-	html_heading(out, r->lang, "integrity", W_AUDIT_TITLE);
 	print_audit(out, r);
 	if (r->gather.n_runs > 0) {
 		fprintf(out, "<h3>%s</h3>\n", word(r->lang, W_RUNS_TITLE));
@@ -168,12 +164,11 @@ void html_integrity(FILE *out, const struct report *r)
 			print_run(out, r, &r->gather.runs[i]);
 		html_table_end(out);
 	}
-	fputs("</section>\n", out);
 }
 
 /* ---- what was given ---- */
 
-static void print_original(FILE *out, const struct report *r)
+void html_original(FILE *out, const struct report *r)
 {
 	static const enum word columns[] = {W_WHAT, W_ORIGINAL, W_HERE, W_STATE, WORDS};
 	static const enum word states[] = {
@@ -182,9 +177,6 @@ static void print_original(FILE *out, const struct report *r)
 		[REPORT_DIFFERS] = W_DIFFERS,
 	};
 
-	if (r->n_given == 0)
-		return;
-	html_heading(out, r->lang, "original", W_ORIGINAL_TITLE);
 	html_table(out, r->lang, 0, columns);
 	for (size_t i = 0; i < r->n_given; i++) {
 		const struct report_fact *f = &r->given[i];
@@ -197,7 +189,6 @@ static void print_original(FILE *out, const struct report *r)
 		fputs("</tr>\n", out);
 	}
 	html_table_end(out);
-	fputs("</section>\n", out);
 }
 
 /* A list of what is in an object or array; JSON is shown as what it is. */
@@ -264,29 +255,24 @@ static void print_logs(FILE *out, const struct report *r, const struct json_valu
 	html_table_end(out);
 }
 
-static void print_inventory(FILE *out, const struct report *r)
+void html_inventory(FILE *out, const struct report *r)
 {
 	const struct json_value *logs;
 
-	if (!r->inventory)
-		return;
 	logs = json_member(json_root(r->inventory), "logs");
-	html_heading(out, r->lang, "inventory", W_INVENTORY_TITLE);
 	if (logs && logs->kind == JSON_ARRAY)
 		print_logs(out, r, logs);
 	else
 		print_json(out, json_root(r->inventory));
-	fputs("</section>\n", out);
 }
 
 /* ---- the end ---- */
 
-static void print_limits(FILE *out, const struct report *r)
+void html_limits(FILE *out, const struct report *r)
 {
 	char text[SAY_MAX];
 	const char *said;
 
-	html_heading(out, r->lang, "limits", W_LIMITS_TITLE);
 	fputs("<ul>\n", out);
 	for (unsigned i = 0; (said = report_limit(text, r, i)); i++) {
 		fputs("<li>", out);
@@ -299,14 +285,13 @@ static void print_limits(FILE *out, const struct report *r)
 		if (said)
 			html_term(out, kind_text(r->lang, (enum finding_kind)kind), said);
 	}
-	fputs("</dl></section>\n", out);
+	fputs("</dl>\n", out);
 }
 
-static void print_checks(FILE *out, const struct report *r)
+void html_checks(FILE *out, const struct report *r)
 {
 	struct report_check check;
 
-	html_heading(out, r->lang, "check", W_CHECK_TITLE);
 	fputs("<ul>\n", out);
 	for (unsigned i = 0; report_check(&check, r, i); i++) {
 		fputs("<li><code>", out);
@@ -315,7 +300,7 @@ static void print_checks(FILE *out, const struct report *r)
 		html_text(out, word(r->lang, check.meaning));
 		fputs("</li>\n", out);
 	}
-	fputs("</ul></section>\n", out);
+	fputs("</ul>\n", out);
 }
 
 static void hex_term(FILE *out, const char *name, const uint8_t *bytes)
@@ -327,11 +312,10 @@ static void hex_term(FILE *out, const char *name, const uint8_t *bytes)
 	fprintf(out, "</dt><dd><code>%s</code></dd>\n", crypto_hex(hex, bytes, SHA256_BYTES));
 }
 
-static void print_digests(FILE *out, const struct report *r)
+void html_digests(FILE *out, const struct report *r)
 {
 	char text[SAY_MAX], number[NUMBER_TEXT], hex[2 * WIRE_STREAM_ID + 1];
 
-	html_heading(out, r->lang, "digests", W_DIGESTS_TITLE);
 	fputs("<dl>\n", out);
 	if (r->audit)
 		hex_term(out,
@@ -351,15 +335,5 @@ static void print_digests(FILE *out, const struct report *r)
 	for (size_t i = 0; i < r->n_files; i++)
 		hex_term(out, say(text, r->lang, W_DIGEST_FILE, r->files[i].path, NULL),
 			 r->files[i].sha256);
-	fputs("</dl></section>\n", out);
-}
-
-void html_rest(FILE *out, const struct report *r)
-{
-	print_original(out, r);
-	print_inventory(out, r);
-	html_installed(out, r);
-	print_limits(out, r);
-	print_checks(out, r);
-	print_digests(out, r);
+	fputs("</dl>\n", out);
 }

@@ -59,10 +59,7 @@ void html_installed(FILE *out, const struct report *r)
 	const struct json_value *root;
 	char text[SAY_MAX];
 
-	if (!r->installed)
-		return;
 	root = json_root(r->installed);
-	html_heading(out, r->lang, "installed", W_INSTALLED_TITLE);
 	html_paragraph(out,
 		       say(text, r->lang, W_INSTALLED_SAY, or_dash(json_member_text(root, "made")),
 			   or_dash(json_member_text(root, "sensor")),
@@ -73,5 +70,4 @@ void html_installed(FILE *out, const struct report *r)
 	html_table(out, r->lang, 0, folder);
 	print_rows(out, first(root, "folders_changed"), (const char *const[]){"path", NULL},
 		   "mtime", NULL);
-	fputs("</section>\n", out);
 }
