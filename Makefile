@@ -87,6 +87,7 @@ sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem 
 	    $(addprefix sensor/,spool spool_ring uplink uplink_machine clockwatch session_stream)
 sensor-$(CONFIG_RHYTHM) += sensor/rhythm
 sensor-$(CONFIG_HOST) += sensor/session_host
+sensor-$(CONFIG_IMDS) += sensor/session_identity sensor/own platform/ec2/imds platform/ec2/imds_run
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary
 sensor-$(CONFIG_NAMES) += $(addprefix sensor/,names names_out names_text names_dns names_tls names_http names_table names_asked names_stream) \
 	    proto/names proto/names_write proto/dns_log

@@ -26,6 +26,10 @@ static const char *const value_names[BATCH_EVENT_KINDS][BATCH_EVENT_VALUES] = {
 	[BATCH_EVENT_LINK] = {"index", "bits", "rx_packets", "tx_packets"},
 	[BATCH_EVENT_CANARIES] = {"sent", "returned", "unseen", "refused"},
 	[BATCH_EVENT_BLIND] = {"unseen", "last_seen"},
+	[BATCH_EVENT_IDENTITY] = {"interface", "source"},
+	[BATCH_EVENT_IDENTITY_DIFFERS] = {"interface"},
+	[BATCH_EVENT_METADATA_CONNECTION] = {"local_port"},
+	[BATCH_EVENT_METADATA] = {"requests", "failures", "absent", "interfaces"},
 };
 
 static void begin_line(const struct query *query, const struct ledger_entry *entry,

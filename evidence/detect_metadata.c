@@ -106,7 +106,7 @@ static void gather(struct findings *findings, void *state, const struct detect_f
 	const char *name;
 	void *at;
 
-	m->was_read = true;
+	m->was_read = m->was_read || !http->is_own;
 	normalize(path, sizeof path, http->path);
 	name = role_of(path);
 	if (!name)
@@ -198,7 +198,9 @@ static void judge(struct findings *findings, void *state, const struct peer *pee
 	const struct metadata *m = state;
 	struct finding finding;
 
-	if (m->was_read || !is_service(peer) || peer->outcome != FLOWREC_DATA_OUT)
+	/* Expected by no rule: the sensor's own, and nobody's beside it. */
+	if (m->was_read || !is_service(peer) || peer->outcome != FLOWREC_DATA_OUT ||
+	    (peer->verdict == FLOWREC_EXPECTED && peer->rule == 0))
 		return;
 	finding = detect_of_peer(peer, FINDING_METADATA_CREDENTIALS, FINDING_INFO);
 	detect_raise(findings, &finding);

@@ -156,13 +156,13 @@ static int take_rules(struct gather_run *run, const struct wire_hello *hello)
 	return 0;
 }
 
-/* Who the machine says that it is. */
+/* Who the machine says that it is: a later hello of a run may know more. */
 static int take_texts(struct gather_run *run, const struct wire_hello *hello)
 {
 	for (size_t i = 0; hello->n_interfaces > 0 && i < FLOWREC_TEXTS; i++) {
 		const char *text = hello->interfaces[0].text[i];
 
-		if (!text || !*text)
+		if (!text || !*text || run->texts[i])
 			continue;
 		run->texts[i] = strdup(text);
 		if (!run->texts[i])
@@ -194,7 +194,7 @@ static int add_hello(void *ctx, const struct ledger_entry *entry, const struct w
 	run->hellos++;
 	run->dates_wrong = run->dates_wrong || hello->dates_wrong;
 	if (run->is_known)
-		return 0;
+		return take_texts(run, hello);
 	run->is_known = true;
 	run->is_replay = hello->is_replay;
 	run->filtered = hello->filtered;
@@ -380,6 +380,10 @@ static void add_event(struct gather_run *run, const struct batch_event *event)
 	case BATCH_EVENT_SPOOL_RECOVERED:
 	case BATCH_EVENT_INTERFACE_GONE:
 	case BATCH_EVENT_BLIND:
+	case BATCH_EVENT_IDENTITY:
+	case BATCH_EVENT_IDENTITY_DIFFERS:
+	case BATCH_EVENT_METADATA_CONNECTION:
+	case BATCH_EVENT_METADATA:
 	case BATCH_EVENT_KINDS: break;
 	}
 }

@@ -336,6 +336,17 @@ int loop_connect(struct loop_stream **ret, struct loop *loop, const struct endpo
 	return 0;
 }
 
+bool loop_stream_local(const struct loop_stream *stream, struct endpoint *ret)
+{
+	union socket_address sa;
+	socklen_t len = sizeof sa;
+
+	if (getsockname(bufferevent_getfd(stream->bev), &sa.any, &len) != 0)
+		return false;
+	*ret = socket_endpoint(&sa);
+	return true;
+}
+
 int loop_stream_adopt(struct loop_stream **ret, struct loop *loop, int fd,
 		      const struct loop_stream_ops *ops, void *ctx)
 {

@@ -60,6 +60,9 @@ int loop_connect(struct loop_stream **ret, struct loop *loop, const struct endpo
 		 uint32_t timeout_ms, const struct loop_stream_ops *ops, void *ctx,
 		 struct err *err);
 
+/* The address and port that the kernel chose for this end. False: it is closed. */
+bool loop_stream_local(const struct loop_stream *stream, struct endpoint *ret);
+
 /* Takes ownership of `fd`, a connected non-blocking socket from a listener. */
 int loop_stream_adopt(struct loop_stream **ret, struct loop *loop, int fd,
 		      const struct loop_stream_ops *ops, void *ctx);

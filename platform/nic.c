@@ -159,6 +159,9 @@ static void on_each(void *ctx, uint16_t type, struct rd body)
 			memcpy(&link.tx_packets, value.p + sizeof link.rx_packets,
 			       sizeof link.tx_packets);
 			link.known = true;
+		} else if (type == IFLA_ADDRESS && len == sizeof link.mac) {
+			memcpy(link.mac, value.p, len);
+			link.has_mac = true;
 		} else if (type == IFLA_IFNAME && len && len <= NIC_NAME && value.p[len - 1] == 0) {
 			memcpy(link.name, value.p, len);
 		}

@@ -60,6 +60,8 @@ struct nic_link {
 	bool up;                         /* by its administrator */
 	bool known;                      /* the counters are */
 	uint64_t rx_packets, tx_packets; /* since the driver began */
+	bool has_mac;
+	uint8_t mac[6]; /* of Ethernet */
 };
 
 struct rtnl;

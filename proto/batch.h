@@ -144,6 +144,14 @@ enum batch_event_kind {
 					  window's end and the run's */
 	BATCH_EVENT_BLIND,     /* values: canaries that the capture did not see, Unix seconds of
 					  when they were all seen last; text: the canary port */
+	BATCH_EVENT_IDENTITY,  /* values: number of the interface in the stream, enum wire_source;
+					  text: device, field or kind of address, value (-: unknown) */
+	BATCH_EVENT_IDENTITY_DIFFERS, /* value: number of the interface; text: device, field, what the
+					  configuration says and what EC2's metadata says */
+	BATCH_EVENT_METADATA_CONNECTION, /* value: local port of a connection of the sensor's own to
+					  EC2's metadata; text: its other end */
+	BATCH_EVENT_METADATA, /* values: requests, failures, items that it does not have, interfaces
+					  that it knows; text: "answered", or why it was given up */
 	BATCH_EVENT_KINDS
 };
 

@@ -642,6 +642,10 @@ const char *batch_event_name(char *out, uint8_t kind)
 		[BATCH_EVENT_LINK] = "link",
 		[BATCH_EVENT_CANARIES] = "canaries",
 		[BATCH_EVENT_BLIND] = "blind",
+		[BATCH_EVENT_IDENTITY] = "identity",
+		[BATCH_EVENT_IDENTITY_DIFFERS] = "identity-differs",
+		[BATCH_EVENT_METADATA_CONNECTION] = "metadata-connection",
+		[BATCH_EVENT_METADATA] = "metadata",
 	};
 	const char *name = kind < BATCH_EVENT_KINDS ? names[kind] : NULL;
 

@@ -97,6 +97,7 @@ struct batch_http {
 	uint8_t family;
 	bool has_token;  /* a header X-aws-ec2-metadata-token: IMDSv2 */
 	bool asks_token; /* a header X-aws-ec2-metadata-token-ttl-seconds: it wants one */
+	bool is_own;     /* the sensor's own request */
 	bool is_cut;     /* path was longer, or the head did not end in what was looked at */
 };
 

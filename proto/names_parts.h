@@ -26,7 +26,8 @@ enum {
 	HTTP_TOKEN = 1 << 1,
 	HTTP_ASKS = 1 << 2,
 	HTTP_CUT = 1 << 3,
-	HTTP_END = 1 << 4,
+	HTTP_OWN = 1 << 4,
+	HTTP_END = 1 << 5,
 
 	DNS_CLASS_IN = 1,
 };

@@ -166,6 +166,7 @@ static const char *read_http(const Fp__Http *m, uint64_t before, struct batch_ht
 		.has_token = m->marks & HTTP_TOKEN,
 		.asks_token = m->marks & HTTP_ASKS,
 		.is_cut = m->marks & HTTP_CUT,
+		.is_own = m->marks & HTTP_OWN,
 	};
 	if (!take_pair(&m->addresses, ret->family, &ret->client, &ret->server))
 		return "a request's addresses do not have their family's size";

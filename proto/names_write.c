@@ -159,7 +159,8 @@ bool names_add_http(struct names_writer *w, const struct batch_http *h)
 	m.time = (int64_t)(h->time_ns - w->http_before);
 	m.marks = (h->family == 6 ? (uint32_t)NAMES_IPV6 : 0) |
 		  (h->has_token ? (uint32_t)HTTP_TOKEN : 0) |
-		  (h->asks_token ? (uint32_t)HTTP_ASKS : 0) | (h->is_cut ? (uint32_t)HTTP_CUT : 0);
+		  (h->asks_token ? (uint32_t)HTTP_ASKS : 0) | (h->is_cut ? (uint32_t)HTTP_CUT : 0) |
+		  (h->is_own ? (uint32_t)HTTP_OWN : 0);
 	m.interface = h->iface;
 	m.addresses = pair(addresses, h->family, &h->client, &h->server);
 	m.client_port = h->client_port;

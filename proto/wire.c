@@ -143,6 +143,15 @@ static ssize_t encode(uint8_t *out, size_t cap, size_t max, const ProtobufCMessa
 	return (ssize_t)protobuf_c_message_pack(message, out);
 }
 
+const char *wire_source_text(uint8_t source)
+{
+	static const char *const words[] = {[WIRE_SOURCE_UNKNOWN] = "unknown",
+					    [WIRE_SOURCE_CONFIGURED] = "configured",
+					    [WIRE_SOURCE_METADATA] = "imds"};
+
+	return source < sizeof words / sizeof words[0] ? words[source] : "unknown";
+}
+
 /* protobuf-c's structures are not const-correct; packing only reads. */
 static char *lent(const char *text)
 {
@@ -166,6 +175,7 @@ static void lend_interface(Fp__Interface *to, const struct flowrec_identity *fro
 	to->offload = link->offload;
 	to->mtu = link->mtu;
 	to->allowances = link->allowances;
+	to->text_sources = lent_bytes(link->text_sources, sizeof link->text_sources);
 	if (link->features_known) {
 		to->features_case = FP__INTERFACE__FEATURES_OFFLOAD_FEATURES;
 		to->offload_features = link->features;
@@ -174,7 +184,7 @@ static void lend_interface(Fp__Interface *to, const struct flowrec_identity *fro
 
 /* Each string costs its bytes, a tag and a length; a text's name has at most 29 bytes. */
 enum {
-	HELLO_INTERFACE = FLOWREC_IDENTITY_MAX + FLOWREC_ID_MAX + 3 * FLOWREC_TEXTS + 8,
+	HELLO_INTERFACE = FLOWREC_IDENTITY_MAX + FLOWREC_ID_MAX + 4 * FLOWREC_TEXTS + 11,
 	HELLO_RULE = FLOWREC_ID_MAX + 4, /* its severity too */
 	HELLO_LARGEST = WIRE_INTERFACES_MAX * HELLO_INTERFACE + WIRE_RULES_MAX * HELLO_RULE +
 			32 * FLOWREC_TEXTS + 3 * FLOWREC_ID_MAX + WIRE_POLICY_MAX + 512,
@@ -254,6 +264,14 @@ static bool interface_ok(const Fp__Interface *from, size_t n_names)
 	return sum <= FLOWREC_IDENTITY_MAX;
 }
 
+static bool sources_ok(const Fp__Interface *from)
+{
+	for (size_t i = 0; i < from->text_sources.len; i++)
+		if (from->text_sources.data[i] > WIRE_SOURCE_METADATA)
+			return false;
+	return from->text_sources.len == 0 || from->text_sources.len == from->n_texts;
+}
+
 /* Names that we do not know are of a newer sensor. */
 static bool text_names_ok(const Fp__Hello *m)
 {
@@ -303,6 +321,8 @@ static const char *check_hello(const Fp__Hello *m)
 			return "an interface's offload has a value that does not exist";
 		if (m->interfaces[i]->allowances > WIRE_ALLOWANCES_COUNTED)
 			return "what an interface's driver counts has a value that does not exist";
+		if (!sources_ok(m->interfaces[i]))
+			return "who said the texts of an interface is not told as it should be";
 	}
 	if (m->severities.len != 0 && m->severities.len != m->n_rules)
 		return "it does not have a severity for each rule";
@@ -330,6 +350,8 @@ static void take_interface(struct flowrec_identity *to, struct wire_link *link,
 
 		if (field < FLOWREC_FIELDS)
 			to->text[flowrec_text_of(field)] = from->texts[i];
+		if (field < FLOWREC_FIELDS && from->text_sources.len)
+			link->text_sources[flowrec_text_of(field)] = from->text_sources.data[i];
 	}
 	link->offload = (uint8_t)from->offload;
 	link->mtu = from->mtu;

@@ -74,13 +74,23 @@ enum wire_offload {
 /* Does the driver count what AWS ENA calls allowances? */
 enum wire_allowances { WIRE_ALLOWANCES_UNKNOWN, WIRE_ALLOWANCES_NONE, WIRE_ALLOWANCES_COUNTED };
 
+/* Who said a text of an interface. The values travel on the wire. */
+enum wire_source {
+	WIRE_SOURCE_UNKNOWN,    /* nobody: it is empty */
+	WIRE_SOURCE_CONFIGURED, /* who started the sensor */
+	WIRE_SOURCE_METADATA,   /* EC2's instance metadata */
+};
+/* "unknown", "configured", "imds". */
+const char *wire_source_text(uint8_t source);
+
 /* Of an interface when the run began. */
 struct wire_link {
 	uint8_t offload; /* enum wire_offload */
 	bool features_known;
-	uint8_t features;   /* bits of enum nic_offload */
-	uint8_t allowances; /* enum wire_allowances */
-	uint32_t mtu;       /* bytes of an IP packet; 0: unknown */
+	uint8_t features;                    /* bits of enum nic_offload */
+	uint8_t allowances;                  /* enum wire_allowances */
+	uint32_t mtu;                        /* bytes of an IP packet; 0: unknown */
+	uint8_t text_sources[FLOWREC_TEXTS]; /* enum wire_source, by enum flowrec_text */
 };
 
 /* Strings are borrowed from the caller when encoding; when decoded they belong to the hello and go

@@ -52,9 +52,10 @@ static const struct sandbox_call calls[] = {
 };
 enum { N_CALLS = sizeof calls / sizeof calls[0], N_FILE = 2, N_UPLINK = 7 };
 
-_Static_assert((int)OPTIONS_COLLECTORS_MAX <= (int)SANDBOX_PORTS_MAX,
-	       "every collector's port fits");
+_Static_assert((int)OPTIONS_COLLECTORS_MAX < (int)SANDBOX_PORTS_MAX,
+	       "every collector's port fits, and that of instance metadata");
 
+enum { METADATA_PORT = 80 };
 enum { SPARE_FILES = 8 }; /* a connection, and the one before it that is being closed */
 
 void confine_describe(struct sandbox *ret, const struct options *o)
@@ -66,13 +67,16 @@ void confine_describe(struct sandbox *ret, const struct options *o)
 		.spare_files = SPARE_FILES,
 	};
 	if (o->collectors.n || !o->read) {
-		size_t without = o->spool ? 0 : o->collectors.n ? N_FILE : N_FILE + N_UPLINK;
+		bool connects = o->collectors.n || o->asks_metadata;
+		size_t without = o->spool ? 0 : connects ? N_FILE : N_FILE + N_UPLINK;
 
 		ret->calls = calls + without;
 		ret->n_calls = N_CALLS - without;
 	}
 	for (size_t i = 0; i < o->collectors.n && i < OPTIONS_COLLECTORS_MAX; i++)
 		ret->ports[ret->n_ports++] = o->collector[i].port;
+	if (o->asks_metadata)
+		ret->ports[ret->n_ports++] = METADATA_PORT;
 }
 
 int confine_enter(const struct options *o, char ret_text[static SANDBOX_TEXT], struct err *err)

@@ -201,6 +201,8 @@ void judge_open(struct judge *j, struct flow_entry *entry, const struct flow_pac
 		query.n_names = name_table_of(j->names, k->iface, k->family, &query.remote, names);
 	}
 	policy_judge(j->policy, &j->context, &query, &ruling);
+	if (IS_ENABLED(CONFIG_IMDS) && j->own && own_has(j->own, k, from_b))
+		ruling = (struct policy_ruling){.verdict = FLOWREC_EXPECTED};
 	/* An ICMP error: the flow that it is about is judged already. */
 	if (packet->is_related && ruling.verdict != FLOWREC_VERDICT_NONE)
 		ruling = (struct policy_ruling){.verdict = FLOWREC_WATCHED};
@@ -246,6 +248,8 @@ void judge_named(struct judge *j, const struct decoded *d, uint16_t iface, const
 	from_b = entry->initiator == FLOW_INITIATOR_B;
 	/* Who answered asks for nothing; what others begin is not ours. */
 	if ((packet.side == 1) != from_b || !(from_b ? entry->b_local : entry->a_local))
+		return;
+	if (IS_ENABLED(CONFIG_IMDS) && j->own && own_has(j->own, &entry->key, from_b))
 		return;
 	query = query_of(&entry->key, from_b, entry->a_local, entry->b_local, true);
 	query.names = &name;

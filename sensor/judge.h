@@ -19,6 +19,7 @@
 #include "sensor/flow.h"
 #include "sensor/identity.h"
 #include "sensor/names_table.h"
+#include "sensor/own.h"
 
 enum { JUDGE_WAIT_S = 5, JUDGE_WAITING_MAX = 256 };
 
@@ -41,6 +42,7 @@ struct judge {
 	struct alert_table *alerts;
 	struct flow_table *flows;
 	const struct name_table *names; /* NULL: no rule has a name */
+	const struct own *own;          /* NULL: there are none */
 	void (*raised)(void *ctx, const struct batch_alert *alert);
 	void *ctx;
 

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "platform/config.h"
 #include "platform/log.h"
 #include "platform/version.h"
 #include "sensor/confine.h"
@@ -14,6 +15,8 @@
 static void print_check(const struct options *options)
 {
 	options_print(options, stdout);
+	if (IS_ENABLED(CONFIG_IMDS))
+		options_print_identity(options, stdout);
 	memory_print(options, stdout);
 }
 

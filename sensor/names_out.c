@@ -31,9 +31,13 @@ static void on_name(void *ctx, const struct batch_name *name)
 static void on_http(void *ctx, const struct batch_http *http)
 {
 	const struct names_out *out = ctx;
+	struct batch_http told = *http;
 
+	if (IS_ENABLED(CONFIG_IMDS) && out->own)
+		told.is_own = own_is(out->own, http->family, &http->client, http->client_port,
+				     &http->server, http->server_port);
 	if (streams(out))
-		spool_http(out->spool, http, *out->now_ns);
+		spool_http(out->spool, &told, *out->now_ns);
 }
 
 static void on_asked(void *ctx, const struct batch_dns *dns)

@@ -10,6 +10,7 @@
 #include "proto/flowrec.h"
 #include "sensor/account.h"
 #include "sensor/names.h"
+#include "sensor/own.h"
 #include "sensor/spool.h"
 
 /* All borrowed. `flow`: see struct names_sink; NULL: nobody asks. */
@@ -21,6 +22,7 @@ struct names_out {
 	void (*flow)(void *ctx, const struct decoded *decoded, uint16_t iface, const char *name,
 		     uint64_t now_ns);
 	void *flow_ctx;
+	const struct own *own;  /* NULL: none */
 	const uint64_t *now_ns; /* wall clock, the time that batches bear */
 };
 

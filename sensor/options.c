@@ -87,6 +87,12 @@ static const struct setting table[] = {
 	{"region", 0, SETTING_TEXT, AT(region), "NAME", NULL, 0, 0,
 	 "Short for --field region=NAME."},
 	{"az-id", 0, SETTING_TEXT, AT(az_id), "ID", NULL, 0, 0, "Short for --field az-id=ID."},
+#ifdef CONFIG_IMDS
+	{"identity", 0, SETTING_TEXT, AT(identity), "auto|imds|config", "auto", 0, 0,
+	 "Where the interfaces' fields come from that the configuration does not give: EC2's "
+	 "instance metadata, or nowhere. auto: from there if the firmware says that this is an EC2 "
+	 "instance."},
+#endif
 	{"endpoints", 0, SETTING_TEXT, AT(endpoints), "FILE|-", NULL, 0, 0,
 	 "At the end, write the remote endpoints here, each with how far its flows got."},
 #ifdef CONFIG_NAMES

@@ -47,7 +47,10 @@ struct options {
 	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, bring_up, self_test,
 		help, version;
 
+	char *identity;
+
 	/* as understood */
+	bool asks_metadata;             /* live, and --identity says so */
 	enum wire_offload offload_mode; /* UNKNOWN: not given */
 	struct flowrec_format format;
 	bool fragment_ports; /* --fragments ports */
@@ -79,6 +82,11 @@ const char *options_device(const struct options *options, size_t i);
 /* All that the configuration says of the i-th of them; what it does not say is empty. The texts belong
  * to the options. */
 void options_identity(const struct options *options, size_t i, struct flowrec_identity *ret);
+
+/* Where each text comes from, as far as the configuration goes: enum wire_source. */
+void options_sources(const struct flowrec_identity *identity, uint8_t ret[static FLOWREC_TEXTS]);
+/* What is known of each interface and from whom, as --check prints it. */
+void options_print_identity(const struct options *options, FILE *out);
 
 /* Parts of options_read() and options_free(). */
 int options_understand_identity(struct options *options, struct err *err);

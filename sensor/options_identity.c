@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "platform/config.h"
+#include "platform/ec2/imds_run.h"
 #include "platform/text.h"
 
 /* What one option says. */
@@ -183,6 +184,29 @@ static int check_sizes(const struct options *o, struct err *err)
 	return 0;
 }
 
+#ifdef CONFIG_IMDS
+#	define is_ec2() imds_is_ec2()
+#else
+#	define is_ec2() false
+#endif
+
+static int understand_source(struct options *o, struct err *err)
+{
+	const char *from = o->identity ? o->identity : "auto";
+	bool is_imds = strcmp(from, "imds") == 0, is_auto = strcmp(from, "auto") == 0;
+
+	if (!is_imds && !is_auto && strcmp(from, "config") != 0)
+		return err_set(err, ERR_USAGE, "--identity '%.60s': it is auto, imds or config",
+			       from);
+	if (is_imds && o->read)
+		return err_set(err, ERR_USAGE,
+			       "--identity imds is for live capture: of a capture file say "
+			       "--field, --interface-id and the like");
+	o->asks_metadata =
+		IS_ENABLED(CONFIG_IMDS) && !o->read && (is_imds || (is_auto && is_ec2()));
+	return 0;
+}
+
 int options_understand_identity(struct options *o, struct err *err)
 {
 	const struct {
@@ -196,7 +220,7 @@ int options_understand_identity(struct options *o, struct err *err)
 		{"--region", o->region, FLOWREC_T_REGION},
 		{"--az-id", o->az_id, FLOWREC_T_AZ_ID},
 	};
-	int rc = 0;
+	int rc = IS_ENABLED(CONFIG_IMDS) ? understand_source(o, err) : 0;
 
 	for (size_t i = 0; !rc && i < sizeof short_forms / sizeof short_forms[0]; i++)
 		if (short_forms[i].value && *short_forms[i].value)
@@ -228,6 +252,36 @@ const char *options_device(const struct options *o, size_t i)
 	return IS_ENABLED(CONFIG_MIRROR) && o->mirror && i <= o->mirrored.n
 		       ? mirror_name(&o->mirrored, (uint16_t)i)
 		       : NULL;
+}
+
+void options_sources(const struct flowrec_identity *identity, uint8_t ret[static FLOWREC_TEXTS])
+{
+	for (size_t i = 0; i < FLOWREC_TEXTS; i++)
+		ret[i] = *identity->text[i] ? WIRE_SOURCE_CONFIGURED : WIRE_SOURCE_UNKNOWN;
+}
+
+void options_print_identity(const struct options *o, FILE *out)
+{
+	/* Those that instance metadata can say. */
+	static const uint8_t asked[] = {FLOWREC_T_ACCOUNT_ID,  FLOWREC_T_INTERFACE_ID,
+					FLOWREC_T_VPC_ID,      FLOWREC_T_SUBNET_ID,
+					FLOWREC_T_INSTANCE_ID, FLOWREC_T_REGION,
+					FLOWREC_T_AZ_ID};
+
+	for (size_t i = 0; options_device(o, i); i++) {
+		struct flowrec_identity identity;
+
+		options_identity(o, i, &identity);
+		for (size_t f = 0; f < sizeof asked; f++) {
+			const char *value = identity.text[asked[f]];
+
+			fprintf(out, "# identity %s %s %s %s\n", identity.interface,
+				flowrec_text_names[asked[f]], *value ? value : "-",
+				*value                                ? "configured"
+				: o->asks_metadata && i < captures(o) ? "imds"
+								      : "unknown");
+		}
+	}
 }
 
 /* The particular goes before the general, which is said of this machine, not of those it mirrors. */

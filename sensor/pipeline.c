@@ -551,6 +551,11 @@ void pipeline_follow(struct pipeline *p, const struct endpoint *local,
 	p->judge.context.n_canary = 1;
 }
 
+void pipeline_own(struct pipeline *p, const struct own *own)
+{
+	p->judge.own = p->names_out.own = own;
+}
+
 void pipeline_followed(const struct pipeline *p, struct flow_count ret[static 2])
 {
 	memcpy(ret, p->followed, sizeof p->followed);

@@ -17,6 +17,7 @@
 #include "sensor/flow.h"
 #include "sensor/identity.h"
 #include "sensor/options.h"
+#include "sensor/own.h"
 #include "sensor/spool.h"
 
 struct pipeline;
@@ -60,6 +61,8 @@ void pipeline_follow(struct pipeline *pipeline, const struct endpoint *local,
 		     const struct endpoint *remote);
 /* What the records and the live entries hold of it: [0] what `local` sent, [1] what came back. */
 void pipeline_followed(const struct pipeline *pipeline, struct flow_count ret[static 2]);
+/* These connections are our own and expected; borrowed, NULL: none. */
+void pipeline_own(struct pipeline *pipeline, const struct own *own);
 /* Since `from_s` (Unix seconds) the capture did not see what it had to: every window from there on is
  * SKIPDATA. */
 void pipeline_blind(struct pipeline *pipeline, uint64_t from_s, uint64_t now_ns);

@@ -46,6 +46,7 @@ static void fill_texts(struct session *s)
 
 	for (; options_device(s->options, n); n++) {
 		options_identity(s->options, n, &s->texts[n]);
+		options_sources(&s->texts[n], s->links[n].text_sources);
 		s->links[n].offload =
 			WIRE_OFFLOAD_AS_IS; /* of a mirrored interface; of ours see below */
 		s->texts[n].rules = s->rules;
@@ -80,6 +81,7 @@ static int open_interface(struct session *s, uint16_t i, struct err *err)
 							      : WIRE_ALLOWANCES_UNKNOWN,
 		.mtu = now.mtu,
 	};
+	options_sources(&s->texts[i], link->text_sources);
 	if (ask)
 		link->offload = capture_tells_segments(s->captures[i]) ? WIRE_OFFLOAD_KERNEL
 								       : WIRE_OFFLOAD_ESTIMATE;

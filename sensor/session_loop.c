@@ -51,6 +51,8 @@ static void end_input(struct session *s)
 	}
 	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
 		session_canary_end(s);
+	if (IS_ENABLED(CONFIG_IMDS) && s->asking)
+		session_identity_end(s);
 	if (IS_ENABLED(CONFIG_HOST) && s->host)
 		session_host_tell(s);
 	pipeline_end(s->pipeline, clock_wall_ns());
@@ -233,6 +235,8 @@ static int set_up(struct session *s, struct input *inputs, bool live, struct err
 		rc = session_host_new(s, err);
 	if (IS_ENABLED(CONFIG_CANARY) && !rc && s->options->canary)
 		rc = session_canary_open(s, err);
+	if (IS_ENABLED(CONFIG_IMDS) && !rc && live && s->options->asks_metadata)
+		rc = session_identity_open(s, err);
 	return rc;
 }
 
@@ -256,6 +260,8 @@ int session_run_loop(struct session *s, struct err *err)
 		session_host_tell(s);
 	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
 		session_canary_start(s);
+	if (IS_ENABLED(CONFIG_IMDS) && s->asking)
+		session_identity_start(s);
 	loop_timer_set(s->tick, 0);
 	if (!live)
 		loop_timer_set(s->deadline, SESSION_REPLAY_PATIENCE_MS);
@@ -268,6 +274,8 @@ void session_free_loop(struct session *s)
 {
 	if (IS_ENABLED(CONFIG_CANARY))
 		session_canary_free(s);
+	if (IS_ENABLED(CONFIG_IMDS))
+		session_identity_free(s);
 	if (IS_ENABLED(CONFIG_HOST))
 		session_host_free(s);
 	loop_timer_free(s->tick);

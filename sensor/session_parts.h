@@ -60,6 +60,8 @@ struct session {
 	bool said_goodbye; /* the stream's last batch is in the spool */
 	bool input_over;   /* nothing more will be read */
 
+	struct session_identity *asking; /* NULL: instance metadata is not asked */
+
 	/* with a collector */
 	struct tls_config *tls;
 	struct crypto_signer *signer;
@@ -70,6 +72,7 @@ struct session {
 	uint64_t flushed_ms;           /* monotonic: when the last batch was closed */
 	struct session_host *host;     /* NULL: not live */
 	struct session_canary *canary; /* NULL: none are sent */
+	bool is_uplinked;              /* the uplink was started */
 	uint64_t signed_ms, synced_ms;
 	uint64_t acknowledged;
 
@@ -117,5 +120,13 @@ void session_canary_start(struct session *session);
 void session_canary_end(struct session *session);
 void session_canary_print(const struct session *session, FILE *out);
 void session_canary_free(struct session *session);
+/* Who this machine is, from EC2's instance metadata: live, if the options say so. Opened with loop and pipeline there. The first
+ * Hello waits for it, for a while. */
+int session_identity_open(struct session *session, struct err *err);
+void session_identity_start(struct session *session);
+void session_identity_end(struct session *session);
+void session_identity_free(struct session *session);
+/* Now the Hello says who this machine is: to the collector, once more if it has one already. */
+void session_stream_identified(struct session *session);
 /* Are the certificates in order? For --check. */
 int session_stream_check(struct session *session, struct err *err);

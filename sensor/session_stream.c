@@ -344,7 +344,19 @@ void session_stream_start(struct session *s, const char *sandbox)
 {
 	session_stream_event(s, BATCH_EVENT_START, sandbox, 0, NULL);
 	s->flushed_ms = mono_ms();
-	uplink_start(s->uplink);
+	if (!IS_ENABLED(CONFIG_IMDS) || !s->asking)
+		session_stream_identified(s);
+}
+
+void session_stream_identified(struct session *s)
+{
+	memcpy(s->hello.interfaces, s->texts, sizeof s->hello.interfaces);
+	memcpy(s->hello.links, s->links, sizeof s->hello.links);
+	if (s->is_uplinked)
+		uplink_greet_again(s->uplink);
+	else
+		uplink_start(s->uplink);
+	s->is_uplinked = true;
 }
 
 void session_stream_free(struct session *s)

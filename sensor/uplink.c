@@ -371,6 +371,11 @@ void uplink_kick(struct uplink *u)
 	take_plain(u, UPLINK_DATA);
 }
 
+void uplink_greet_again(struct uplink *u)
+{
+	take_plain(u, UPLINK_AGAIN);
+}
+
 bool uplink_is_streaming(const struct uplink *u)
 {
 	return u->machine.state == UPLINK_STREAMING;

@@ -37,6 +37,8 @@ int uplink_new(struct uplink **ret, struct loop *loop, const struct tls_config *
 void uplink_start(struct uplink *uplink);
 /* There is something new in the spool. */
 void uplink_kick(struct uplink *uplink);
+/* What the Hello says has changed: a collector that has it gets it anew, over a new connection. */
+void uplink_greet_again(struct uplink *uplink);
 bool uplink_is_streaming(const struct uplink *uplink);
 /* Why the last connection ended: where, and its last words. "" when none has. */
 const char *uplink_last_error(const struct uplink *uplink);

@@ -242,6 +242,10 @@ void uplink_machine_step(struct uplink_machine *m, const struct uplink_event *e)
 		if (m->state == UPLINK_STREAMING)
 			sent(m, e);
 		break;
+	case UPLINK_AGAIN:
+		if (m->state == UPLINK_GREETING || m->state == UPLINK_STREAMING)
+			begin_anew(m, e);
+		break;
 	case UPLINK_TIMER: timer(m, e); break;
 	}
 }

@@ -49,6 +49,7 @@ enum uplink_event_kind {
 	UPLINK_BROKEN, /* a frame that is none, or one that a collector does not send now: `why` */
 	UPLINK_DATA,   /* the spool may have something new, or the connection has room again */
 	UPLINK_SENT,   /* in answer to UPLINK_DO_SEND: `sequence` went out */
+	UPLINK_AGAIN,  /* the Hello says more than the one that was sent, if one was */
 	UPLINK_TIMER,  /* the deadline came, or may have */
 };
 

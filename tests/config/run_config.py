@@ -35,6 +35,7 @@ OPTIONS = {
     "RHYTHM": (("rhythm_new", "rhythm_note"), (), ()),
     "HOST": (("session_host_tell",), (), ()),
     "CANARY": (("canary_next", "session_canary_open"), (), ()),
+    "IMDS": (("imds_step", "session_identity_open", "own_add"), (), ("--identity",)),
     "SPOOL_FILE": (("spool_file_open", "ring_recover"), (), ()),
     "SECCOMP": (("sandbox_filter", "sandbox_seccomp"), (), ()),
     "LANDLOCK": (("sandbox_landlock",), (), ()),

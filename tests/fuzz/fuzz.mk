@@ -38,6 +38,9 @@ fuzz += stream
 fuzz-stream := sensor/names_tls sensor/names_http sensor/names_text
 fuzz += names
 fuzz-names := $(addprefix sensor/,names names_text names_dns names_tls names_http names_table names_asked names_stream)
+# What instance metadata answers.
+fuzz += imds
+fuzz-imds := platform/ec2/imds platform/addr platform/err
 # A batch through the detectors.
 fuzz += findings
 fuzz-findings := $(unit-evidence/test_findings)

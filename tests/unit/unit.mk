@@ -38,6 +38,8 @@ unit += platform/test_early
 unit-platform/test_early := platform/early platform/err
 unit += platform/test_nic
 unit-platform/test_nic := platform/nic platform/nic_text platform/rtnl
+unit += platform/test_imds
+unit-platform/test_imds := platform/ec2/imds platform/addr platform/err
 unit += platform/test_segments
 unit-platform/test_segments := platform/segments
 unit += policy/test_policy_parse
@@ -67,7 +69,7 @@ unit += sensor/test_fragment
 unit-sensor/test_fragment := sensor/fragment
 unit-sensor/test_decode := sensor/decode_link sensor/decode_usual sensor/decode_extra sensor/decode_ip sensor/decode_ipv6
 unit += sensor/test_judge
-unit-sensor/test_judge := sensor/judge sensor/crossing sensor/alert sensor/names_table sensor/flow sensor/flow_began proto/fields proto/flowrec $(unit-policy/test_policy_match) \
+unit-sensor/test_judge := sensor/judge sensor/own sensor/crossing sensor/alert sensor/names_table sensor/flow sensor/flow_began proto/fields proto/flowrec $(unit-policy/test_policy_match) \
 	platform/log platform/clock
 unit += sensor/test_names
 unit-sensor/test_names := $(addprefix sensor/,names names_text names_dns names_tls names_http names_table names_asked names_stream)

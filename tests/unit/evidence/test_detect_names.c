@@ -299,7 +299,7 @@ static void test_tunnel_over_tcp(void **state)
 	}
 }
 
-static void request(struct findings *f, const char *path, bool token)
+static void request_of(struct findings *f, const char *path, bool token, bool is_own)
 {
 	const struct batch_http http = {.time_ns = (uint64_t)500 * NS_PER_S,
 					.client = addr_of("10.0.0.5"),
@@ -309,10 +309,16 @@ static void request(struct findings *f, const char *path, bool token)
 					.client_port = 50000,
 					.server_port = 80,
 					.family = 4,
-					.has_token = token};
+					.has_token = token,
+					.is_own = is_own};
 
 	assert_true(batch_add_http(writer, &http));
 	flush(f);
+}
+
+static void request(struct findings *f, const char *path, bool token)
+{
+	request_of(f, path, token, false);
 }
 
 static void test_metadata(void **state)
@@ -389,6 +395,24 @@ static void test_metadata_unread(void **state)
 	assert_int_equal(findings_add_record(f, &from, &rec), 0);
 	request(f, "/latest/meta-data/instance-id", true);
 	assert_null(of_kind(f, FINDING_METADATA_CREDENTIALS));
+	findings_free(f);
+}
+
+/* The sensor's own requests: they are no finding, and hide nobody's that were not read. */
+static void test_metadata_own(void **state)
+{
+	struct findings *f = fresh(NULL);
+	struct flowrec rec = call("169.254.169.254", 80);
+
+	(void)state;
+	rec.verdict = FLOWREC_EXPECTED; /* by no rule */
+	assert_int_equal(findings_add_record(f, &from, &rec), 0);
+	request_of(f, "/latest/meta-data/instance-id", true, true);
+	assert_null(of_kind(f, FINDING_METADATA_CREDENTIALS));
+	rec.verdict = FLOWREC_WATCHED;
+	rec.srcport++;
+	assert_int_equal(findings_add_record(f, &from, &rec), 0);
+	assert_int_equal(of_kind(f, FINDING_METADATA_CREDENTIALS)->severity, FINDING_INFO);
 	findings_free(f);
 }
 
@@ -523,8 +547,9 @@ int main(void)
 		cmocka_unit_test(test_flood_of_domains),  cmocka_unit_test(test_answered),
 		cmocka_unit_test(test_regular_questions), cmocka_unit_test(test_tunnel_over_tcp),
 		cmocka_unit_test(test_metadata),          cmocka_unit_test(test_metadata_unread),
-		cmocka_unit_test(test_metadata_expected), cmocka_unit_test(test_doh_by_name),
-		cmocka_unit_test(test_names_are_told),    cmocka_unit_test(test_watched_names),
+		cmocka_unit_test(test_metadata_own),      cmocka_unit_test(test_metadata_expected),
+		cmocka_unit_test(test_doh_by_name),       cmocka_unit_test(test_names_are_told),
+		cmocka_unit_test(test_watched_names),
 	};
 
 	return cmocka_run_group_tests(tests, open_writer, close_writer);

@@ -147,6 +147,7 @@ static void test_read_back(void **state)
 		 .server_port = 80,
 		 .family = 6,
 		 .asks_token = true,
+		 .is_own = true,
 		 .is_cut = true,
 		 .iface = 15},
 	};
@@ -209,6 +210,7 @@ static void test_read_back(void **state)
 		assert_int_equal(got_http[i].has_token, http[i].has_token);
 		assert_int_equal(got_http[i].asks_token, http[i].asks_token);
 		assert_int_equal(got_http[i].is_cut, http[i].is_cut);
+		assert_int_equal(got_http[i].is_own, http[i].is_own);
 		assert_int_equal(got_http[i].iface, http[i].iface);
 	}
 	got_counts = batch_names_counts(batch, &n);
@@ -410,7 +412,7 @@ static void test_refused(void **state)
 		{"source does not exist", 10, {0x12, 8, 0x10, 0x18, 0x22, 4, 1, 2, 3, 4}},
 		{"name's address", 8, {0x12, 6, 0x10, 4, 0x22, 2, 1, 2}},
 		{"name's mark", 4, {0x12, 2, 0x10, 64}},
-		{"request's mark", 4, {0x1a, 2, 0x10, 16}},
+		{"request's mark", 4, {0x1a, 2, 0x10, 32}},
 		{"method or path", 5, {0x1a, 3, 0x42, 1, ' '}},
 		{"request's addresses", 2, {0x1a, 0}},
 	};

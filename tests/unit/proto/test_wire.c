@@ -260,6 +260,8 @@ static struct wire_hello some_hello(void)
 					    .features = 0xff,
 					    .allowances = WIRE_ALLOWANCES_COUNTED,
 					    .mtu = 9001};
+	hello.links[0].text_sources[FLOWREC_T_VPC_ID] = WIRE_SOURCE_METADATA;
+	hello.links[0].text_sources[FLOWREC_TEXTS - 1] = WIRE_SOURCE_CONFIGURED;
 	hello.links[1].offload = WIRE_OFFLOAD_AS_IS;
 	return hello;
 }
@@ -316,6 +318,9 @@ static void test_hello(void **state)
 	assert_int_equal(got->links[0].features, 0xff);
 	assert_int_equal(got->links[0].mtu, 9001);
 	assert_int_equal(got->links[0].allowances, WIRE_ALLOWANCES_COUNTED);
+	assert_memory_equal(got->links[0].text_sources, hello.links[0].text_sources, FLOWREC_TEXTS);
+	assert_string_equal(wire_source_text(got->links[0].text_sources[FLOWREC_T_VPC_ID]), "imds");
+	assert_int_equal(got->links[1].text_sources[FLOWREC_T_VPC_ID], WIRE_SOURCE_UNKNOWN);
 	assert_int_equal(got->links[1].allowances, WIRE_ALLOWANCES_UNKNOWN);
 	assert_int_equal(got->links[1].offload, WIRE_OFFLOAD_AS_IS);
 	assert_false(got->links[1].features_known);
@@ -424,6 +429,7 @@ enum fault {
 	F_POLICY,
 	F_SEVERITY,
 	F_RANGES,
+	F_SOURCE,
 };
 
 static uint8_t policy[WIRE_POLICY_MAX + 1];
@@ -445,6 +451,7 @@ static void apply(struct wire_hello *hello, const char **rules, enum fault fault
 	case F_TEXT: identity->text[0] = text; break;
 	case F_LAST_TEXT: identity->text[FLOWREC_TEXTS - 1] = text; break;
 	case F_ALLOWANCES: hello->links[1].allowances = (uint8_t)number; break;
+	case F_SOURCE: hello->links[1].text_sources[3] = (uint8_t)number; break;
 	case F_POLICY:
 		hello->policy_text = policy;
 		hello->policy_text_len = number;
@@ -482,6 +489,8 @@ static void test_hello_refused(void **state)
 		{F_WINDOW, 60, NULL, NULL},
 		{F_ALLOWANCES, WIRE_ALLOWANCES_NONE, NULL, NULL},
 		{F_ALLOWANCES, WIRE_ALLOWANCES_COUNTED + 1, NULL, "interface's driver"},
+		{F_SOURCE, WIRE_SOURCE_METADATA, NULL, NULL},
+		{F_SOURCE, WIRE_SOURCE_METADATA + 1, NULL, "who said the texts"},
 		{F_POLICY, WIRE_POLICY_MAX, NULL, NULL},
 		{F_POLICY, WIRE_POLICY_MAX + 1, NULL, "policy's text"},
 		{F_SEVERITY, 0, "\5\0\1", NULL},

@@ -189,6 +189,34 @@ static void asks_for_another(void **state)
 	assert_int_equal(entry_of(f, &d)->verdict, FLOWREC_UNEXPECTED_EGRESS);
 }
 
+/* Our own connection is expected, by both of its ends; another's to the same place is not, whatever its port. */
+static void our_own(void **state)
+{
+	struct fixture *f = *state;
+	struct decoded d = packet_to(192, 0, 1000, TCP), other = packet_to(192, 0, 1001, TCP);
+	struct decoded datagram = packet_to(192, 0, 1000, UDP);
+	struct endpoint local = {.addr = d.src, .port = 1000, .family = 4};
+	const struct endpoint remote = {.addr = d.dst, .port = 443, .family = 4};
+	static struct own own;
+
+	own_add(&own, &local, &remote);
+	f->judge.own = &own;
+	assert_int_equal(opened(f, &d, 1000), FLOWREC_EXPECTED);
+	assert_int_equal(entry_of(f, &d)->rule, 0);
+	judge_named(&f->judge, &d, 0, "evil.example", 1001 * (uint64_t)NS_PER_S);
+	assert_int_equal(entry_of(f, &d)->verdict, FLOWREC_EXPECTED);
+	assert_int_equal(f->alerts, 0);
+	(void)opened(f, &other, 1000);
+	judge_named(&f->judge, &other, 0, "evil.example", 1001 * (uint64_t)NS_PER_S);
+	assert_int_equal(entry_of(f, &other)->verdict, FLOWREC_UNEXPECTED_EGRESS);
+	assert_int_equal(opened(f, &datagram, 1000), FLOWREC_UNEXPECTED_EGRESS);
+	/* Of more than there is room for the oldest is another's again. */
+	for (local.port = 2000; local.port < 2000 + OWN_MAX; local.port++)
+		own_add(&own, &local, &remote);
+	assert_false(own_has(&own, &entry_of(f, &d)->key,
+			     entry_of(f, &d)->initiator == FLOW_INITIATOR_B));
+}
+
 /* A rule by address does not care for names. */
 static void expected_by_address(void **state)
 {
@@ -344,6 +372,7 @@ static void own_frames_and_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH_JUDGE(our_own),
 		WITH_JUDGE(known_by_dns),
 		WITH_JUDGE(asks_for_another),
 		WITH_JUDGE(expected_by_address),

@@ -364,6 +364,24 @@ static void a_dead_peer_is_found(void **state)
 	assert_non_null(strstr(action(&p, UPLINK_DO_TELL)->why, "no acknowledgement"));
 }
 
+/* A Hello that says more goes to the same collector at once; before there was one nothing need be done. */
+static void a_new_hello(void **state)
+{
+	struct play p = begin(2);
+
+	(void)state;
+	step(&p, UPLINK_AGAIN);
+	expect(&p, "");
+	stream_from(&p, 3);
+	step(&p, UPLINK_AGAIN);
+	expect(&p, "Cc");
+	assert_int_equal(action(&p, UPLINK_DO_CONNECT)->collector, 0);
+	step(&p, UPLINK_AGAIN); /* not sent yet */
+	expect(&p, "");
+	step(&p, UPLINK_CONNECTED);
+	expect(&p, "H");
+}
+
 static void the_first_collector_is_preferred(void **state)
 {
 	struct play p = begin(3);
@@ -554,6 +572,7 @@ int main(void)
 		cmocka_unit_test(repeated_and_late_acknowledgements),
 		cmocka_unit_test(a_slow_collector_costs_no_memory),
 		cmocka_unit_test(a_dead_peer_is_found),
+		cmocka_unit_test(a_new_hello),
 		cmocka_unit_test(the_first_collector_is_preferred),
 		cmocka_unit_test(old_streams_come_first),
 		cmocka_unit_test(streams_take_turns),
