@@ -86,6 +86,7 @@ sensor-$(CONFIG_LOOP) += platform/loop platform/socket sensor/session_loop
 sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem platform/crypto_sign proto/batch_write proto/endpoint_columns proto/burst_columns proto/signature \
 	    $(addprefix sensor/,spool spool_ring uplink uplink_machine clockwatch session_stream)
 sensor-$(CONFIG_RHYTHM) += sensor/rhythm
+sensor-$(CONFIG_METRICS) += $(addprefix platform/,responder http_head metrics_text) sensor/pipeline_metrics sensor/session_metrics
 sensor-$(CONFIG_HOST) += sensor/session_host
 sensor-$(CONFIG_IMDS) += sensor/session_identity sensor/own platform/ec2/imds platform/ec2/imds_run
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary

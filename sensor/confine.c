@@ -13,6 +13,7 @@
 
 #include "platform/config.h"
 #include "platform/log.h"
+#include "platform/responder.h"
 
 #define ALWAYS(name)                                                                               \
 	{                                                                                          \
@@ -23,40 +24,61 @@
 		SYS_##name, SANDBOX_EQUAL, arg, value                                              \
 	}
 
-/* A spool's file comes first, then the uplink, so that a sensor can leave out what it has none of. */
-static const struct sandbox_call calls[] = {
-	ALWAYS(pwrite64),
-	ALWAYS(fdatasync),
-	/* the uplink */
-	EQUAL(socket, 0, AF_INET),
-	EQUAL(socket, 0, AF_INET6),
-	ALWAYS(connect),
-	ALWAYS(sendmsg),
-	ALWAYS(recvmsg),
-	ALWAYS(getpeername),
-	ALWAYS(shutdown),
-	/* also live: the ring's counters and its end, and the addresses over rtnetlink */
-	ALWAYS(getsockopt),
-	ALWAYS(setsockopt),
-	ALWAYS(getsockname),
-	ALWAYS(sendto),
-	ALWAYS(recvfrom),
+/* What a sensor has none of is left out. */
+enum part { SPOOL_FILE, METRICS, UPLINK, LIVE };
+
+static const struct {
+	enum part part;
+	struct sandbox_call call;
+} calls[] = {
+	{SPOOL_FILE, ALWAYS(pwrite64)},
+	{SPOOL_FILE, ALWAYS(fdatasync)},
+	{METRICS, ALWAYS(accept4)},
+	{METRICS, ALWAYS(shutdown)},
+	{UPLINK, EQUAL(socket, 0, AF_INET)},
+	{UPLINK, EQUAL(socket, 0, AF_INET6)},
+	{UPLINK, ALWAYS(connect)},
+	{UPLINK, ALWAYS(sendmsg)},
+	{UPLINK, ALWAYS(recvmsg)},
+	{UPLINK, ALWAYS(getpeername)},
+	{UPLINK, ALWAYS(shutdown)},
+	/* of the uplink too; the ring's counters and its end, and the addresses over rtnetlink */
+	{LIVE, ALWAYS(getsockopt)},
+	{LIVE, ALWAYS(setsockopt)},
+	{LIVE, ALWAYS(getsockname)},
+	{LIVE, ALWAYS(sendto)},
+	{LIVE, ALWAYS(recvfrom)},
 #ifdef SYS_recv
-	ALWAYS(send),
-	ALWAYS(recv),
+	{LIVE, ALWAYS(send)},
+	{LIVE, ALWAYS(recv)},
 #endif
 	/* an interface that went down: is it there at all? */
-	EQUAL(ioctl, 1, SIOCGIFFLAGS),
+	{LIVE, EQUAL(ioctl, 1, SIOCGIFFLAGS)},
 	/* the driver's own counters; what would change anything needs a capability */
-	EQUAL(ioctl, 1, SIOCETHTOOL),
+	{LIVE, EQUAL(ioctl, 1, SIOCETHTOOL)},
 };
-enum { N_CALLS = sizeof calls / sizeof calls[0], N_FILE = 2, N_UPLINK = 7 };
+enum { N_CALLS = sizeof calls / sizeof calls[0] };
 
 _Static_assert((int)OPTIONS_COLLECTORS_MAX < (int)SANDBOX_PORTS_MAX,
 	       "every collector's port fits, and that of instance metadata");
 
 enum { METADATA_PORT = 80 };
-enum { SPARE_FILES = 8 }; /* a connection, and the one before it that is being closed */
+/* A connection, and the one before it that is being closed; those that ask for metrics, and one more that takes another's place. */
+enum { SPARE_FILES = 8, METRICS_FILES = RESPONDER_SLOTS + 1 };
+
+/* The calls of the parts that are wanted; valid until it is asked again. */
+static void choose(struct sandbox *ret, bool file, bool metrics, bool uplink)
+{
+	static struct sandbox_call chosen[N_CALLS];
+	const bool wanted[] = {
+		[SPOOL_FILE] = file, [METRICS] = metrics, [UPLINK] = uplink, [LIVE] = true};
+
+	ret->calls = chosen;
+	ret->n_calls = 0;
+	for (size_t i = 0; i < N_CALLS; i++)
+		if (wanted[calls[i].part])
+			chosen[ret->n_calls++] = calls[i].call;
+}
 
 void confine_describe(struct sandbox *ret, const struct options *o)
 {
@@ -66,13 +88,11 @@ void confine_describe(struct sandbox *ret, const struct options *o)
 		.eperm = o->sandbox_eperm,
 		.spare_files = SPARE_FILES,
 	};
-	if (o->collectors.n || !o->read) {
-		bool connects = o->collectors.n || o->asks_metadata;
-		size_t without = o->spool ? 0 : connects ? N_FILE : N_FILE + N_UPLINK;
-
-		ret->calls = calls + without;
-		ret->n_calls = N_CALLS - without;
-	}
+	if (o->metrics)
+		ret->spare_files += METRICS_FILES;
+	if (o->collectors.n || !o->read)
+		choose(ret, o->spool != NULL, o->metrics != NULL,
+		       o->collectors.n > 0 || o->asks_metadata);
 	for (size_t i = 0; i < o->collectors.n && i < OPTIONS_COLLECTORS_MAX; i++)
 		ret->ports[ret->n_ports++] = o->collector[i].port;
 	if (o->asks_metadata)
@@ -111,12 +131,10 @@ int confine_enter(const struct options *o, char ret_text[static SANDBOX_TEXT], s
 unsigned confine_self_test(const struct options *o, FILE *out)
 {
 	struct sandbox want;
-	size_t without;
 
 	confine_describe(&want, o);
 	/* As for a run that watches and streams: no collector needs to be named for that. */
-	without = (o->spool ? 0 : N_FILE) + (IS_ENABLED(CONFIG_STREAM) ? 0 : N_UPLINK);
-	want.calls = calls + without;
-	want.n_calls = N_CALLS - without;
+	choose(&want, o->spool != NULL, o->metrics != NULL,
+	       IS_ENABLED(CONFIG_STREAM) || o->asks_metadata);
 	return sandbox_self_test(&want, out);
 }

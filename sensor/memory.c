@@ -6,6 +6,7 @@
 #include "sensor/memory.h"
 
 #include "platform/config.h"
+#include "platform/responder.h"
 #include "proto/batch.h"
 #include "proto/wire.h"
 #include "sensor/alert.h"
@@ -60,6 +61,10 @@ void memory_print(const struct options *o, FILE *out)
 		part(out, &sum, "uplink-ahead", (size_t)UPLINK_AHEAD_BYTES + BATCH_WRITE_BYTES);
 		part(out, &sum, "tls", TLS_BYTES);
 	}
+#ifdef CONFIG_METRICS
+	if (o->metrics)
+		part(out, &sum, "metrics", responder_memory());
+#endif
 	fprintf(out, "# memory all %zu\n", sum);
 	if (IS_ENABLED(CONFIG_LIVE))
 		fprintf(out, "# memory ring %llu\n",

@@ -124,6 +124,12 @@ static const struct setting table[] = {
 	{"ring-kib", 0, SETTING_NUMBER, AT(ring_kib), "N", TEXT(CONFIG_CAPTURE_RING_KIB), 256,
 	 1048576, "Kernel memory for captured packets, per interface."},
 #endif
+#ifdef CONFIG_METRICS
+	{"metrics", 0, SETTING_TEXT, AT(metrics), "ADDR:PORT", NULL, 0, 0,
+	 "Give metrics to Prometheus here, at /metrics, and /healthz; a loopback address."},
+	{"metrics-remote", 0, SETTING_FLAG, AT(metrics_remote), NULL, NULL, 0, 0,
+	 "Let --metrics be another address: whoever reaches it reads them."},
+#endif
 	{"user-id", 0, SETTING_NUMBER, AT(user_id), "N", "65534", 1, 4294967294,
 	 "User to become after the start, by number. Started without root: no effect."},
 	{"lock-memory", 0, SETTING_FLAG, AT(lock_memory), NULL, NULL, 0, 0,
@@ -279,6 +285,27 @@ static int understand_spool(struct options *o, struct err *err)
 	return 0;
 }
 
+static int understand_metrics(struct options *o, struct err *err)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+	const struct endpoint *at = &o->metrics_at;
+	struct err why;
+
+	if (!o->metrics)
+		return 0;
+	if (o->read)
+		return err_set(err, ERR_USAGE, "--metrics is for live capture (--interface)");
+	if (endpoint_parse(o->metrics, &o->metrics_at, &why) != 0)
+		return err_set(err, ERR_USAGE, "--metrics: %s", why.text);
+	if (!o->metrics_remote &&
+	    (at->family == 4 ? at->addr.b[0] != 127 : memcmp(at->addr.b, loopback6, 16) != 0))
+		return err_set(err, ERR_USAGE,
+			       "--metrics %s is no loopback address; if others may read them, give "
+			       "--metrics-remote too",
+			       o->metrics);
+	return 0;
+}
+
 static int understand(struct options *o, struct err *err)
 {
 	int rc;
@@ -308,6 +335,8 @@ static int understand(struct options *o, struct err *err)
 		rc = options_understand_identity(o, err);
 	if (!rc)
 		rc = understand_offload(o, err);
+	if (!rc)
+		rc = understand_metrics(o, err);
 	if (rc)
 		return rc;
 	if (o->collectors.n && (!o->id || (!o->ca && !CA_BUILT_IN) || !o->cert || !o->key))

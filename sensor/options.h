@@ -41,11 +41,11 @@ struct options {
 		*cert, *key, *config, *spool;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
 		mirror_vnis;
-	char *offload;
+	char *offload, *metrics;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
 	uint64_t window, flow_slots, endpoint_slots, spool_kib, ring_kib, user_id;
-	bool mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, bring_up, self_test,
-		help, version;
+	bool metrics_remote, mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, bring_up,
+		self_test, help, version;
 
 	char *identity;
 
@@ -61,7 +61,7 @@ struct options {
 	size_t n_local;
 	struct options_text texts[OPTIONS_TEXTS_MAX];
 	size_t n_texts;
-	struct endpoint canary_at;
+	struct endpoint canary_at, metrics_at;
 	char spool_path[OPTIONS_PATH_MAX]; /* "": the spool lies in memory */
 	uint64_t spool_bytes;
 };

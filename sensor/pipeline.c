@@ -283,6 +283,7 @@ static uint32_t on_opened(void *ctx, struct flow_entry *entry, const struct flow
 	struct pipeline *p = ctx;
 	uint64_t sec = (uint64_t)packet->window * p->window_s + packet->offset;
 
+	p->n_opened++;
 	judge_open(&p->judge, entry, packet, initiator, is_foreign(p, packet->key.iface),
 		   sec * NS_PER_S + packet->nsec);
 	note_rhythm(p, entry, packet);

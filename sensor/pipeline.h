@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "platform/metrics_text.h"
 #include "policy/policy.h"
 #include "sensor/capture.h"
 #include "sensor/flow.h"
@@ -76,6 +77,9 @@ int pipeline_endpoints(struct pipeline *pipeline);
 
 /* What was read and what became of it, the packet equation last. */
 void pipeline_summary(const struct pipeline *pipeline, FILE *out);
+
+/* Its counters so far. */
+void pipeline_metrics(const struct pipeline *pipeline, struct metrics_text *metrics);
 
 /* False once a record could not be written to `out`. */
 bool pipeline_output_ok(const struct pipeline *pipeline);

@@ -153,6 +153,8 @@ static void on_live_tick(void *ctx)
 		session_stream_tick(s);
 	if (IS_ENABLED(CONFIG_HOST) && s->host)
 		session_host_tick(s);
+	if (IS_ENABLED(CONFIG_METRICS) && s->metrics)
+		session_metrics_turn(s);
 	rc = pipeline_tick(s->pipeline, clock_wall_ns(), s->err);
 	for (uint16_t i = 0; !rc && i < s->n_captures; i++) {
 		rc = capture_present(s->captures[i], s->err);
@@ -237,6 +239,8 @@ static int set_up(struct session *s, struct input *inputs, bool live, struct err
 		rc = session_canary_open(s, err);
 	if (IS_ENABLED(CONFIG_IMDS) && !rc && live && s->options->asks_metadata)
 		rc = session_identity_open(s, err);
+	if (IS_ENABLED(CONFIG_METRICS) && !rc && s->options->metrics)
+		rc = session_metrics_open(s, err);
 	return rc;
 }
 
@@ -272,6 +276,8 @@ int session_run_loop(struct session *s, struct err *err)
 
 void session_free_loop(struct session *s)
 {
+	if (IS_ENABLED(CONFIG_METRICS))
+		session_metrics_free(s);
 	if (IS_ENABLED(CONFIG_CANARY))
 		session_canary_free(s);
 	if (IS_ENABLED(CONFIG_IMDS))

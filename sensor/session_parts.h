@@ -61,6 +61,7 @@ struct session {
 	bool input_over;   /* nothing more will be read */
 
 	struct session_identity *asking; /* NULL: instance metadata is not asked */
+	struct session_metrics *metrics; /* NULL: nobody may ask */
 
 	/* with a collector */
 	struct tls_config *tls;
@@ -73,6 +74,10 @@ struct session {
 	struct session_host *host;     /* NULL: not live */
 	struct session_canary *canary; /* NULL: none are sent */
 	bool is_uplinked;              /* the uplink was started */
+	uint64_t welcomes;             /* connections */
+	bool clock_known;              /* measured last: */
+	int64_t offset_ns;
+	uint64_t way_ns;
 	uint64_t signed_ms, synced_ms;
 	uint64_t acknowledged;
 
@@ -128,5 +133,9 @@ void session_identity_end(struct session *session);
 void session_identity_free(struct session *session);
 /* Now the Hello says who this machine is: to the collector, once more if it has one already. */
 void session_stream_identified(struct session *session);
+/* Metrics, live. Opened before the sandbox, with the loop there; a turn is had several times a second. */
+int session_metrics_open(struct session *session, struct err *err);
+void session_metrics_turn(struct session *session);
+void session_metrics_free(struct session *session);
 /* Are the certificates in order? For --check. */
 int session_stream_check(struct session *session, struct err *err);

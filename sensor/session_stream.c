@@ -304,8 +304,10 @@ static void on_welcome(void *ctx, unsigned number, const struct endpoint *collec
 {
 	char text[ADDR_ENDPOINT_TEXT];
 	const int64_t values[] = {number};
+	struct session *s = ctx;
 
-	session_stream_event(ctx, BATCH_EVENT_CONNECTED, endpoint_text(text, collector), 1, values);
+	s->welcomes++;
+	session_stream_event(s, BATCH_EVENT_CONNECTED, endpoint_text(text, collector), 1, values);
 }
 
 static void on_clock(void *ctx, unsigned number, int64_t offset_ns, uint64_t way_ns)
@@ -314,6 +316,9 @@ static void on_clock(void *ctx, unsigned number, int64_t offset_ns, uint64_t way
 	int64_t before;
 
 	spool_clock(s->spool, offset_ns, way_ns);
+	s->clock_known = true;
+	s->offset_ns = offset_ns;
+	s->way_ns = way_ns;
 	if (!clockwatch_offset(&s->clocks, number, offset_ns, way_ns, &before))
 		return;
 	log_warn("clock", "the collector's clock stepped by %lld ms",

@@ -36,6 +36,7 @@ OPTIONS = {
     "HOST": (("session_host_tell",), (), ()),
     "CANARY": (("canary_next", "session_canary_open"), (), ()),
     "IMDS": (("imds_step", "session_identity_open", "own_add"), (), ("--identity",)),
+    "METRICS": (("responder_new", "session_metrics_open", "metrics_count"), ("accept4",), ("--metrics", "--metrics-remote")),
     "SPOOL_FILE": (("spool_file_open", "ring_recover"), (), ()),
     "SECCOMP": (("sandbox_filter", "sandbox_seccomp"), (), ()),
     "LANDLOCK": (("sandbox_landlock",), (), ()),
