@@ -89,6 +89,7 @@ sensor-$(CONFIG_RHYTHM) += sensor/rhythm
 sensor-$(CONFIG_METRICS) += $(addprefix platform/,responder http_head metrics_text) sensor/pipeline_metrics sensor/session_metrics
 sensor-$(CONFIG_HOST) += sensor/session_host
 sensor-$(CONFIG_IMDS) += sensor/session_identity sensor/own platform/ec2/imds platform/ec2/imds_run
+sensor-$(CONFIG_TAIL) += proto/logs proto/logs_write $(addprefix sensor/,spool_logs tail tail_read tail_opener session_tail)
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary
 sensor-$(CONFIG_NAMES) += $(addprefix sensor/,names names_out names_text names_dns names_tls names_http names_table names_asked names_stream) \
 	    proto/names proto/names_write proto/dns_log
@@ -100,7 +101,7 @@ sensor-$(if $(STATIC),y) += platform/unresolved
 # What follows from the ledger: the engine, then a file a detector.
 findings-y := limits table beat domain known_names watch say finding finding_say finding_print finding_export peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
 	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon detect_spread
-ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/signature \
+ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/logs proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
 	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main options confine child revoked canary ingest keep refusal_log console)
@@ -108,9 +109,9 @@ collector-$(CONFIG_ALERTS) += evidence/follow $(addprefix collector/,alerts aler
 collector-$(CONFIG_ALERT_SYSLOG) += collector/alert_socket
 collector-$(CONFIG_ALERT_COMMAND) += collector/alert_command
 collector-$(CONFIG_ALERT_CURL) += collector/alert_curl
-analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor) \
+analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb logs audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
-	     $(addprefix analyst/,main query records dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
+	     $(addprefix analyst/,main query records logs dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 # The static analyst is for tests of the static collector: it takes no gzip apart.
 gunzip-y := $(addprefix platform/,gunzip $(if $(STATIC),,gunzip_zlib) $(if $(ISAL),gunzip_isal))
 gzip-y := $(addprefix platform/,gzip $(if $(STATIC),,gzip_zlib) $(if $(ISAL),gzip_isal))

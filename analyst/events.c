@@ -18,7 +18,7 @@ static const char *const value_names[BATCH_EVENT_KINDS][BATCH_EVENT_VALUES] = {
 	[BATCH_EVENT_CLOCK_STEP] = {"step_ns"},
 	[BATCH_EVENT_COLLECTOR_STEP] = {"offset_before_ns", "offset_after_ns"},
 	[BATCH_EVENT_CONNECTED] = {"collector"},
-	[BATCH_EVENT_SPOOL_FULL] = {"batches", "records", "packets"},
+	[BATCH_EVENT_SPOOL_FULL] = {"batches", "records", "packets", "lines"},
 	[BATCH_EVENT_SPOOL_RECOVERED] = {"batches", "records", "unusable_bytes"},
 	[BATCH_EVENT_INTERFACE_GONE] = {"interface"},
 	[BATCH_EVENT_HOST] = {"uptime_s", "interfaces"},
@@ -30,6 +30,12 @@ static const char *const value_names[BATCH_EVENT_KINDS][BATCH_EVENT_VALUES] = {
 	[BATCH_EVENT_IDENTITY_DIFFERS] = {"interface"},
 	[BATCH_EVENT_METADATA_CONNECTION] = {"local_port"},
 	[BATCH_EVENT_METADATA] = {"requests", "failures", "absent", "interfaces"},
+	[BATCH_EVENT_LOG_OPENED] = {"file", "inode", "size", "offset"},
+	[BATCH_EVENT_LOG_ROTATED] = {"file", "inode", "new_inode", "bytes"},
+	[BATCH_EVENT_LOG_SHRANK] = {"file", "inode", "size_before", "size"},
+	[BATCH_EVENT_LOG_VANISHED] = {"file", "inode", "size", "links"},
+	[BATCH_EVENT_LOG_REWRITTEN] = {"file", "inode", "offset", "size"},
+	[BATCH_EVENT_LOG_UNREADABLE] = {"file", "errno"},
 };
 
 static void begin_line(const struct query *query, const struct ledger_entry *entry,
@@ -111,6 +117,7 @@ static int print_gap(void *ctx, const struct ledger_entry *entry, const struct w
 	put_value(query, "last", (int64_t)gap->last);
 	put_value(query, "records", (int64_t)gap->records);
 	put_value(query, "packets", (int64_t)gap->packets);
+	put_value(query, "lines", (int64_t)gap->lines);
 	if (!gap->elsewhere) {
 		put_value(query, "window_first", (int64_t)gap->window_first);
 		put_value(query, "window_last", (int64_t)gap->window_last);

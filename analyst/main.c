@@ -7,6 +7,7 @@
 
 #include "analyst/audit.h"
 #include "analyst/findings.h"
+#include "analyst/logs.h"
 #include "analyst/pki.h"
 #include "analyst/policy.h"
 #include "analyst/preflight.h"
@@ -24,6 +25,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"records", "print the ledger's records, or a summary of it", records_main},
+	{"logs", "print the lines of the hosts' log files", logs_main},
 	{"findings", "list the traffic that nothing expects", findings_main},
 	{"reconcile", "compare the ledger with AWS's Flow Logs, or with another ledger",
 	 reconcile_main},

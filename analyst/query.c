@@ -96,6 +96,17 @@ static int walk_batch(void *ctx, const struct ledger_entry *entry, const struct 
 	return rc;
 }
 
+static int walk_log(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		    const char *path, const struct batch_log *piece)
+{
+	struct walk *walk = ctx;
+	int rc = walk->ops->log ? walk->ops->log(walk->ctx, entry, hello, path, piece) : 0;
+
+	if (rc == QUERY_OUTPUT_BROKEN)
+		walk->query->output_errno = errno;
+	return rc;
+}
+
 static int walk_fault(void *ctx, const struct ledger_entry *entry)
 {
 	struct walk *walk = ctx;
@@ -137,7 +148,11 @@ static int walk_gap(void *ctx, const struct ledger_entry *entry, const struct wi
 int query_run(struct query *query, const struct replay_ops *ops, void *ctx, struct err *err)
 {
 	static const struct replay_ops walk_ops = {
-		.hello = walk_hello, .batch = walk_batch, .gap = walk_gap, .fault = walk_fault};
+		.hello = walk_hello,
+		.batch = walk_batch,
+		.log = walk_log,
+		.gap = walk_gap,
+		.fault = walk_fault};
 	struct walk walk = {.query = query, .ops = ops, .ctx = ctx, .is_empty = true};
 	const struct replay_span span = {.from_s = query->from_s, .to_s = query->to_s};
 	bool by_time = query->by_time && (query->from || query->to);

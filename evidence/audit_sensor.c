@@ -218,7 +218,7 @@ static int follow(struct sensor_audit *s, const struct segment_entry *entry, str
 	else if (rc == 0 && batch_chain_check(&stream->chain, head, &err) < 0)
 		rc = fault(s, entry->offset, err.text);
 	batch_chain_take(&stream->chain, head, entry->digest, batch_record_count(batch),
-			 batch_packet_count(batch));
+			 batch_packet_count(batch), batch_line_count(batch));
 	stream->batches++;
 	stream->at_segment = s->number;
 	stream->at_offset = entry->offset;

@@ -384,6 +384,12 @@ static void add_event(struct gather_run *run, const struct batch_event *event)
 	case BATCH_EVENT_IDENTITY_DIFFERS:
 	case BATCH_EVENT_METADATA_CONNECTION:
 	case BATCH_EVENT_METADATA:
+	case BATCH_EVENT_LOG_OPENED:
+	case BATCH_EVENT_LOG_ROTATED:
+	case BATCH_EVENT_LOG_SHRANK:
+	case BATCH_EVENT_LOG_VANISHED:
+	case BATCH_EVENT_LOG_REWRITTEN:
+	case BATCH_EVENT_LOG_UNREADABLE:
 	case BATCH_EVENT_KINDS: break;
 	}
 }
@@ -532,6 +538,8 @@ static int add_gap(void *ctx, const struct ledger_entry *entry, const struct wir
 	sensor = sensor_of(g, entry->sensor);
 	if (!run || !sensor)
 		return -ENOMEM;
+	if (gap->logs_only)
+		return 0; /* no packet is missing */
 	run->gap_batches += gap->last - gap->first + 1;
 	run->gap_records += gap->records;
 	if (gap->window_first == 0)

@@ -31,11 +31,22 @@ void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch)
 {
 	const struct batch_account *accounts;
 	const struct batch_alert *alerts;
+	const struct batch_event *events;
+	const struct batch_log *logs;
 	size_t n;
 
 	alerts = batch_alert_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		ledger_sum_time(sum, alerts[i].time_ns / NS_PER_S, alerts[i].time_ns / NS_PER_S);
+	events = batch_event_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		if (events[i].kind >= BATCH_EVENT_LOG_OPENED &&
+		    events[i].kind <= BATCH_EVENT_LOG_UNREADABLE)
+			ledger_sum_time(sum, events[i].time_ns / NS_PER_S,
+					events[i].time_ns / NS_PER_S);
+	logs = batch_log_list(batch, &n);
+	for (size_t i = 0; i < n; i++)
+		ledger_sum_time(sum, logs[i].time_ns / NS_PER_S, logs[i].time_ns / NS_PER_S);
 	accounts = batch_account_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		ledger_sum_time(sum, accounts[i].window, accounts[i].window);

@@ -119,7 +119,7 @@ static int check_chain(struct replay *replay, const struct ledger_entry *entry,
 	if (!stream)
 		stream = add_stream(replay, entry->stream);
 	batch_chain_take(&stream->chain, head, entry->digest, batch_record_count(batch),
-			 batch_packet_count(batch));
+			 batch_packet_count(batch), batch_line_count(batch));
 	return rc;
 }
 
@@ -145,6 +145,21 @@ static int take_hello(struct replay *replay, const struct ledger_entry *entry)
 	return replay->ops->hello ? replay->ops->hello(replay->ctx, entry, hello) : 0;
 }
 
+static int tell_logs(struct replay *replay, const struct ledger_entry *entry,
+		     const struct wire_hello *hello, const struct batch *batch)
+{
+	const struct batch_log *pieces;
+	size_t n;
+	int rc = 0;
+
+	pieces = batch_log_list(batch, &n);
+	for (size_t i = 0; rc == 0 && hello && i < n; i++)
+		if (pieces[i].file < hello->n_logs)
+			rc = replay->ops->log(replay->ctx, entry, hello,
+					      hello->logs[pieces[i].file], &pieces[i]);
+	return rc;
+}
+
 static int take_batch(struct replay *replay, const struct ledger_entry *entry)
 {
 	const struct wire_hello *hello = replay->hello;
@@ -163,6 +178,8 @@ static int take_batch(struct replay *replay, const struct ledger_entry *entry)
 		hello = NULL;
 	if (rc == 0 && replay->ops->batch)
 		rc = replay->ops->batch(replay->ctx, entry, hello, batch);
+	if (rc == 0 && replay->ops->log)
+		rc = tell_logs(replay, entry, hello, batch);
 	batch_free(batch);
 	return rc;
 }

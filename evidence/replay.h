@@ -16,6 +16,9 @@ struct replay_ops {
 	/* `hello` is the stream's latest; NULL if it was lost to damage. */
 	int (*batch)(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
 		     struct batch *batch);
+	/* Each piece of a log file, in order, behind its batch; not where its path is not known. */
+	int (*log)(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		   const char *path, const struct batch_log *piece);
 	/* Batches that do not come. */
 	int (*gap)(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
 		   const struct batch_gap *gap);

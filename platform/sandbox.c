@@ -156,7 +156,7 @@ static bool empty_bounding_set(void)
 	return empty;
 }
 
-static int become(uint32_t user, struct err *err)
+static int become(uint32_t user, bool keeps, struct err *err)
 {
 	/* In a user namespace setgroups() may be forbidden, and the user unknown: then root there is
 	 * an ordinary user outside, and stays. */
@@ -164,20 +164,29 @@ static int become(uint32_t user, struct err *err)
 		return err_errno(err, "cannot leave the groups");
 	if (setresgid(SANDBOX_USER, SANDBOX_USER, SANDBOX_USER) != 0 && errno != EINVAL)
 		return err_errno(err, "cannot become group %d", SANDBOX_USER);
+	if (keeps && prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) != 0)
+		return err_errno(err, "cannot keep a capability");
 	if (setresuid(user, user, user) != 0 && errno != EINVAL)
 		return err_errno(err, "cannot become user %u", user);
 	return 0;
 }
 
 /* Becoming another user takes them from root; this takes those that a file or systemd gave. */
-static int drop_capabilities(struct err *err)
+static int drop_capabilities(uint64_t keeps, struct err *err)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct rest[_LINUX_CAPABILITY_U32S_3];
 
-	memset(none, 0, sizeof none);
+	memset(rest, 0, sizeof rest);
+	if (keeps && syscall(SYS_capget, &head, rest) != 0)
+		return err_errno(err, "cannot read the capabilities");
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		rest[i].permitted &= (uint32_t)(keeps >> 32 * i);
+		rest[i].effective = rest[i].permitted;
+		rest[i].inheritable = 0;
+	}
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L); /* Linux 4.3 on */
-	if (syscall(SYS_capset, &head, none) != 0)
+	if (syscall(SYS_capset, &head, rest) != 0)
 		return err_errno(err, "cannot give up the capabilities");
 	return 0;
 }
@@ -267,9 +276,9 @@ static int as_root(const struct sandbox *want, struct sandbox_state *state, stru
 	if (rc == 0)
 		state->bounding_set = empty_bounding_set();
 	if (rc == 0 && state->was_root)
-		rc = become(want->user, err);
+		rc = become(want->user, want->keeps != 0, err);
 	if (rc == 0)
-		rc = drop_capabilities(err);
+		rc = drop_capabilities(want->keeps, err);
 	state->user = geteuid();
 	return rc;
 }
@@ -281,8 +290,7 @@ static int restrict_further(const struct sandbox *want, struct sandbox_state *st
 	int rc;
 
 	if (IS_ENABLED(CONFIG_LANDLOCK) && !want->host_files && !SANDBOX_SANITIZED) {
-		state->landlock =
-			sandbox_landlock(folder, want->removes, want->ports, want->n_ports);
+		state->landlock = sandbox_landlock(want, folder);
 		if (state->landlock < 0) {
 			errno = -state->landlock;
 			return err_errno(err, "Landlock is here but refuses");

@@ -50,6 +50,10 @@ struct sandbox {
 	size_t n_ports;
 	unsigned
 		spare_files; /* descriptors that may be opened beside the present ones; 0: as before */
+	/* Folders that are open and below which files may be read, where the kernel can tell (Landlock). */
+	const int *below;
+	size_t n_below;
+	uint64_t keeps;      /* capabilities (1 << CAP_...) that are kept, if they are there */
 	uint32_t user;       /* user and group to become, started as root */
 	bool host_files; /* the host's files stay, as the user may: no new root folder, no Landlock */
 	bool unfiltered; /* for code that is not ours: no filter, no limit of processes and sizes */
@@ -98,7 +102,7 @@ int sandbox_seccomp(const struct sandbox *want);
 
 /* The version in force, 0 if kernel or build have none, -errno. The folder as this process sees it
  * now. */
-int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, size_t n_ports);
+int sandbox_landlock(const struct sandbox *want, const char *folder);
 
 /* Address and leak sanitizers trace, fork and read /proc at the end of a run. */
 #if defined(__SANITIZE_ADDRESS__)

@@ -65,17 +65,25 @@ enum {
 
 #ifdef LANDLOCK_CREATE
 
-static int add_rules(int rules, const char *folder, bool removes, const uint16_t *ports,
-		     size_t n_ports, const struct ruleset *all)
+static int add_rules(int rules, const struct sandbox *want, const char *folder,
+		     const struct ruleset *all)
 {
 	int rc = 0;
 
-	if (folder) {
+	for (size_t i = 0; rc == 0 && i < want->n_below; i++) {
+		const struct below_rule below = {.allowed = READ_FILE | READ_DIR,
+						 .folder = want->below[i]};
+
+		if (syscall(LANDLOCK_ADD, rules, RULE_BELOW, &below, 0) != 0)
+			rc = -errno;
+	}
+
+	if (rc == 0 && folder) {
 		/* Nothing is ever renamed or linked. */
 		struct below_rule below = {.allowed =
 						   all->files & (READ_FILE | WRITE_FILE | READ_DIR |
 								 MAKE_DIR | MAKE_FILE | TRUNCATE |
-								 (removes ? REMOVE_FILE : 0))};
+								 (want->removes ? REMOVE_FILE : 0))};
 
 		below.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (below.folder < 0)
@@ -84,8 +92,8 @@ static int add_rules(int rules, const char *folder, bool removes, const uint16_t
 			rc = -errno;
 		(void)close(below.folder);
 	}
-	for (size_t i = 0; rc == 0 && all->net && i < n_ports; i++) {
-		const struct port_rule port = {.allowed = NET_CONNECT, .port = ports[i]};
+	for (size_t i = 0; rc == 0 && all->net && i < want->n_ports; i++) {
+		const struct port_rule port = {.allowed = NET_CONNECT, .port = want->ports[i]};
 
 		if (syscall(LANDLOCK_ADD, rules, RULE_PORT, &port, 0) != 0)
 			rc = -errno;
@@ -93,7 +101,7 @@ static int add_rules(int rules, const char *folder, bool removes, const uint16_t
 	return rc;
 }
 
-int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, size_t n_ports)
+int sandbox_landlock(const struct sandbox *want, const char *folder)
 {
 	long version = syscall(LANDLOCK_CREATE, NULL, 0, VERSION_FLAG);
 	struct ruleset all = {.files = FILES_1};
@@ -119,7 +127,7 @@ int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, si
 	rules = (int)syscall(LANDLOCK_CREATE, &all, size, 0);
 	if (rules < 0)
 		return -errno;
-	rc = add_rules(rules, folder, removes, ports, n_ports, &all);
+	rc = add_rules(rules, want, folder, &all);
 	if (rc == 0 && syscall(LANDLOCK_RESTRICT, rules, 0) != 0)
 		rc = -errno;
 	(void)close(rules);
@@ -128,9 +136,9 @@ int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, si
 
 #else
 
-int sandbox_landlock(const char *folder, bool removes, const uint16_t *ports, size_t n_ports)
+int sandbox_landlock(const struct sandbox *want, const char *folder)
 {
-	(void)folder, (void)removes, (void)ports, (void)n_ports;
+	(void)want, (void)folder;
 	return 0;
 }
 

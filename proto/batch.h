@@ -21,6 +21,7 @@
 #include "proto/burst.h"
 #include "proto/endpoint.h"
 #include "proto/flowrec.h"
+#include "proto/logs.h"
 #include "proto/names.h"
 #include "proto/wire.h"
 
@@ -51,10 +52,12 @@ enum {
 #else
 	BATCH_WRITE_NAMES_BYTES = 0,
 #endif
+	/* In place of records: a batch with pieces of logs holds none. */
+	BATCH_WRITE_LOGS_BYTES = BATCH_WRITE_RECORDS * 32,
 	/* Head, signature and the columns' tags; the longest record, alert, account, gap, event. */
 	BATCH_WRITE_BYTES =
 		600 + BATCH_WRITE_RECORDS * 95 + BATCH_ALERTS_MAX * 79 + BATCH_ACCOUNTS_MAX * 225 +
-		BATCH_GAPS_MAX * 104 + BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES +
+		BATCH_GAPS_MAX * 117 + BATCH_EVENTS_MAX * 187 + BATCH_WRITE_ENDPOINTS_BYTES +
 		BATCH_WRITE_NAMES_BYTES + 8 + BATCH_NAMES_COUNTS * 10 + BATCH_WRITE_BURSTS_BYTES,
 	BATCH_ALLOWANCES = 5,
 };
@@ -111,10 +114,11 @@ int64_t batch_account_residual(const struct batch_account *account);
  * collector. The totals are those of all of them. */
 struct batch_gap {
 	uint64_t first, last;
-	uint64_t records, packets;
+	uint64_t records, packets, lines; /* lines: of log files */
 	uint64_t window_first, window_last; /* Unix seconds: no record of them lies outside */
 	uint8_t digest[SHA256_BYTES];       /* of batch `last` */
 	bool elsewhere;
+	bool logs_only; /* they held pieces of log files and nothing else; false: perhaps not */
 };
 
 /* What happened to the sensor. The numbers travel on the wire; a reader passes over kinds that it
@@ -125,7 +129,7 @@ enum batch_event_kind {
 	BATCH_EVENT_COLLECTOR_STEP,  /* values: offset before, offset after, in nanoseconds: the
 					  sensor's clock did not step, so the collector's did */
 	BATCH_EVENT_CONNECTED,       /* value: number of the collector in the list; text: address */
-	BATCH_EVENT_SPOOL_FULL,      /* values: batches, records, packets given up so far: told when
+	BATCH_EVENT_SPOOL_FULL,      /* values: batches, records, packets, lines given up so far: told when
 					  giving up begins, and when it has ended */
 	BATCH_EVENT_SPOOL_RECOVERED, /* values: batches, records found in the file of the run before;
 					  bytes that could not be used */
@@ -152,6 +156,14 @@ enum batch_event_kind {
 					  EC2's metadata; text: its other end */
 	BATCH_EVENT_METADATA, /* values: requests, failures, items that it does not have, interfaces
 					  that it knows; text: "answered", or why it was given up */
+	/* Log files of the host. First value: the file's number in the Hello */
+	BATCH_EVENT_LOG_OPENED,     /* values: file, inode, size, offset from which it is read */
+	BATCH_EVENT_LOG_ROTATED,    /* values: file, inode of the old one, of the new one (0: none
+				       yet), bytes of the old one that came; text: its new name */
+	BATCH_EVENT_LOG_SHRANK,     /* values: file, inode, size before, size now */
+	BATCH_EVENT_LOG_VANISHED,   /* values: file, inode, size, names that it has elsewhere still */
+	BATCH_EVENT_LOG_REWRITTEN,  /* values: file, inode, offset up to which it was read, size now */
+	BATCH_EVENT_LOG_UNREADABLE, /* values: file, errno; text: why it is not read (any more) */
 	BATCH_EVENT_KINDS
 };
 
@@ -174,7 +186,8 @@ struct batch_head {
 	uint64_t clock_ns;
 	uint8_t previous[SHA256_BYTES];
 	bool goodbye;
-	uint64_t records_before, packets_before; /* of the stream, what was given up included */
+	/* Of the stream, what was given up included. */
+	uint64_t records_before, packets_before, lines_before;
 	bool has_clock;
 	int64_t offset_ns; /* sensor's clock less the collector's */
 	uint64_t way_ns;   /* there and back: the offset is right to half of it */
@@ -191,6 +204,7 @@ int batch_writer_new(struct batch_writer **ret);
 void batch_writer_free(struct batch_writer *writer);
 /* Bytes that a writer takes. */
 size_t batch_writer_memory(void);
+size_t batch_writer_logs_memory(void);
 
 /* Each returns false when the batch has no room: finish it, begin the next, add again. Times beyond
  * INT64_MAX are cut to it, an end before its start to the start. */
@@ -206,13 +220,20 @@ bool batch_add_burst(struct batch_writer *writer, const struct batch_burst *burs
 bool batch_add_dns(struct batch_writer *writer, const struct batch_dns *dns);
 bool batch_add_name(struct batch_writer *writer, const struct batch_name *name);
 bool batch_add_http(struct batch_writer *writer, const struct batch_http *http);
+/* Only with CONFIG_TAIL, and after batch_writer_logs(), which allocates (-ENOMEM). Pieces of logs go into a batch
+ * without records, and the other way round. What fits of a piece is taken. */
+int batch_writer_logs(struct batch_writer *writer);
+bool batch_add_log(struct batch_writer *writer, const struct batch_log *piece, size_t *ret_taken);
 void batch_set_names_counts(struct batch_writer *writer,
 			    const uint64_t counts[static BATCH_NAMES_COUNTS]);
 /* What is in it so far. */
 size_t batch_records(const struct batch_writer *writer);
 size_t batch_alerts(const struct batch_writer *writer);
 size_t batch_endpoints(const struct batch_writer *writer);
+size_t batch_lines(const struct batch_writer *writer);
 bool batch_is_empty(const struct batch_writer *writer);
+/* Holds pieces of logs: what a full spool gives up first. */
+bool batch_has_logs(const struct batch_writer *writer);
 /* Holds an alert, an event, a gap or an endpoint: what a full spool gives up last. */
 bool batch_must_be_kept(const struct batch_writer *writer);
 
@@ -237,6 +258,8 @@ bool batch_next(struct batch *batch, struct flowrec *ret);
 size_t batch_record_count(const struct batch *batch);
 /* Packets of all its records. */
 uint64_t batch_packet_count(const struct batch *batch);
+/* Line ends in its pieces of logs. */
+uint64_t batch_line_count(const struct batch *batch);
 /* Borrowed arrays; their texts are the batch's. */
 const struct batch_alert *batch_alert_list(const struct batch *batch, size_t *ret_n);
 const struct batch_account *batch_account_list(const struct batch *batch, size_t *ret_n);
@@ -247,6 +270,7 @@ const struct batch_burst *batch_burst_list(const struct batch *batch, size_t *re
 const struct batch_dns *batch_dns_list(const struct batch *batch, size_t *ret_n);
 const struct batch_name *batch_name_list(const struct batch *batch, size_t *ret_n);
 const struct batch_http *batch_http_list(const struct batch *batch, size_t *ret_n);
+const struct batch_log *batch_log_list(const struct batch *batch, size_t *ret_n);
 /* By enum batch_names_count; *ret_n is 0 when the batch has none. */
 const uint64_t *batch_names_counts(const struct batch *batch, size_t *ret_n);
 
@@ -263,7 +287,7 @@ struct batch_chain {
 	uint64_t sequence; /* 0: none yet */
 	uint8_t digest[SHA256_BYTES];
 	bool counts; /* the next two are known: the chain was followed from batch 1 on */
-	uint64_t records, packets; /* of all batches up to `sequence` */
+	uint64_t records, packets, lines; /* of all batches up to `sequence` */
 };
 
 /* May a batch with this head follow? 0; ERR_EXISTS when the sequence was taken before (a repeat:
@@ -278,7 +302,7 @@ int batch_chain_check_gap(const struct batch_chain *chain, const struct batch_ga
 /* The chain goes on over a batch of this digest that holds so much. */
 void batch_chain_take(struct batch_chain *chain, const struct batch_head *head,
 		      const uint8_t digest[static SHA256_BYTES], uint64_t records,
-		      uint64_t packets);
+		      uint64_t packets, uint64_t lines);
 /* The chain goes on over a gap. What it held is believed until the next batch says so too. */
 void batch_chain_take_gap(struct batch_chain *chain, const struct batch_gap *gap);
 

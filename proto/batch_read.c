@@ -17,6 +17,7 @@
 #include "proto/burst_columns.h"
 #include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
+#include "proto/logs_parts.h"
 #include "proto/marks.h"
 #include "proto/names_parts.h"
 #include "proto/wire.h"
@@ -64,6 +65,7 @@ struct batch {
 	size_t n_bursts;
 	struct batch_burst bursts[BATCH_BURSTS_MAX];
 	struct names_lists names;
+	struct logs_list logs;
 	const uint64_t *names_counts; /* in the arena */
 	size_t n_names_counts;
 
@@ -382,6 +384,8 @@ static const char *open_gap(struct batch_gap *gap, const Fp__Gap *g)
 		.window_first = g->window_first,
 		.window_last = g->window_last,
 		.elsewhere = g->elsewhere,
+		.lines = g->lines,
+		.logs_only = g->logs_only,
 	};
 	memcpy(gap->digest, g->digest.data, SHA256_BYTES);
 	return NULL;
@@ -412,6 +416,7 @@ static void open_head(struct batch_head *head, const Fp__Batch *message)
 	head->goodbye = message->goodbye;
 	head->records_before = message->records_before;
 	head->packets_before = message->packets_before;
+	head->lines_before = message->lines_before;
 	head->has_clock = message->clock != NULL;
 	if (message->clock) {
 		head->offset_ns = message->clock->offset_ns;
@@ -465,6 +470,8 @@ static const char *open_parts(struct batch *b, const Fp__Batch *message)
 		memcpy(b->head.tables, message->tables, sizeof b->head.tables);
 	if (!broken && message->names.len)
 		broken = names_read(message->names.data, message->names.len, &b->arena, &b->names);
+	if (!broken && message->logs.len)
+		broken = logs_read(message->logs.data, message->logs.len, &b->arena, &b->logs);
 	b->names_counts = message->names_counts;
 	b->n_names_counts = message->n_names_counts;
 	if (!broken && message->records)
@@ -586,6 +593,17 @@ const struct batch_http *batch_http_list(const struct batch *b, size_t *ret_n)
 	return b->names.http;
 }
 
+const struct batch_log *batch_log_list(const struct batch *b, size_t *ret_n)
+{
+	*ret_n = b->logs.n;
+	return b->logs.pieces;
+}
+
+uint64_t batch_line_count(const struct batch *b)
+{
+	return b->logs.lines;
+}
+
 const uint64_t *batch_names_counts(const struct batch *b, size_t *ret_n)
 {
 	*ret_n = b->n_names_counts;
@@ -646,6 +664,12 @@ const char *batch_event_name(char *out, uint8_t kind)
 		[BATCH_EVENT_IDENTITY_DIFFERS] = "identity-differs",
 		[BATCH_EVENT_METADATA_CONNECTION] = "metadata-connection",
 		[BATCH_EVENT_METADATA] = "metadata",
+		[BATCH_EVENT_LOG_OPENED] = "log-opened",
+		[BATCH_EVENT_LOG_ROTATED] = "log-rotated",
+		[BATCH_EVENT_LOG_SHRANK] = "log-shrank",
+		[BATCH_EVENT_LOG_VANISHED] = "log-vanished",
+		[BATCH_EVENT_LOG_REWRITTEN] = "log-rewritten",
+		[BATCH_EVENT_LOG_UNREADABLE] = "log-unreadable",
 	};
 	const char *name = kind < BATCH_EVENT_KINDS ? names[kind] : NULL;
 

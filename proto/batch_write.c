@@ -15,6 +15,7 @@
 #include "proto/burst_columns.h"
 #include "proto/endpoint_columns.h"
 #include "proto/flowproof.pb-c.h"
+#include "proto/logs_parts.h"
 #include "proto/marks.h"
 #include "proto/names_parts.h"
 #include "proto/wire.h"
@@ -37,7 +38,7 @@ enum {
 		       2 * 3 /* rule, boundary */ + 1 /* interface */,
 	ALERT_BYTES = 2 + 2 * 2 + 2 * 18 + 2 * 4 + 3 + 2 * 11 + 2,
 	ACCOUNT_BYTES = 2 + 2 + 12 * 11 + 3 * 12 + 3 + BATCH_ALLOWANCES * 10,
-	GAP_BYTES = 2 + 34 + 6 * 11 + 2,
+	GAP_BYTES = 2 + 34 + 7 * 11 + 2 + 2,
 	EVENT_BYTES = 3 + 2 + 11 + 2 + BATCH_EVENT_VALUES * 10 + 2 + BATCH_EVENT_TEXT - 1,
 };
 
@@ -53,6 +54,8 @@ _Static_assert((int)GAP_BYTES <= (int)BATCH_GAP_BYTES, "a Gap of its own too");
 _Static_assert((int)BATCH_WRITE_BYTES <= (int)BATCH_BYTES_MAX &&
 		       (int)RECORDS <= (int)BATCH_RECORDS_MAX,
 	       "and readers take it");
+_Static_assert((int)BATCH_WRITE_LOGS_BYTES <= RECORDS * RECORD_BYTES,
+	       "pieces of logs take no more room than the records that they stand for");
 _Static_assert(SLOTS >= 2 * ADDRESSES_MAX, "free slots are found");
 _Static_assert(ADDRESSES_MAX < INDEX6, "an index fits below its family's bit");
 
@@ -87,6 +90,7 @@ struct batch_writer {
 	struct endpoint_columns endpoints;
 	struct burst_columns bursts;
 	struct names_writer names;
+	struct logs_writer *logs; /* NULL: none will come */
 	uint64_t names_counts[BATCH_NAMES_COUNTS];
 	bool has_names_counts;
 };
@@ -118,6 +122,8 @@ static void reset(struct batch_writer *w)
 	burst_columns_reset(&w->bursts);
 	w->names.dns_before = w->names.name_before = w->names.http_before = 0;
 	w->names.len = 0;
+	if (IS_ENABLED(CONFIG_TAIL) && w->logs)
+		w->logs->before = w->logs->lines = w->logs->len = 0;
 	w->has_names_counts = false;
 	w->before = (struct flowrec){0};
 	w->changes = 0;
@@ -146,6 +152,8 @@ size_t batch_writer_memory(void)
 
 void batch_writer_free(struct batch_writer *w)
 {
+	if (IS_ENABLED(CONFIG_TAIL) && w)
+		free(w->logs);
 	free(w);
 }
 
@@ -232,7 +240,7 @@ bool batch_add_record(struct batch_writer *w, const struct flowrec *rec)
 	assert(keyed ? rec->family == 4 || rec->family == 6 : rec->family == 0);
 	assert((rec->tcp_flags & ~0x17) == 0);
 
-	if (r->count == RECORDS)
+	if (r->count == RECORDS || batch_has_logs(w))
 		return false;
 	if (keyed && is_mirror(before, rec)) {
 		mark |= MARK_MIRROR;
@@ -381,6 +389,25 @@ void batch_set_names_counts(struct batch_writer *w,
 }
 #endif
 
+#ifdef CONFIG_TAIL
+int batch_writer_logs(struct batch_writer *w)
+{
+	w->logs = calloc(1, sizeof *w->logs);
+	return w->logs ? 0 : -ENOMEM;
+}
+
+size_t batch_writer_logs_memory(void)
+{
+	return sizeof(struct logs_writer);
+}
+
+bool batch_add_log(struct batch_writer *w, const struct batch_log *piece, size_t *ret_taken)
+{
+	*ret_taken = 0;
+	return w->records.count == 0 && logs_add(w->logs, piece, ret_taken);
+}
+#endif
+
 bool batch_add_burst(struct batch_writer *w, const struct batch_burst *burst)
 {
 	return burst_columns_add(&w->bursts, burst);
@@ -401,11 +428,21 @@ size_t batch_endpoints(const struct batch_writer *w)
 	return w->endpoints.message.n_marks;
 }
 
+bool batch_has_logs(const struct batch_writer *w)
+{
+	return IS_ENABLED(CONFIG_TAIL) && w->logs && w->logs->len > 0;
+}
+
+size_t batch_lines(const struct batch_writer *w)
+{
+	return batch_has_logs(w) ? w->logs->lines : 0;
+}
+
 bool batch_is_empty(const struct batch_writer *w)
 {
 	return w->records.count == 0 && w->n_alerts == 0 && w->n_accounts == 0 && w->n_gaps == 0 &&
 	       w->n_events == 0 && batch_endpoints(w) == 0 && w->bursts.message.n_marks == 0 &&
-	       w->names.len == 0 && !w->has_names_counts;
+	       w->names.len == 0 && !w->has_names_counts && !batch_has_logs(w);
 }
 
 bool batch_must_be_kept(const struct batch_writer *w)
@@ -438,6 +475,8 @@ static void lend_gap(Fp__Gap *to, const struct batch_gap *from)
 	to->window_first = from->window_first;
 	to->window_last = from->window_last;
 	to->elsewhere = from->elsewhere;
+	to->lines = from->lines;
+	to->logs_only = from->logs_only;
 }
 
 size_t batch_gap_encode(uint8_t *out, const struct batch_gap *gap)
@@ -473,6 +512,7 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 	batch.goodbye = head->goodbye;
 	batch.records_before = head->records_before;
 	batch.packets_before = head->packets_before;
+	batch.lines_before = head->lines_before;
 	if (head->has_clock) {
 		clock.offset_ns = head->offset_ns;
 		clock.way_ns = head->way_ns;
@@ -501,6 +541,8 @@ size_t batch_finish(struct batch_writer *w, const struct batch_head *head, uint8
 	batch.n_events = w->n_events;
 	batch.events = events;
 	batch.names = (ProtobufCBinaryData){w->names.len, w->names.bytes};
+	if (batch_has_logs(w))
+		batch.logs = (ProtobufCBinaryData){w->logs->len, w->logs->bytes};
 	if (w->has_names_counts) {
 		batch.n_names_counts = BATCH_NAMES_COUNTS;
 		batch.names_counts = w->names_counts;

@@ -65,14 +65,16 @@ int batch_chain_check_gap(const struct batch_chain *chain, const struct batch_ga
 static int check_counts(const struct batch_chain *chain, const struct batch_head *head,
 			struct err *err)
 {
-	if (head->records_before == chain->records && head->packets_before == chain->packets)
+	if (head->records_before == chain->records && head->packets_before == chain->packets &&
+	    head->lines_before == chain->lines)
 		return 0;
 	return err_set(err, ERR_FORMAT,
 		       "batch %" PRIu64 " counts %" PRIu64 " records of %" PRIu64
-		       " packets before it, the batches and gaps up to it hold %" PRIu64
-		       " of %" PRIu64,
-		       head->sequence, head->records_before, head->packets_before, chain->records,
-		       chain->packets);
+		       " packets and %" PRIu64
+		       " lines before it, the batches and gaps up to it hold %" PRIu64
+		       " of %" PRIu64 " and %" PRIu64,
+		       head->sequence, head->records_before, head->packets_before,
+		       head->lines_before, chain->records, chain->packets, chain->lines);
 }
 
 int batch_chain_check(const struct batch_chain *chain, const struct batch_head *head,
@@ -95,13 +97,15 @@ int batch_chain_check(const struct batch_chain *chain, const struct batch_head *
 }
 
 void batch_chain_take(struct batch_chain *chain, const struct batch_head *head,
-		      const uint8_t digest[static SHA256_BYTES], uint64_t records, uint64_t packets)
+		      const uint8_t digest[static SHA256_BYTES], uint64_t records, uint64_t packets,
+		      uint64_t lines)
 {
 	chain->sequence = head->sequence;
 	memcpy(chain->digest, digest, SHA256_BYTES);
 	chain->counts = true;
 	chain->records = head->records_before + records;
 	chain->packets = head->packets_before + packets;
+	chain->lines = head->lines_before + lines;
 }
 
 void batch_chain_take_gap(struct batch_chain *chain, const struct batch_gap *gap)
@@ -112,4 +116,5 @@ void batch_chain_take_gap(struct batch_chain *chain, const struct batch_gap *gap
 	memcpy(chain->digest, gap->digest, SHA256_BYTES);
 	chain->records += gap->records;
 	chain->packets += gap->packets;
+	chain->lines += gap->lines;
 }

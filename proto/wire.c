@@ -187,7 +187,8 @@ enum {
 	HELLO_INTERFACE = FLOWREC_IDENTITY_MAX + FLOWREC_ID_MAX + 4 * FLOWREC_TEXTS + 11,
 	HELLO_RULE = FLOWREC_ID_MAX + 4, /* its severity too */
 	HELLO_LARGEST = WIRE_INTERFACES_MAX * HELLO_INTERFACE + WIRE_RULES_MAX * HELLO_RULE +
-			32 * FLOWREC_TEXTS + 3 * FLOWREC_ID_MAX + WIRE_POLICY_MAX + 512,
+			32 * FLOWREC_TEXTS + 3 * FLOWREC_ID_MAX + WIRE_POLICY_MAX +
+			WIRE_LOGS_MAX * (WIRE_LOG_PATH_MAX + 4) + 512,
 };
 _Static_assert((int)HELLO_LARGEST <= (int)WIRE_HELLO_MAX, "the largest hello must fit");
 
@@ -219,6 +220,8 @@ ssize_t wire_hello_encode(uint8_t *out, size_t cap, const struct wire_hello *hel
 	message.rules = (char **)(uintptr_t)hello->rules;
 	message.severities = lent_bytes(hello->severities, hello->severities ? hello->n_rules : 0);
 	message.aws_ranges = lent(hello->aws_ranges ? hello->aws_ranges : "");
+	message.n_logs = hello->n_logs;
+	message.logs = (char **)(uintptr_t)hello->logs;
 	message.clock_ns = hello->clock_ns;
 	message.replay = lent_bytes(hello->replay, hello->is_replay ? SHA256_BYTES : 0);
 	message.window_s = hello->window_s;
@@ -324,6 +327,12 @@ static const char *check_hello(const Fp__Hello *m)
 		if (!sources_ok(m->interfaces[i]))
 			return "who said the texts of an interface is not told as it should be";
 	}
+	if (m->n_logs > WIRE_LOGS_MAX)
+		return "it follows too many log files";
+	for (size_t i = 0; i < m->n_logs; i++) {
+		if (!text_is_plain(m->logs[i], WIRE_LOG_PATH_MAX))
+			return "the path of a log file is not plain text of at most 255 bytes";
+	}
 	if (m->severities.len != 0 && m->severities.len != m->n_rules)
 		return "it does not have a severity for each rule";
 	for (size_t i = 0; i < m->severities.len; i++) {
@@ -375,6 +384,8 @@ static void take_hello(struct wire_hello *to, const Fp__Hello *from)
 	to->rules = (const char *const *)from->rules;
 	to->severities = from->severities.len ? from->severities.data : NULL;
 	to->aws_ranges = from->aws_ranges;
+	to->n_logs = from->n_logs;
+	to->logs = (const char *const *)from->logs;
 	for (size_t i = 0; i < from->n_interfaces; i++)
 		take_interface(&to->interfaces[i], &to->links[i], from->interfaces[i], from);
 	/* All of them: a batch may name an interface that the hello did not. */

@@ -25,6 +25,8 @@ enum {
 	WIRE_FRAME_MAX = 1024 * 1024, /* bytes of type and message */
 	WIRE_STREAM_ID = 16,
 	WIRE_INTERFACES_MAX = 16,
+	WIRE_LOGS_MAX = 16,       /* log files that a sensor follows */
+	WIRE_LOG_PATH_MAX = 255, /* bytes of its path */
 	WIRE_RULES_MAX = 1024,
 	WIRE_SEVERITY_MAX = 5, /* the gravest of enum policy_severity */
 	WIRE_TEXT_NAMES_MAX = 128,
@@ -112,6 +114,8 @@ struct wire_hello {
 	const uint8_t
 		*severities;    /* of the rules, n_rules bytes: enum policy_severity. NULL: none */
 	const char *aws_ranges; /* createDate of the ranges that the policy names; "": none */
+	size_t n_logs;
+	const char *const *logs; /* paths of the log files that are followed, by number */
 	uint64_t clock_ns;
 	bool is_replay;
 	uint8_t replay[SHA256_BYTES];

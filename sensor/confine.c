@@ -64,7 +64,11 @@ _Static_assert((int)OPTIONS_COLLECTORS_MAX < (int)SANDBOX_PORTS_MAX,
 
 enum { METADATA_PORT = 80 };
 /* A connection, and the one before it that is being closed; those that ask for metrics, and one more that takes another's place. */
-enum { SPARE_FILES = 8, METRICS_FILES = RESPONDER_SLOTS + 1 };
+enum {
+	SPARE_FILES = 8,
+	METRICS_FILES = RESPONDER_SLOTS + 1,
+	TAIL_FILES = 4, /* of a log file: two versions of it, and two that come in their place */
+};
 
 /* The calls of the parts that are wanted; valid until it is asked again. */
 static void choose(struct sandbox *ret, bool file, bool metrics, bool uplink)
@@ -86,7 +90,7 @@ void confine_describe(struct sandbox *ret, const struct options *o)
 		.user = (uint32_t)o->user_id,
 		.lock_memory = o->lock_memory,
 		.eperm = o->sandbox_eperm,
-		.spare_files = SPARE_FILES,
+		.spare_files = SPARE_FILES + TAIL_FILES * (unsigned)o->tails.n,
 	};
 	if (o->metrics)
 		ret->spare_files += METRICS_FILES;

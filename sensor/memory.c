@@ -18,6 +18,7 @@
 #include "sensor/offload.h"
 #include "sensor/rhythm.h"
 #include "sensor/spool.h"
+#include "sensor/tail.h"
 #include "sensor/uplink.h"
 
 enum {
@@ -60,6 +61,10 @@ void memory_print(const struct options *o, FILE *out)
 		part(out, &sum, "hello", (size_t)WIRE_HEAD + WIRE_HELLO_MAX);
 		part(out, &sum, "uplink-ahead", (size_t)UPLINK_AHEAD_BYTES + BATCH_WRITE_BYTES);
 		part(out, &sum, "tls", TLS_BYTES);
+		if (IS_ENABLED(CONFIG_TAIL) && o->tails.n)
+			part(out, &sum, "tail",
+			     tail_memory(o->tails.n) + tail_opener_memory() +
+				     batch_writer_logs_memory());
 	}
 #ifdef CONFIG_METRICS
 	if (o->metrics)

@@ -111,6 +111,14 @@ static const struct setting table[] = {
 	{"canary-s", 0, SETTING_NUMBER, AT(canary_s), "N", "20", 1, 3600,
 	 "Seconds from one canary to the next, on average."},
 #endif
+#ifdef CONFIG_TAIL
+	{"tail", 0, SETTING_LIST, AT(tails), "PATH", NULL, 0, 0,
+	 "Follow this log file of the machine; may be repeated."},
+	{"tail-from", 0, SETTING_TEXT, AT(tail_from), "start|end", "end", 0, 0,
+	 "Begin with what is in the files, or with what is written to them from now on."},
+	{"tail-kib-s", 0, SETTING_NUMBER, AT(tail_kib_s), "N", "64", 1, 4096,
+	 "Read so many KiB a second of each at most; what is left out is counted."},
+#endif
 #ifdef CONFIG_STREAM
 	{"spool-kib", 0, SETTING_NUMBER, AT(spool_kib), "N", TEXT(CONFIG_SPOOL_KIB), 64, 1048576,
 	 "Memory for batches that the collector has not acknowledged."},
@@ -306,6 +314,41 @@ static int understand_metrics(struct options *o, struct err *err)
 	return 0;
 }
 
+static bool is_log_path(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return path[0] == '/' && text_is_plain(path, WIRE_LOG_PATH_MAX) && name[1] &&
+	       strcmp(name, "/.") != 0 && strcmp(name, "/..") != 0;
+}
+
+static int understand_tail(struct options *o, struct err *err)
+{
+	o->tail_from_start = o->tail_from && strcmp(o->tail_from, "start") == 0;
+	if (o->tail_from && !o->tail_from_start && strcmp(o->tail_from, "end") != 0)
+		return err_set(err, ERR_USAGE, "--tail-from '%s': it is start or end",
+			       o->tail_from);
+	if (o->tails.n > WIRE_LOGS_MAX)
+		return err_set(err, ERR_USAGE, "--tail: at most %d files can be followed",
+			       WIRE_LOGS_MAX);
+	for (size_t i = 0; i < o->tails.n; i++) {
+		if (!is_log_path(o->tails.v[i]))
+			return err_set(err, ERR_USAGE,
+				       "--tail '%s': give a file's whole path, from / on, of at "
+				       "most %d bytes",
+				       o->tails.v[i], WIRE_LOG_PATH_MAX);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(o->tails.v[i], o->tails.v[j]) == 0)
+				return err_set(err, ERR_USAGE, "--tail %s is given twice",
+					       o->tails.v[i]);
+	}
+	if (o->tails.n && (o->read || o->collectors.n == 0))
+		return err_set(err, ERR_USAGE,
+			       "--tail needs a collector and a live capture: --collector, "
+			       "--interface");
+	return 0;
+}
+
 static int understand(struct options *o, struct err *err)
 {
 	int rc;
@@ -329,6 +372,8 @@ static int understand(struct options *o, struct err *err)
 	rc = understand_lists(o, err);
 	if (!rc)
 		rc = understand_spool(o, err);
+	if (!rc && IS_ENABLED(CONFIG_TAIL))
+		rc = understand_tail(o, err);
 	if (!rc && IS_ENABLED(CONFIG_MIRROR))
 		rc = understand_mirror(o, err);
 	if (!rc)

@@ -40,8 +40,9 @@ struct options {
 	char *read, *output, *endpoints, *dns_log, *fields, *policy, *filter, *fragments, *id, *ca,
 		*cert, *key, *config, *spool;
 	struct setting_list interfaces, collectors, local, resolvers, interface_ids, field,
-		mirror_vnis;
-	char *offload, *metrics;
+		mirror_vnis, tails;
+	char *offload, *metrics, *tail_from;
+	uint64_t tail_kib_s;
 	char *account_id, *vpc_id, *subnet_id, *instance_id, *region, *az_id;
 	uint64_t window, flow_slots, endpoint_slots, spool_kib, ring_kib, user_id;
 	bool metrics_remote, mirror, lock_memory, no_sandbox, sandbox_eperm, debug, check, bring_up,
@@ -62,6 +63,7 @@ struct options {
 	struct options_text texts[OPTIONS_TEXTS_MAX];
 	size_t n_texts;
 	struct endpoint canary_at, metrics_at;
+	bool tail_from_start;
 	char spool_path[OPTIONS_PATH_MAX]; /* "": the spool lies in memory */
 	uint64_t spool_bytes;
 };

@@ -206,8 +206,13 @@ int session_run(const struct options *o, struct err *err)
 {
 	struct session *s = new_session(o, err);
 	bool with_loop = IS_ENABLED(CONFIG_LOOP) && (o->collectors.n || !o->read);
-	int rc = s ? prepare(s, err) : -ENOMEM;
+	int rc = s ? 0 : -ENOMEM;
 
+	/* First: it must not hold what is opened later. */
+	if (IS_ENABLED(CONFIG_TAIL) && !rc && o->tails.n)
+		rc = session_tail_fork(s, err);
+	if (!rc)
+		rc = prepare(s, err);
 	for (size_t i = 0; IS_ENABLED(CONFIG_LIVE) && !rc && i < o->interfaces.n; i++)
 		rc = identity_check_interface(o->interfaces.v[i], err);
 	if (!rc)

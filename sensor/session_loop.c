@@ -19,6 +19,7 @@
 enum {
 	STOP_MS = 2 * CAPTURE_DELAY_MS,
 	TICK_MS = 250, /* live: windows, drops */
+	TAIL_TICK_MS = 20, /* while there is more of log files to be read than a turn takes */
 };
 
 /* What the loop's callbacks for one interface need. */
@@ -55,6 +56,8 @@ static void end_input(struct session *s)
 		session_identity_end(s);
 	if (IS_ENABLED(CONFIG_HOST) && s->host)
 		session_host_tell(s);
+	if (IS_ENABLED(CONFIG_TAIL) && s->tail)
+		session_tail_end(s);
 	pipeline_end(s->pipeline, clock_wall_ns());
 	if (!streams(s)) {
 		session_stop(s, 0);
@@ -155,6 +158,8 @@ static void on_live_tick(void *ctx)
 		session_host_tick(s);
 	if (IS_ENABLED(CONFIG_METRICS) && s->metrics)
 		session_metrics_turn(s);
+	if (IS_ENABLED(CONFIG_TAIL) && s->tail && session_tail_tick(s))
+		loop_timer_set(s->tick, TAIL_TICK_MS);
 	rc = pipeline_tick(s->pipeline, clock_wall_ns(), s->err);
 	for (uint16_t i = 0; !rc && i < s->n_captures; i++) {
 		rc = capture_present(s->captures[i], s->err);
@@ -241,6 +246,8 @@ static int set_up(struct session *s, struct input *inputs, bool live, struct err
 		rc = session_identity_open(s, err);
 	if (IS_ENABLED(CONFIG_METRICS) && !rc && s->options->metrics)
 		rc = session_metrics_open(s, err);
+	if (IS_ENABLED(CONFIG_TAIL) && !rc && s->tail)
+		rc = session_tail_wire(s, err);
 	return rc;
 }
 
@@ -260,6 +267,10 @@ int session_run_loop(struct session *s, struct err *err)
 		return rc;
 	if (streams(s))
 		session_stream_start(s, sandbox);
+	if (IS_ENABLED(CONFIG_TAIL) && s->tail)
+		rc = session_tail_open(s, err);
+	if (rc)
+		return rc;
 	if (IS_ENABLED(CONFIG_HOST) && s->host)
 		session_host_tell(s);
 	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
@@ -282,6 +293,8 @@ void session_free_loop(struct session *s)
 		session_canary_free(s);
 	if (IS_ENABLED(CONFIG_IMDS))
 		session_identity_free(s);
+	if (IS_ENABLED(CONFIG_TAIL))
+		session_tail_free(s);
 	if (IS_ENABLED(CONFIG_HOST))
 		session_host_free(s);
 	loop_timer_free(s->tick);

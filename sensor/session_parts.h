@@ -78,6 +78,7 @@ struct session {
 	bool clock_known;              /* measured last: */
 	int64_t offset_ns;
 	uint64_t way_ns;
+	struct session_tail *tail;     /* NULL: no log file is followed */
 	uint64_t signed_ms, synced_ms;
 	uint64_t acknowledged;
 
@@ -111,6 +112,9 @@ void session_stream_flush(struct session *session);
 void session_stream_rest(struct session *session);
 /* The limit came. */
 void session_stream_late(struct session *session);
+/* The same, in a batch of its own that goes out at once. */
+void session_stream_urgent(struct session *session, enum batch_event_kind kind, const char *text,
+			   size_t n_values, const int64_t *values);
 void session_stream_free(struct session *session);
 /* All interfaces of the host, captured or not: told at the start, each minute and at the end, and when one
  * changes. Live and streaming. */
@@ -137,5 +141,14 @@ void session_stream_identified(struct session *session);
 int session_metrics_open(struct session *session, struct err *err);
 void session_metrics_turn(struct session *session);
 void session_metrics_free(struct session *session);
+/* Log files of the host, live and streaming: the process that opens them, before anything else is open; the files,
+ * with the spool there; the loop. Ended before the pipeline is. */
+int session_tail_fork(struct session *session, struct err *err);
+int session_tail_open(struct session *session, struct err *err);
+int session_tail_wire(struct session *session, struct err *err);
+/* True: it should be called again soon. */
+bool session_tail_tick(struct session *session);
+void session_tail_end(struct session *session);
+void session_tail_free(struct session *session);
 /* Are the certificates in order? For --check. */
 int session_stream_check(struct session *session, struct err *err);

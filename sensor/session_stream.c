@@ -83,6 +83,8 @@ static int fill_hello(struct session *s, struct err *err)
 	h->policy_text = policy_text(s->policy, &h->policy_text_len);
 	if (h->policy_text_len > WIRE_POLICY_MAX)
 		h->policy_text_len = 0;
+	h->n_logs = o->tails.n;
+	h->logs = (const char *const *)o->tails.v;
 	h->window_s = (uint32_t)o->window;
 	h->is_replay = o->read != NULL;
 	h->filtered = o->filter && *o->filter;
@@ -162,6 +164,7 @@ int session_stream_open(struct session *s, struct err *err)
 		return rc;
 	s->hello.certificate = crypto_signer_certificate(s->signer, &s->hello.certificate_len);
 	config.signer = s->signer;
+	config.with_logs = o->tails.n > 0;
 	memcpy(config.stream, s->hello.stream, WIRE_STREAM_ID);
 	rc = open_spool(s, &config, err);
 	if (!rc)
@@ -220,6 +223,15 @@ void session_stream_event(struct session *s, enum batch_event_kind kind, const c
 		event.values[i] = values[i];
 	snprintf(event.text, sizeof event.text, "%s", text ? text : "");
 	spool_event(s->spool, &event, event.time_ns);
+}
+
+void session_stream_urgent(struct session *s, enum batch_event_kind kind, const char *text,
+			   size_t n_values, const int64_t *values)
+{
+	if (spool_is_filling(s->spool))
+		spool_flush(s->spool, clock_wall_ns(), SPOOL_PLAIN);
+	session_stream_event(s, kind, text, n_values, values);
+	flush(s, false);
 }
 
 void session_stream_tick(struct session *s)

@@ -30,7 +30,7 @@ struct spool {
 	uint64_t way_ns;
 	uint8_t digest[SHA256_BYTES]; /* of batch `sequence` */
 	uint64_t sequence;
-	uint64_t records, packets;
+	uint64_t records, packets, lines;
 	bool has_tables;
 	uint64_t tables[BATCH_TABLES];
 	struct batch_gap declared; /* last */
@@ -60,6 +60,8 @@ int spool_new(struct spool **ret, const struct spool_config *config, struct err 
 	struct spool *s = calloc(1, sizeof *s);
 	int rc = s ? batch_writer_new(&s->writer) : -ENOMEM;
 
+	if (rc == 0 && IS_ENABLED(CONFIG_TAIL) && config->with_logs)
+		rc = batch_writer_logs(s->writer);
 	if (rc == 0) {
 		s->signer = config->signer;
 		s->filling = ring_totals_none;
@@ -100,22 +102,28 @@ static void tell_given_up(struct spool *s, uint64_t now_ns)
 	struct batch_event event = {
 		.kind = BATCH_EVENT_SPOOL_FULL,
 		.time_ns = now_ns,
-		.n_values = 3,
-		.values = {(int64_t)lost->batches, (int64_t)lost->records, (int64_t)lost->packets},
+		.n_values = 4,
+		.values = {(int64_t)lost->batches, (int64_t)lost->records,
+			   (int64_t)lost->packets, (int64_t)lost->lines},
 	};
-	bool begins = !s->is_full && lost->batches > s->lost_before;
+	uint64_t sum = lost->batches + lost->lines;
+	bool begins = !s->is_full && sum > s->lost_before;
 	bool ends;
 
-	if (lost->batches > s->lost_before)
+	/* An event would make the lines something that is kept. */
+	if (batch_has_logs(s->writer))
+		return;
+	if (sum > s->lost_before)
 		s->acked_since = false;
 	ends = s->is_full && s->acked_since && s->ring.used < s->ring.units / 2;
 
-	s->lost_before = lost->batches;
+	s->lost_before = sum;
 	if (!begins && !ends)
 		return;
 	s->is_full = begins;
 	if (begins)
-		log_warn("spool", "full: the oldest batches that hold no alert are given up");
+		log_warn("spool", "full: lines of log files, then the oldest batches that hold no alert are "
+				  "given up");
 	else
 		log_warn("spool",
 			 "no longer full: %llu batches of %llu records were given up so far",
@@ -131,6 +139,7 @@ static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 		.goodbye = how == SPOOL_GOODBYE,
 		.records_before = s->records,
 		.packets_before = s->packets,
+		.lines_before = s->lines,
 		.has_clock = s->has_clock,
 		.offset_ns = s->offset_ns,
 		.way_ns = s->way_ns,
@@ -140,12 +149,16 @@ static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 		.sequence = head.sequence,
 		.records_before = s->records,
 		.packets_before = s->packets,
+		.lines_before = s->lines,
 	};
 	size_t len;
 
 	memcpy(head.tables, s->tables, sizeof head.tables);
 	tell_given_up(s, now_ns);
-	entry.keep = batch_must_be_kept(s->writer);
+	entry.rank = batch_must_be_kept(s->writer) ? RING_KEPT
+		     : batch_has_logs(s->writer)   ? RING_LOGS
+						   : RING_FLOWS;
+	s->filling.lines = batch_lines(s->writer);
 	entry.totals = s->filling;
 	memcpy(head.previous, s->digest, SHA256_BYTES);
 	memcpy(entry.previous, s->digest, SHA256_BYTES);
@@ -161,13 +174,17 @@ static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 	s->sequence = head.sequence;
 	s->records += s->filling.records;
 	s->packets += s->filling.packets;
+	s->lines += s->filling.lines;
 	s->filling = ring_totals_none;
 	s->has_clock = false;
 }
 
 void spool_record(struct spool *s, const struct flowrec *rec, uint64_t now_ns)
 {
-	struct ring_totals one = {1, rec->packets, rec->start, rec->end};
+	struct ring_totals one = {.records = 1,
+				  .packets = rec->packets,
+				  .first = rec->start,
+				  .last = rec->end};
 
 	if (!batch_add_record(s->writer, rec)) {
 		close_batch(s, now_ns, SPOOL_PLAIN);
@@ -211,6 +228,38 @@ void spool_endpoint(struct spool *s, const struct endpoint_digest *digest, uint6
 		(void)batch_add_endpoint(s->writer, digest);
 	}
 }
+
+#ifdef CONFIG_TAIL
+bool spool_takes_logs(const struct spool *s, size_t bytes)
+{
+	return ring_takes_logs(&s->ring, bytes);
+}
+
+void spool_log(struct spool *s, const struct batch_log *piece, uint64_t now_ns)
+{
+	struct batch_log rest = *piece;
+	size_t taken;
+
+	if (!batch_has_logs(s->writer) && !batch_is_empty(s->writer))
+		close_batch(s, now_ns, SPOOL_PLAIN);
+	for (;;) {
+		bool added = batch_add_log(s->writer, &rest, &taken);
+
+		rest.bytes += taken;
+		rest.offset += taken;
+		rest.len -= taken;
+		if (added && rest.len == 0)
+			return;
+		close_batch(s, now_ns, SPOOL_PLAIN);
+	}
+}
+
+void spool_logs_end(struct spool *s, uint64_t now_ns)
+{
+	if (batch_has_logs(s->writer))
+		close_batch(s, now_ns, SPOOL_PLAIN);
+}
+#endif
 
 void spool_burst(struct spool *s, const struct batch_burst *burst, uint64_t now_ns)
 {
@@ -358,6 +407,7 @@ void spool_stats(const struct spool *s, struct spool_stats *ret)
 	ret->given_up_batches = s->ring.lost.batches;
 	ret->given_up_records = s->ring.lost.records;
 	ret->given_up_packets = s->ring.lost.packets;
+	ret->given_up_lines = s->ring.lost.lines;
 	ret->old_streams = ring_old_streams(&s->ring);
 	ret->bytes = (size_t)s->ring.units * RING_UNIT;
 	ret->used = (size_t)s->ring.used * RING_UNIT;

@@ -3,7 +3,8 @@
  * spool: what was recorded becomes numbered, chained batches, kept in a ring of fixed size until a
  * collector has them durable.
  *
- * The ring lies in memory or in a file (spool_file.h). When it has no room the oldest batch of flows
+ * The ring lies in memory or in a file (spool_file.h). When it has no room batches of log files go, then the oldest
+ * batch of flows
  * is given up; batches that hold alerts, events or declared gaps are kept, and go, the oldest first,
  * when nothing else is left. Where batches are missing a gap stands in their place: spool_next()
  * tells it before the batch that follows, and the next batch that is closed declares it, so that it
@@ -27,6 +28,7 @@ struct spool_file;
 enum { SPOOL_STREAMS_MAX = 8 }; /* of this run and of those before */
 
 struct spool_config {
+	bool with_logs; /* pieces of log files will come; only with CONFIG_TAIL */
 	size_t bytes; /* of ring in memory; at least four of the largest batches fit */
 	uint8_t stream[WIRE_STREAM_ID];
 	struct crypto_signer *signer; /* borrowed; NULL: nothing is signed */
@@ -57,6 +59,11 @@ void spool_burst(struct spool *spool, const struct batch_burst *burst, uint64_t 
 void spool_dns(struct spool *spool, const struct batch_dns *dns, uint64_t now_ns);
 void spool_name(struct spool *spool, const struct batch_name *name, uint64_t now_ns);
 void spool_http(struct spool *spool, const struct batch_http *http, uint64_t now_ns);
+/* Pieces of log files go into batches of their own, which spool_logs_end() closes; so many bytes of them at once only if
+ * spool_takes_logs(): others are given up. */
+bool spool_takes_logs(const struct spool *spool, size_t bytes);
+void spool_log(struct spool *spool, const struct batch_log *piece, uint64_t now_ns);
+void spool_logs_end(struct spool *spool, uint64_t now_ns);
 void spool_names_counts(struct spool *spool, const uint64_t counts[static BATCH_NAMES_COUNTS]);
 /* Batches say so from now on. */
 void spool_tables(struct spool *spool, const uint64_t tables[static BATCH_TABLES]);
@@ -115,7 +122,7 @@ bool spool_has_room(const struct spool *spool);
 struct spool_stats {
 	uint64_t closed;       /* sequence of this run's newest batch */
 	uint64_t acknowledged; /* highest sequence of it that is known to be durable */
-	uint64_t given_up_batches, given_up_records, given_up_packets;
+	uint64_t given_up_batches, given_up_records, given_up_packets, given_up_lines;
 	uint64_t old_streams;                            /* that are not delivered yet */
 	uint64_t old_batches, old_records, old_unusable; /* found at the start; the last in bytes */
 	size_t bytes, used;

@@ -159,8 +159,10 @@ static void put_in_order(struct ring *r, struct ring_slot **slots, size_t n,
 		}
 		p = spool_file_read(r->file, (size_t)s->at * RING_UNIT, RING_HEAD);
 		if (p && ring_head_decode(p, r, id, &e)) {
-			if (s->sequence > sequence + 1)
+			if (s->sequence > sequence + 1) {
+				s->run_ranks = 1 << RING_RANKS; /* not known which */
 				set_span(s, &before, &e.totals);
+			}
 			before = e.totals;
 			ret->old_records += e.totals.records;
 		}

@@ -14,7 +14,7 @@
 #include "sensor/spool_file.h"
 
 static const char mark[3] = {'f', 'p', 'S'};
-enum { TYPE_BATCH = 1, TYPE_HELLO = 2, CHECK_AT = 148, CHECK_BYTES = 12 };
+enum { TYPE_BATCH = 1, TYPE_HELLO = 2, CHECK_AT = 164, CHECK_BYTES = 12 };
 
 const struct ring_totals ring_totals_none = {.first = UINT64_MAX};
 
@@ -22,6 +22,7 @@ void ring_totals_add(struct ring_totals *to, const struct ring_totals *more)
 {
 	to->records += more->records;
 	to->packets += more->packets;
+	to->lines += more->lines;
 	if (more->first < to->first)
 		to->first = more->first;
 	if (more->last > to->last)
@@ -101,13 +102,15 @@ void ring_head_encode(uint8_t out[static RING_HEAD], const struct ring *r, const
 	wr_u64be(&w, e->sequence);
 	wr_u64be(&w, e->records_before);
 	wr_u64be(&w, e->packets_before);
+	wr_u64be(&w, e->lines_before);
 	wr_u64be(&w, e->totals.records);
 	wr_u64be(&w, e->totals.packets);
+	wr_u64be(&w, e->totals.lines);
 	wr_u64be(&w, e->totals.first);
 	wr_u64be(&w, e->totals.last);
 	wr_copy(&w, e->previous, SHA256_BYTES);
 	wr_copy(&w, e->digest, SHA256_BYTES);
-	wr_u32be(&w, e->keep);
+	wr_u32be(&w, e->rank);
 	crypto_sha256_two(check, r->key, RING_KEY, out, CHECK_AT);
 	wr_copy(&w, check, CHECK_BYTES);
 }
@@ -136,14 +139,16 @@ bool ring_head_decode(const uint8_t head[static RING_HEAD], const struct ring *r
 	ret->sequence = rd_u64be(&in);
 	ret->records_before = rd_u64be(&in);
 	ret->packets_before = rd_u64be(&in);
+	ret->lines_before = rd_u64be(&in);
 	ret->totals.records = rd_u64be(&in);
 	ret->totals.packets = rd_u64be(&in);
+	ret->totals.lines = rd_u64be(&in);
 	ret->totals.first = rd_u64be(&in);
 	ret->totals.last = rd_u64be(&in);
 	rd_copy(&in, ret->previous, SHA256_BYTES);
 	rd_copy(&in, ret->digest, SHA256_BYTES);
-	ret->keep = rd_u32be(&in) != 0;
-	return (type == TYPE_HELLO) == (ret->sequence == 0);
+	ret->rank = (uint8_t)rd_u32be(&in);
+	return ret->rank < RING_RANKS && (type == TYPE_HELLO) == (ret->sequence == 0);
 }
 
 /* The head of a slot's entry. False: it cannot be read, or is not what was written. */
@@ -215,6 +220,7 @@ void ring_release(struct ring *r, uint32_t slot)
 	r->slots[s->right].left = s->left;
 	r->used -= s->units;
 	r->n_used--;
+	r->n_logs -= s->rank == RING_LOGS;
 	s->after = r->free_slots;
 	r->free_slots = slot;
 }
@@ -246,9 +252,10 @@ static uint32_t fill_slot(struct ring *r, uint8_t stream, uint32_t at, const str
 		.units = units_of(e->len),
 		.len = (uint32_t)e->len,
 		.stream = stream,
-		.keep = e->keep,
+		.rank = e->rank,
 	};
 	r->used += r->slots[slot].units;
+	r->n_logs += e->rank == RING_LOGS;
 	return slot;
 }
 
@@ -271,20 +278,21 @@ uint32_t ring_index(struct ring *r, uint8_t stream, uint32_t at, const struct ri
 
 /* Of an old stream the last batch stays: the gap before it is told with it. A hello stays as long as
  * its stream has batches. */
-static bool may_go(const struct ring *r, uint32_t slot, bool also_kept)
+static bool may_go(const struct ring *r, uint32_t slot, enum ring_rank most)
 {
 	const struct ring_slot *s = &r->slots[slot];
 	bool is_old = s->stream + 1U < r->n_streams;
 
-	return s->sequence > 0 && (also_kept || !s->keep) &&
+	return s->sequence > 0 && s->rank <= most &&
 	       !(is_old && r->streams[s->stream].last == slot);
 }
 
-static void count_lost(struct ring *r, const struct ring_totals *totals)
+static void count_lost(struct ring *r, const struct ring_totals *totals, enum ring_rank rank)
 {
-	r->lost.batches++;
+	r->lost.batches += rank != RING_LOGS;
 	r->lost.records += totals->records;
 	r->lost.packets += totals->packets;
+	r->lost.lines += totals->lines;
 }
 
 static void widen(struct ring_slot *s, uint64_t first, uint64_t last)
@@ -295,19 +303,24 @@ static void widen(struct ring_slot *s, uint64_t first, uint64_t last)
 		s->run_last = last;
 }
 
-static void give_up(struct ring *r, uint32_t slot)
+void ring_give_up(struct ring *r, uint32_t slot)
 {
 	struct ring_slot *s = &r->slots[slot];
 	struct ring_totals run = {.first = s->run_first, .last = s->run_last};
 	struct ring_entry e = {.totals = ring_totals_none};
+	uint8_t ranks = s->run_ranks;
 
 	(void)head_of(r, slot, &e); /* of one that cannot be read only the number is known */
-	count_lost(r, &e.totals);
+	count_lost(r, &e.totals, (enum ring_rank)s->rank);
 	ring_totals_add(&run, &e.totals);
-	if (s->after != RING_NONE)
+	ranks |= (uint8_t)(1 << s->rank);
+	if (s->after != RING_NONE) {
 		widen(&r->slots[s->after], run.first, run.last);
-	else
+		r->slots[s->after].run_ranks |= ranks;
+	} else {
 		ring_totals_add(&r->run, &run);
+		r->run_ranks |= ranks;
+	}
 	unlink_order(r, slot);
 	ring_release(r, slot);
 }
@@ -319,10 +332,10 @@ static uint32_t oldest(const struct ring *r, bool also_kept)
 
 	for (size_t i = 0; also_kept && i < r->n_streams; i++)
 		for (uint32_t s = r->streams[i].first; s != RING_NONE; s = r->slots[s].after)
-			if (may_go(r, s, true))
+			if (may_go(r, s, RING_KEPT))
 				return s;
 	for (uint32_t n = 0; !also_kept && n < r->n_used; n++, slot = r->slots[slot].right)
-		if (may_go(r, slot, false))
+		if (may_go(r, slot, RING_FLOWS))
 			return slot;
 	return RING_NONE;
 }
@@ -334,7 +347,7 @@ static bool give_up_oldest(struct ring *r)
 	if (slot == RING_NONE)
 		slot = oldest(r, true);
 	if (slot != RING_NONE)
-		give_up(r, slot);
+		ring_give_up(r, slot);
 	return slot != RING_NONE;
 }
 
@@ -372,11 +385,11 @@ static uint32_t seek_room(struct ring *r, uint32_t units)
 			if (++ends == 2)
 				return RING_NONE;
 			at = 0;
-		} else if (may_go(r, next, false)) {
+		} else if (may_go(r, next, RING_FLOWS)) {
 			uint32_t right =
 				r->slots[next].right == next ? RING_NONE : r->slots[next].right;
 
-			give_up(r, next);
+			ring_give_up(r, next);
 			next = right;
 		} else {
 			move_down(r, next, at);
@@ -386,10 +399,15 @@ static uint32_t seek_room(struct ring *r, uint32_t units)
 	}
 }
 
-static uint32_t make_room(struct ring *r, uint32_t units)
+static uint32_t make_room(struct ring *r, uint32_t units, enum ring_rank rank)
 {
 	uint32_t at;
 
+	if (IS_ENABLED(CONFIG_TAIL) && rank == RING_LOGS &&
+	    (!ring_fits(r, units) || r->n_used == r->n_slots))
+		return RING_NONE;
+	if (IS_ENABLED(CONFIG_TAIL) && r->n_logs > 0 && (!ring_fits(r, units) || r->n_used == r->n_slots))
+		ring_give_up_logs(r);
 	if (units > r->units || (r->n_used == r->n_slots && !give_up_oldest(r)))
 		return RING_NONE;
 	while ((at = seek_room(r, units)) == RING_NONE)
@@ -403,7 +421,7 @@ static uint32_t make_room(struct ring *r, uint32_t units)
 static bool put(struct ring *r, const struct ring_entry *e)
 {
 	uint8_t stream = (uint8_t)(r->n_streams - 1);
-	uint32_t at = make_room(r, units_of(e->len)), slot;
+	uint32_t at = make_room(r, units_of(e->len), (enum ring_rank)e->rank), slot;
 	uint8_t head[RING_HEAD];
 
 	if (at == RING_NONE)
@@ -423,7 +441,9 @@ static bool put(struct ring *r, const struct ring_entry *e)
 	}
 	r->slots[slot].run_first = r->run.first;
 	r->slots[slot].run_last = r->run.last;
+	r->slots[slot].run_ranks = r->run_ranks;
 	r->run = ring_totals_none;
+	r->run_ranks = 0;
 	ring_link(r, slot);
 	return true;
 }
@@ -433,8 +453,9 @@ void ring_put(struct ring *r, const struct ring_entry *e)
 	ring_current(r)->closed = e->sequence;
 	if (put(r, e))
 		return;
-	count_lost(r, &e->totals);
+	count_lost(r, &e->totals, (enum ring_rank)e->rank);
 	ring_totals_add(&r->run, &e->totals);
+	r->run_ranks |= (uint8_t)(1 << e->rank);
 }
 
 void ring_sync(struct ring *r)
@@ -443,16 +464,20 @@ void ring_sync(struct ring *r)
 		spool_file_sync(r->file);
 }
 
-bool ring_has_room(const struct ring *r)
+bool ring_fits(const struct ring *r, uint32_t need)
 {
-	uint32_t need = RING_ROOM * units_of(BATCH_WRITE_BYTES), next = r->ahead;
+	uint32_t next = r->ahead;
 	bool is_behind = next == RING_NONE || r->slots[next].at < r->head;
 
-	if (r->n_slots - r->n_used <= RING_ROOM)
-		return false;
 	if ((is_behind ? r->units : r->slots[next].at) - r->head >= need)
 		return true;
 	return is_behind && (next == RING_NONE ? r->units : r->slots[next].at) >= need;
+}
+
+bool ring_has_room(const struct ring *r)
+{
+	return r->n_slots - r->n_used > RING_ROOM &&
+	       ring_fits(r, RING_ROOM * units_of(BATCH_WRITE_BYTES));
 }
 
 /* ---- streams ---- */
@@ -496,7 +521,7 @@ int ring_begin_stream(struct ring *r, const uint8_t *id, const uint8_t *digest,
 		      const uint8_t *hello, size_t hello_len, struct err *err)
 {
 	struct ring_stream *stream = &r->streams[r->n_streams++];
-	struct ring_entry e = {.bytes = hello, .len = hello_len, .keep = true};
+	struct ring_entry e = {.bytes = hello, .len = hello_len, .rank = RING_KEPT};
 
 	*stream = (struct ring_stream){.first = RING_NONE, .last = RING_NONE, .hello = RING_NONE};
 	memcpy(stream->id, id, WIRE_STREAM_ID);
@@ -558,14 +583,17 @@ static void fill_gap(struct ring *r, const struct ring_stream *stream, uint32_t 
 		from.sequence = before.sequence;
 		from.records = before.records_before + before.totals.records;
 		from.packets = before.packets_before + before.totals.packets;
+		from.lines = before.lines_before + before.totals.lines;
 	}
 	*ret = (struct batch_gap){
 		.first = from.sequence + 1,
 		.last = s->sequence - 1,
 		.records = e->records_before - from.records,
 		.packets = e->packets_before - from.packets,
+		.lines = e->lines_before - from.lines,
 		.window_first = s->run_first == UINT64_MAX ? 0 : s->run_first,
 		.window_last = s->run_last,
+		.logs_only = s->run_ranks == 1 << RING_LOGS,
 	};
 	memcpy(ret->digest, e->previous, SHA256_BYTES);
 }
@@ -584,6 +612,7 @@ bool ring_next(struct ring *r, struct ring_stream *stream, uint64_t sent, struct
 					      .last = base->sequence,
 					      .records = base->records,
 					      .packets = base->packets,
+					      .lines = base->lines,
 					      .elsewhere = true};
 		memcpy(ret_gap->digest, base->digest, SHA256_BYTES);
 		return true;
@@ -609,7 +638,7 @@ bool ring_next(struct ring *r, struct ring_stream *stream, uint64_t sent, struct
 		}
 		log_err("spool", "batch %llu in the file is not what was written: given up",
 			(unsigned long long)s->sequence);
-		give_up(r, slot);
+		ring_give_up(r, slot);
 	}
 	return false;
 }
@@ -629,7 +658,8 @@ void ring_ack(struct ring *r, struct ring_stream *stream, uint64_t sequence)
 			stream->base =
 				(struct ring_base){.sequence = e.sequence,
 						   .records = e.records_before + e.totals.records,
-						   .packets = e.packets_before + e.totals.packets};
+						   .packets = e.packets_before + e.totals.packets,
+						   .lines = e.lines_before + e.totals.lines};
 			memcpy(stream->base.digest, e.digest, SHA256_BYTES);
 		}
 		unlink_order(r, slot);

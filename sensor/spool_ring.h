@@ -18,15 +18,17 @@
  *      24   8  sequence
  *      32   8  records of the stream before it
  *      40   8  packets of the stream before it
- *      48   8  records in it
- *      56   8  packets in it
- *      64   8  least start of its records, Unix seconds
- *      72   8  greatest end
- *      80  32  SHA-256 of the batch before
- *     112  32  SHA-256 of the batch
- *     144   4  1: must be kept
- *     148  12  of SHA-256 (key of the file, bytes 0 to 147)
- *     160      batch
+ *      48   8  lines of log files of the stream before it
+ *      56   8  records in it
+ *      64   8  packets in it
+ *      72   8  lines of log files in it
+ *      80   8  least start of its records, Unix seconds
+ *      88   8  greatest end
+ *      96  32  SHA-256 of the batch before
+ *     128  32  SHA-256 of the batch
+ *     160   4  its rank
+ *     164  12  of SHA-256 (key of the file, bytes 0 to 163)
+ *     176      batch
  */
 #pragma once
 
@@ -38,7 +40,7 @@
 #include "sensor/spool.h"
 
 enum {
-	RING_HEAD = 160,
+	RING_HEAD = 176,
 	RING_UNIT = 64,
 	RING_ROOM = 4,         /* batches that ring_has_room() vouches for */
 	RING_SLOT_BYTES = 512, /* of ring for each slot of the index */
@@ -46,19 +48,27 @@ enum {
 };
 
 struct ring_totals {
-	uint64_t records, packets;
+	uint64_t records, packets, lines;
 	uint64_t first, last; /* least start and greatest end, Unix seconds */
 };
 extern const struct ring_totals ring_totals_none;
 void ring_totals_add(struct ring_totals *to, const struct ring_totals *more);
 
+/* What goes first when the ring is full. */
+enum ring_rank {
+	RING_LOGS, /* lines of log files: they have half of the ring at most */
+	RING_FLOWS,
+	RING_KEPT,
+	RING_RANKS
+};
+
 /* A batch to be put in, or one that was read back. */
 struct ring_entry {
 	uint64_t sequence; /* 0: the stream's hello */
-	uint64_t records_before, packets_before;
+	uint64_t records_before, packets_before, lines_before;
 	struct ring_totals totals;
 	uint8_t previous[SHA256_BYTES], digest[SHA256_BYTES];
-	bool keep;
+	uint8_t rank; /* enum ring_rank */
 	const uint8_t *bytes;
 	size_t len;
 };
@@ -71,13 +81,14 @@ struct ring_slot {
 	uint32_t before, after;       /* in its stream; RING_NONE at the ends */
 	uint32_t left, right;         /* by address, around the end */
 	uint8_t stream;
-	bool keep;
+	uint8_t rank;      /* enum ring_rank */
+	uint8_t run_ranks; /* a bit for each rank that was given up just before it; 0: not known */
 };
 #define RING_NONE UINT32_MAX
 
 /* Up to here batches are acknowledged, and known to have held so much. */
 struct ring_base {
-	uint64_t sequence, records, packets;
+	uint64_t sequence, records, packets, lines;
 	uint8_t digest[SHA256_BYTES];
 };
 
@@ -91,7 +102,8 @@ struct ring_stream {
 };
 
 struct ring_lost {
-	uint64_t batches, records, packets;
+	uint64_t batches, records, packets; /* without those of logs */
+	uint64_t lines;
 };
 
 struct ring {
@@ -100,11 +112,13 @@ struct ring {
 	uint32_t ahead;  /* the first slot at or behind it, around the end */
 	uint32_t cursor; /* the slot handed out last */
 	uint32_t n_slots, n_used, n_touched, free_slots;
+	uint32_t n_logs; /* slots of rank RING_LOGS */
 	struct ring_slot *slots;
 	struct ring_stream streams[SPOOL_STREAMS_MAX]; /* the oldest first, this run's last */
 	size_t n_streams;
 	bool current_first;     /* ring_front() is this run's stream though older ones wait */
 	struct ring_totals run; /* given up since the newest entry was put in */
+	uint8_t run_ranks;
 	struct ring_lost lost;
 	uint8_t *bytes;          /* in memory; NULL: in the file */
 	struct spool_file *file; /* NULL: in memory */
@@ -126,6 +140,8 @@ int ring_begin_stream(struct ring *ring, const uint8_t *id, const uint8_t *diges
 void ring_put(struct ring *ring, const struct ring_entry *entry);
 void ring_sync(struct ring *ring);
 bool ring_has_room(const struct ring *ring);
+/* So many bytes of logs fit, and leave flows what is theirs. */
+bool ring_takes_logs(const struct ring *ring, size_t bytes);
 
 struct ring_stream *ring_current(struct ring *ring);
 /* The oldest stream of a former run that is to be delivered; NULL: there is none. */
@@ -145,6 +161,16 @@ bool ring_next(struct ring *ring, struct ring_stream *stream, uint64_t sent, str
 	       struct batch_gap *ret_gap);
 void ring_ack(struct ring *ring, struct ring_stream *stream, uint64_t sequence);
 void ring_set_aside(struct ring *ring);
+
+/* ---- for spool_logs.c ---- */
+
+/* Gives up the oldest batches of logs, an eighth of the ring if there are so many; in memory what is left is moved
+ * so that the room is one. */
+void ring_give_up_logs(struct ring *ring);
+/* The batch is missing from now on. */
+void ring_give_up(struct ring *ring, uint32_t slot);
+/* Writing can go on with so many units, and nothing is given up. */
+bool ring_fits(const struct ring *ring, uint32_t units);
 
 /* ---- for spool_recover.c ---- */
 

@@ -95,7 +95,7 @@ static void send_batch(struct sensor *s)
 	if (head.goodbye)
 		len = batch_sign(load->out, len, s->stream, s->signer);
 	crypto_sha256(digest, load->out, len);
-	batch_chain_take(&s->chain, &head, digest, load->records, packets);
+	batch_chain_take(&s->chain, &head, digest, load->records, packets, 0);
 	send_frame(s, WIRE_BATCH, load->out, len);
 }
 

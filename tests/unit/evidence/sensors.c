@@ -79,7 +79,7 @@ void maker_batch(struct maker *m, unsigned records, uint64_t time_s, enum maker_
 	if (how != MAKER_PLAIN)
 		m->len = batch_sign(m->bytes, m->len, m->stream, m->signer);
 	crypto_sha256(digest, m->bytes, m->len);
-	batch_chain_take(&m->chain, &head, digest, records, 2 * (uint64_t)records);
+	batch_chain_take(&m->chain, &head, digest, records, 2 * (uint64_t)records, 0);
 }
 
 void maker_gap(struct maker *m, unsigned records, uint64_t time_s)

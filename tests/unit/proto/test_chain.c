@@ -114,7 +114,7 @@ static void test_counts(void **state)
 
 	(void)state;
 	assert_int_equal(batch_chain_check(&chain, &head, &err), 0);
-	batch_chain_take(&chain, &head, digest, 10, 30);
+	batch_chain_take(&chain, &head, digest, 10, 30, 0);
 	batch_chain_take_gap(&chain, &gap);
 	assert_int_equal(chain.sequence, 4);
 	head = (struct batch_head){.sequence = 5, .records_before = 40, .packets_before = 120};
@@ -132,7 +132,7 @@ static void test_counts(void **state)
 	batch_chain_take_gap(&broken, &gap);
 	head.packets_before = 120;
 	assert_int_equal(batch_chain_check(&broken, &head, &err), 0);
-	batch_chain_take(&broken, &head, digest, 10, 30);
+	batch_chain_take(&broken, &head, digest, 10, 30, 0);
 	head = (struct batch_head){.sequence = 6, .records_before = 50, .packets_before = 150};
 	memcpy(head.previous, digest, sizeof(digest));
 	assert_int_equal(batch_chain_check(&broken, &head, &err), 0);

@@ -65,7 +65,7 @@ static void take_batch(struct played *p, const struct spool_item *item)
 		fail_msg("batch %llu: %s", (unsigned long long)item->sequence, err.text);
 	crypto_sha256(digest, item->bytes, item->len);
 	batch_chain_take(&p->chain, batch_head(batch), digest, batch_record_count(batch),
-			 batch_packet_count(batch));
+			 batch_packet_count(batch), batch_line_count(batch));
 	while (batch_next(batch, &rec)) {
 		assert_true(rec.start >= p->next_start);
 		p->next_start = rec.start + 1;

@@ -134,7 +134,7 @@ static struct taken take(struct spool *s, const struct batch_chain *chain)
 			fail_msg("%s", err.text);
 		crypto_sha256(digest, item.bytes, item.len);
 		batch_chain_take(&t.chain, batch_head(batch), digest, batch_record_count(batch),
-				 batch_packet_count(batch));
+				 batch_packet_count(batch), batch_line_count(batch));
 		t.batches++;
 		t.records += batch_record_count(batch);
 		batch_free(batch);
