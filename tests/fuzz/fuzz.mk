@@ -5,7 +5,7 @@
 fuzz :=
 
 fuzz += batch
-fuzz-batch := proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns proto/batch_read proto/names_read proto/chain proto/signature proto/flowproof.pb-c platform/crypto \
+fuzz-batch := proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns proto/batch_read proto/names_read proto/logs proto/chain proto/signature proto/flowproof.pb-c platform/crypto \
 	platform/crypto_sign platform/crypto_pem platform/file platform/text platform/err
 fuzz += wire
 fuzz-wire := proto/fields proto/wire $(fuzz-batch)

@@ -77,6 +77,25 @@ static void assert_same_names(struct batch *a, struct batch *b)
 		       http[0][i].has_token == http[1][i].has_token);
 }
 
+/* As far as they were written. */
+static void assert_same_logs(struct batch *a, struct batch *b)
+{
+	const struct batch_log *logs[2];
+	size_t n, m;
+
+	logs[0] = batch_log_list(a, &n);
+	logs[1] = batch_log_list(b, &m);
+	assert(m <= n);
+	for (size_t i = 0; i < m; i++) {
+		const struct batch_log *x = &logs[0][i], *y = &logs[1][i];
+
+		assert(x->time_ns == y->time_ns && x->inode == y->inode && x->offset == y->offset);
+		assert(x->file == y->file && x->why == y->why && x->left_out == y->left_out);
+		assert(y->len <= x->len && (i + 1 == m || y->len == x->len));
+		assert(y->len == 0 || memcmp(x->bytes, y->bytes, y->len) == 0);
+	}
+}
+
 static void write_all(struct batch_writer *writer, struct batch *batch)
 {
 	const struct batch_alert *alerts;
@@ -84,8 +103,9 @@ static void write_all(struct batch_writer *writer, struct batch *batch)
 	const struct batch_event *events;
 	const struct batch_gap *gaps;
 	const struct batch_burst *bursts;
+	const struct batch_log *logs;
 	struct flowrec rec;
-	size_t n;
+	size_t n, taken;
 
 	while (batch_next(batch, &rec))
 		assert(batch_add_record(writer, &rec));
@@ -108,6 +128,11 @@ static void write_all(struct batch_writer *writer, struct batch *batch)
 	for (size_t i = 0; i < n; i++)
 		assert(batch_add_event(writer, &events[i]));
 	write_names(writer, batch);
+	logs = batch_log_list(batch, &n);
+	/* Those that come with records are of no writer of ours. */
+	for (size_t i = 0; i < n && batch_records(writer) == 0; i++)
+		if (!batch_add_log(writer, &logs[i], &taken) || taken < logs[i].len)
+			break;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -121,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct err err = {""};
 	size_t out_len;
 
-	if (!writer && batch_writer_new(&writer))
+	if (!writer && (batch_writer_new(&writer) || batch_writer_logs(writer)))
 		abort();
 	if (batch_open(&batch, bytes, len, &err)) {
 		assert(err.text[0]);
@@ -145,6 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (batch_next(rewritten, &b))
 		abort();
 	assert_same_names(original, rewritten);
+	assert_same_logs(original, rewritten);
 	batch_free(original);
 	batch_free(rewritten);
 	return 0;

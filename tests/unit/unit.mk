@@ -5,13 +5,16 @@
 unit :=
 
 unit += proto/test_batch
-unit-proto/test_batch := platform/text proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns proto/batch_read proto/names_read proto/flowproof.pb-c platform/err
+unit-proto/test_batch := platform/text proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns proto/batch_read proto/names_read proto/logs proto/flowproof.pb-c platform/err
 $(O)/tests/unit/proto/test_batch.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += proto/test_names
 unit-proto/test_names := $(unit-proto/test_batch) proto/names
 $(O)/tests/unit/proto/test_names.o: | $(O)/gen/proto/flowproof.pb-c.h
+unit += proto/test_logs
+unit-proto/test_logs := $(unit-proto/test_batch)
+$(O)/tests/unit/proto/test_logs.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += proto/test_endpoint
-unit-proto/test_endpoint := proto/endpoint proto/endpoint_columns proto/burst_columns proto/batch_write proto/names_write proto/batch_read proto/names_read proto/fields proto/flowrec \
+unit-proto/test_endpoint := proto/endpoint proto/endpoint_columns proto/burst_columns proto/batch_write proto/names_write proto/logs_write proto/batch_read proto/names_read proto/logs proto/fields proto/flowrec \
 	proto/flowproof.pb-c platform/addr platform/text platform/err
 $(O)/tests/unit/proto/test_endpoint.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += platform/test_err
@@ -84,8 +87,8 @@ unit-sensor/test_flow := sensor/flow sensor/flow_began proto/fields proto/flowre
 unit += sensor/test_endpoint
 unit-sensor/test_endpoint := sensor/endpoint
 unit += sensor/test_rhythm
-unit-sensor/test_rhythm := sensor/rhythm sensor/endpoint proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns \
-	proto/batch_read proto/names_read proto/flowproof.pb-c platform/text platform/err
+unit-sensor/test_rhythm := sensor/rhythm sensor/endpoint proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns \
+	proto/batch_read proto/names_read proto/logs proto/flowproof.pb-c platform/text platform/err
 $(O)/tests/unit/sensor/test_rhythm.o: | $(O)/gen/proto/flowproof.pb-c.h
 unit += sensor/test_window
 unit-sensor/test_window := sensor/window
@@ -98,8 +101,8 @@ unit += sensor/test_offload
 unit-sensor/test_offload := sensor/offload
 unit += sensor/test_alert
 unit-sensor/test_alert := sensor/alert
-spool-objects := sensor/spool sensor/spool_ring sensor/spool_file sensor/spool_recover proto/signature proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns \
-	proto/batch_read proto/names_read proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
+spool-objects := sensor/spool sensor/spool_ring sensor/spool_logs sensor/spool_file sensor/spool_recover proto/signature proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns \
+	proto/batch_read proto/names_read proto/logs proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/text platform/log platform/clock platform/err
 unit += sensor/test_spool
 unit-sensor/test_spool := $(spool-objects)
@@ -110,15 +113,15 @@ unit-sensor/test_uplink_machine := sensor/uplink_machine
 unit += sensor/test_clockwatch
 unit-sensor/test_clockwatch := sensor/clockwatch
 unit += proto/test_signature
-unit-proto/test_signature := proto/signature proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns proto/flowproof.pb-c tests/unit/evidence/keys platform/crypto_cert platform/crypto_issuer \
+unit-proto/test_signature := proto/signature proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns proto/flowproof.pb-c tests/unit/evidence/keys platform/crypto_cert platform/crypto_issuer \
 	platform/crypto_sign platform/crypto_pem platform/crypto platform/file platform/clock platform/err
 unit += evidence/test_ledger
 ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_write ledger_resume ledger_seal) \
-	proto/fields proto/wire proto/batch_read proto/names_read proto/endpoint_columns proto/burst_columns proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
+	proto/fields proto/wire proto/batch_read proto/names_read proto/logs proto/endpoint_columns proto/burst_columns proto/chain proto/flowproof.pb-c platform/crypto_sign platform/crypto_pem platform/crypto platform/file \
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
 unit += evidence/test_audit
-unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor) proto/batch_write proto/names_write proto/signature \
+unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor) proto/batch_write proto/names_write proto/logs_write proto/signature \
 	platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys tests/unit/evidence/sensors
 unit += evidence/test_follow
 unit-evidence/test_follow := $(filter-out $(addprefix evidence/,audit audit_manifest audit_sensor),$(unit-evidence/test_audit)) evidence/follow evidence/replay
@@ -127,7 +130,7 @@ unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_s
 	tests/unit/evidence/fake_disk tests/unit/evidence/fake_sign
 unit += evidence/test_findings
 unit-evidence/test_findings := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns proto/burst_columns \
-	proto/names proto/names_read proto/names_write proto/flowproof.pb-c proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock platform/file \
+	proto/names proto/names_read proto/logs proto/names_write proto/logs_write proto/flowproof.pb-c proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock platform/file \
 	platform/text platform/version platform/err
 unit += evidence/test_beat
 unit-evidence/test_beat := evidence/beat
@@ -157,6 +160,7 @@ unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/fields proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
 unit-collector/test_ingest := collector/ingest collector/keep collector/refusal_log $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write proto/names_write proto/endpoint_columns proto/burst_columns \
+unit-collector/test_ingest := collector/ingest $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns \
 	platform/tls platform/tls_config platform/loop platform/socket platform/crypto_cert platform/crypto_issuer platform/addr
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err

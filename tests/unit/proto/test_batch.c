@@ -338,8 +338,15 @@ static void test_limits(void **state)
 	struct batch_head head = some_head();
 	struct batch_alert alert = largest_alert();
 	struct batch_account account = largest_account();
-	const struct batch_gap gap = {UINT64_MAX - 1, UINT64_MAX - 1, UINT64_MAX, UINT64_MAX,
-				      UINT64_MAX,     UINT64_MAX,     {0},        true};
+	const struct batch_gap gap = {.first = UINT64_MAX - 1,
+				      .last = UINT64_MAX - 1,
+				      .records = UINT64_MAX,
+				      .packets = UINT64_MAX,
+				      .lines = UINT64_MAX,
+				      .window_first = UINT64_MAX,
+				      .window_last = UINT64_MAX,
+				      .elsewhere = true,
+				      .logs_only = true};
 	struct batch_event event = {.time_ns = UINT64_MAX,
 				    .values = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN},
 				    .n_values = BATCH_EVENT_VALUES,
@@ -350,7 +357,7 @@ static void test_limits(void **state)
 
 	head.sequence = head.clock_ns = UINT64_MAX;
 	head.goodbye = head.has_clock = true;
-	head.records_before = head.packets_before = head.way_ns = UINT64_MAX;
+	head.records_before = head.packets_before = head.lines_before = head.way_ns = UINT64_MAX;
 	head.offset_ns = INT64_MIN;
 	memset(event.text, 'e', sizeof(event.text) - 1);
 	for (size_t i = 0; i < BATCH_RECORDS_MAX; i++) {
@@ -908,7 +915,7 @@ static void test_refused_head(void **state)
 		 {1, "08053a24"
 		     "10041a20" AB32}},
 		{"out of order", {1, "08053a26080410031a20" AB32}},
-		{"gap has a field that is unknown", {1, "08053a28080210041a20" AB32 "4801"}},
+		{"gap has a field that is unknown", {1, "08053a28080210041a20" AB32 "5801"}},
 		{NULL, {1, "080562020801"}},
 		{NULL, {1, "0805620308ff01"}},
 		{"event's kind", {1, "080562021001"}},

@@ -222,6 +222,8 @@ static const uint8_t rule_severities[] = {0, 5, 1};
 
 enum { HELLO_BYTES = 8192 }; /* room for any hello here */
 
+static const char *const log_paths[] = {"/var/log/auth.log", "/var/log/web server/\xc3\xa9.log"};
+
 static struct wire_hello some_hello(void)
 {
 	struct wire_hello hello = {
@@ -241,6 +243,8 @@ static struct wire_hello some_hello(void)
 		.filtered = true,
 		.policy_text = (const uint8_t *)"expect collector\n",
 		.policy_text_len = 17,
+		.n_logs = 2,
+		.logs = log_paths,
 	};
 
 	for (size_t i = 0; i < WIRE_STREAM_ID; i++)
@@ -304,6 +308,9 @@ static void test_hello(void **state)
 		assert_string_equal(got->rules[i], rule_names[i]);
 	assert_memory_equal(got->severities, rule_severities, 3);
 	assert_string_equal(got->aws_ranges, "2026-08-22-21-17-05");
+	assert_int_equal(got->n_logs, 2);
+	assert_string_equal(got->logs[0], log_paths[0]);
+	assert_string_equal(got->logs[1], log_paths[1]);
 
 	assert_int_equal(got->n_interfaces, 2);
 	for (size_t t = 0; t < FLOWREC_TEXTS; t++)

@@ -41,6 +41,7 @@ static const struct batch_alert alert = {
 struct played {
 	struct batch_chain chain;
 	uint64_t records, alerts, gaps, gap_records, gap_packets, gap_batches, declared;
+	uint64_t lines, gap_lines, gaps_of_logs;
 	uint64_t next_start; /* of the records: they come in order, and none twice */
 };
 
@@ -71,6 +72,7 @@ static void take_batch(struct played *p, const struct spool_item *item)
 		p->next_start = rec.start + 1;
 	}
 	p->records += batch_record_count(batch);
+	p->lines += batch_line_count(batch);
 	(void)batch_alert_list(batch, &n);
 	p->alerts += n;
 	(void)batch_gap_list(batch, &n);
@@ -91,6 +93,8 @@ static void take_gap(struct played *p, const struct spool_item *item)
 	if (gap.first == p->chain.sequence + 1) {
 		p->gap_records += gap.records;
 		p->gap_packets += gap.packets;
+		p->gap_lines += gap.lines;
+		p->gaps_of_logs += gap.logs_only;
 		p->gap_batches += gap.last - gap.first + 1;
 	}
 	/* The next record here, and the last one of the gap: its times say no more and no less. */
@@ -344,6 +348,148 @@ static void another_collector_is_told_who_has_the_rest(void **state)
 	spool_free(s);
 }
 
+#ifdef CONFIG_TAIL
+static const struct spool_config config_logs = {.bytes = 1, .stream = {1, 2, 3}, .with_logs = true};
+
+enum { PIECE_LINES = 200 };
+
+/* So many lines; false: the spool takes none now. */
+static bool put_lines(struct spool *s, uint64_t now_ns)
+{
+	static uint8_t text[PIECE_LINES * 20];
+	struct batch_log piece = {.time_ns = now_ns, .inode = 1, .bytes = text, .len = sizeof text};
+
+	if (!spool_takes_logs(s, sizeof text))
+		return false;
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = i % 20 == 19 ? '\n' : 'x';
+	spool_log(s, &piece, now_ns);
+	spool_logs_end(s, now_ns);
+	return true;
+}
+
+/* Batches of flows, each with lines before it if they are taken, until a record is given up or there are `most`. The lines. */
+static uint64_t fill_up(struct spool *s, bool with_lines, unsigned *n, unsigned most)
+{
+	struct spool_stats stats = {.closed = 0};
+	uint64_t lines = 0;
+
+	for (*n = 0; *n < most && stats.given_up_records == 0; *n += 500) {
+		if (with_lines && put_lines(s, *n))
+			lines += PIECE_LINES;
+		fill(s, *n, *n + 500);
+		spool_flush(s, *n, SPOOL_PLAIN);
+		spool_stats(s, &stats);
+	}
+	return lines;
+}
+
+/* Lines take room only where flows leave it: as many records stay as without any (less what batches that are
+ * moved cost at the ring's end), all lines that went are told, and that nothing but lines went. */
+static void lines_go_before_flows(void **state)
+{
+	struct spool *plain = new_spool(), *s;
+	struct played p = begin();
+	struct spool_stats stats;
+	unsigned fits, n;
+	uint64_t lines;
+
+	(void)state;
+	(void)fill_up(plain, false, &fits, UINT32_MAX);
+	spool_free(plain);
+	assert_true(fits > 10000);
+	fits = fits * 9 / 10 / 500 * 500;
+	assert_int_equal(spool_new(&s, &config_logs, NULL), 0);
+	lines = fill_up(s, true, &n, fits);
+	assert_int_equal(n, fits);
+	spool_stats(s, &stats);
+	assert_int_equal(stats.given_up_records, 0);
+	assert_int_equal(stats.given_up_batches, 0);
+	assert_true(lines > 10 * PIECE_LINES);
+	assert_true(stats.given_up_lines > 0);
+	assert_false(put_lines(s, 1)); /* flows have all the rest */
+	follow(s, &p);
+	assert_int_equal(p.records, fits);
+	assert_int_equal(p.lines + p.gap_lines, lines);
+	assert_int_equal(p.gap_lines, stats.given_up_lines);
+	assert_true(p.gaps > 0);
+	assert_int_equal(p.gaps_of_logs, p.gaps);
+	assert_int_equal(p.chain.lines, lines);
+	spool_ack(s, p.chain.sequence);
+	assert_true(put_lines(s, 2));
+	spool_free(s);
+}
+
+/* Flows go on and on: no line stays while records go. */
+static void then_the_flows(void **state)
+{
+	struct spool *s;
+	struct played p = begin();
+	struct spool_stats stats;
+	unsigned n;
+	uint64_t lines;
+
+	(void)state;
+	assert_int_equal(spool_new(&s, &config_logs, NULL), 0);
+	lines = fill_up(s, true, &n, UINT32_MAX);
+	spool_stats(s, &stats);
+	assert_true(stats.given_up_records > 0);
+	assert_int_equal(stats.given_up_lines, lines);
+	follow(s, &p);
+	assert_int_equal(p.lines, 0);
+	assert_int_equal(p.gap_lines, lines);
+	assert_int_equal(p.records + p.gap_records, n);
+	assert_int_equal(p.gap_packets, 2 * p.gap_records);
+	assert_true(p.gaps_of_logs < p.gaps);
+	spool_free(s);
+}
+
+/* As above, with lines among flows and alerts. */
+static void at_random_with_lines(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 8; seed++) {
+		struct played p = begin();
+		struct spool_stats stats;
+		struct spool *s;
+		unsigned made = 0, alerts = 0;
+		uint64_t lines = 0;
+
+		srand(seed);
+		assert_int_equal(spool_new(&s, &config_logs, NULL), 0);
+		while (made < 300000) {
+			unsigned more = (unsigned)rand() % 5000;
+
+			for (int i = rand() % 8; i > 0; i--)
+				if (put_lines(s, made))
+					lines += PIECE_LINES;
+			fill(s, made, made + more);
+			made += more;
+			if (rand() % 3 == 0) {
+				spool_alert(s, &alert, made);
+				spool_flush(s, made, SPOOL_PLAIN);
+				alerts++;
+			}
+			if (rand() % 8 == 0)
+				follow(s, &p);
+			if (rand() % 12 == 0)
+				spool_ack(s, p.chain.sequence);
+		}
+		spool_flush(s, 1, SPOOL_PLAIN);
+		follow(s, &p);
+		spool_stats(s, &stats);
+		if (p.chain.counts) {
+			assert_int_equal(p.chain.records, made);
+			assert_int_equal(p.chain.lines, lines);
+		}
+		assert_true(p.records + p.gap_records <= made && p.lines + p.gap_lines <= lines);
+		assert_int_equal(p.alerts, alerts);
+		assert_true(stats.given_up_records == 0 || stats.given_up_lines > 0);
+		spool_free(s);
+	}
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +500,11 @@ int main(void)
 		cmocka_unit_test(at_random),
 		cmocka_unit_test(batches_stay_until_acknowledged),
 		cmocka_unit_test(another_collector_is_told_who_has_the_rest),
+#ifdef CONFIG_TAIL
+		cmocka_unit_test(lines_go_before_flows),
+		cmocka_unit_test(then_the_flows),
+		cmocka_unit_test(at_random_with_lines),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
