@@ -34,7 +34,8 @@ static const struct setting table[] = {
 	{.name = "summary",
 	 .kind = SETTING_FLAG,
 	 .offset = offsetof(struct options, summary),
-	 .help = "Instead of lines print each file: how much came, what is missing, what became of it."},
+	 .help = "Instead of lines print each file: how much came, what is missing, what became of "
+		 "it."},
 	{.name = "raw",
 	 .kind = SETTING_FLAG,
 	 .offset = offsetof(struct options, raw),
@@ -46,9 +47,9 @@ enum { SETTINGS = sizeof table / sizeof table[0] };
 struct printer {
 	const struct options *o;
 	struct logs *logs;
-	bool escapes;       /* to a terminal */
+	bool escapes;                                                 /* to a terminal */
 	char sensor[WIRE_SENSOR_ID_MAX], path[WIRE_LOG_PATH_MAX + 1]; /* printed last */
-	bool is_in_line;    /* what was printed last does not end a line */
+	bool is_in_line; /* what was printed last does not end a line */
 	uint8_t line[BATCH_LOG_PIECE_MAX + 1];
 	char hex[2 * BATCH_LOG_PIECE_MAX + 1];
 };
@@ -215,8 +216,8 @@ static void print_sum_json(const struct log_sum *s)
 {
 	printf("{\"sensor\":\"%s\",\"file\":", s->sensor);
 	json_print_string(stdout, s->path);
-	printf(",\"lines\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
-	       ",\"left_out\":{",
+	printf(",\"lines\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"first\":%" PRIu64
+	       ",\"last\":%" PRIu64 ",\"left_out\":{",
 	       s->lines, s->bytes, s->first_s, s->last_s);
 	for (unsigned i = BATCH_LOG_LONG; i < BATCH_LOG_WHYS; i++)
 		printf("%s\"%s\":%" PRIu64, i > BATCH_LOG_LONG ? "," : "",

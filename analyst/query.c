@@ -147,12 +147,11 @@ static int walk_gap(void *ctx, const struct ledger_entry *entry, const struct wi
 
 int query_run(struct query *query, const struct replay_ops *ops, void *ctx, struct err *err)
 {
-	static const struct replay_ops walk_ops = {
-		.hello = walk_hello,
-		.batch = walk_batch,
-		.log = walk_log,
-		.gap = walk_gap,
-		.fault = walk_fault};
+	static const struct replay_ops walk_ops = {.hello = walk_hello,
+						   .batch = walk_batch,
+						   .log = walk_log,
+						   .gap = walk_gap,
+						   .fault = walk_fault};
 	struct walk walk = {.query = query, .ops = ops, .ctx = ctx, .is_empty = true};
 	const struct replay_span span = {.from_s = query->from_s, .to_s = query->to_s};
 	bool by_time = query->by_time && (query->from || query->to);

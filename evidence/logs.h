@@ -20,11 +20,11 @@ struct log_sum {
 	char sensor[WIRE_SENSOR_ID_MAX]; /* key, with the next */
 	char path[WIRE_LOG_PATH_MAX + 1];
 	uint64_t lines, bytes, pieces;
-	uint64_t first_s, last_s;                /* when it was read, Unix seconds; 0: never */
-	uint64_t left_out[BATCH_LOG_WHYS];       /* bytes, by enum batch_log_why */
-	uint64_t gaps, missing;                  /* places where bytes are missing, and how many */
-	uint64_t between;                        /* bytes that were written between two runs */
-	uint64_t opened, rotated, unreadable;    /* events */
+	uint64_t first_s, last_s;             /* when it was read, Unix seconds; 0: never */
+	uint64_t left_out[BATCH_LOG_WHYS];    /* bytes, by enum batch_log_why */
+	uint64_t gaps, missing;               /* places where bytes are missing, and how many */
+	uint64_t between;                     /* bytes that were written between two runs */
+	uint64_t opened, rotated, unreadable; /* events */
 	uint64_t shrank, vanished, rewritten;
 	uint64_t wiped_s; /* the first of the last three, Unix seconds; 0: none */
 	/* Where each inode's next piece is expected. */

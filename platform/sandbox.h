@@ -53,8 +53,8 @@ struct sandbox {
 	/* Folders that are open and below which files may be read, where the kernel can tell (Landlock). */
 	const int *below;
 	size_t n_below;
-	uint64_t keeps;      /* capabilities (1 << CAP_...) that are kept, if they are there */
-	uint32_t user;       /* user and group to become, started as root */
+	uint64_t keeps; /* capabilities (1 << CAP_...) that are kept, if they are there */
+	uint32_t user;  /* user and group to become, started as root */
 	bool host_files; /* the host's files stay, as the user may: no new root folder, no Landlock */
 	bool unfiltered; /* for code that is not ours: no filter, no limit of processes and sizes */
 	bool lock_memory; /* never to the swap space; fails if it cannot be */

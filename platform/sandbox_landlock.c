@@ -80,10 +80,10 @@ static int add_rules(int rules, const struct sandbox *want, const char *folder,
 
 	if (rc == 0 && folder) {
 		/* Nothing is ever renamed or linked. */
-		struct below_rule below = {.allowed =
-						   all->files & (READ_FILE | WRITE_FILE | READ_DIR |
-								 MAKE_DIR | MAKE_FILE | TRUNCATE |
-								 (want->removes ? REMOVE_FILE : 0))};
+		struct below_rule below = {.allowed = all->files &
+						      (READ_FILE | WRITE_FILE | READ_DIR |
+						       MAKE_DIR | MAKE_FILE | TRUNCATE |
+						       (want->removes ? REMOVE_FILE : 0))};
 
 		below.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (below.folder < 0)

@@ -114,7 +114,7 @@ int64_t batch_account_residual(const struct batch_account *account);
  * collector. The totals are those of all of them. */
 struct batch_gap {
 	uint64_t first, last;
-	uint64_t records, packets, lines; /* lines: of log files */
+	uint64_t records, packets, lines;   /* lines: of log files */
 	uint64_t window_first, window_last; /* Unix seconds: no record of them lies outside */
 	uint8_t digest[SHA256_BYTES];       /* of batch `last` */
 	bool elsewhere;
@@ -124,12 +124,12 @@ struct batch_gap {
 /* What happened to the sensor. The numbers travel on the wire; a reader passes over kinds that it
  * does not know. */
 enum batch_event_kind {
-	BATCH_EVENT_START = 1,       /* text: the sandbox that is in force */
-	BATCH_EVENT_CLOCK_STEP,      /* value: nanoseconds that the sensor's wall clock jumped */
-	BATCH_EVENT_COLLECTOR_STEP,  /* values: offset before, offset after, in nanoseconds: the
+	BATCH_EVENT_START = 1,      /* text: the sandbox that is in force */
+	BATCH_EVENT_CLOCK_STEP,     /* value: nanoseconds that the sensor's wall clock jumped */
+	BATCH_EVENT_COLLECTOR_STEP, /* values: offset before, offset after, in nanoseconds: the
 					  sensor's clock did not step, so the collector's did */
-	BATCH_EVENT_CONNECTED,       /* value: number of the collector in the list; text: address */
-	BATCH_EVENT_SPOOL_FULL,      /* values: batches, records, packets, lines given up so far: told when
+	BATCH_EVENT_CONNECTED,      /* value: number of the collector in the list; text: address */
+	BATCH_EVENT_SPOOL_FULL, /* values: batches, records, packets, lines given up so far: told when
 					  giving up begins, and when it has ended */
 	BATCH_EVENT_SPOOL_RECOVERED, /* values: batches, records found in the file of the run before;
 					  bytes that could not be used */
@@ -157,12 +157,12 @@ enum batch_event_kind {
 	BATCH_EVENT_METADATA, /* values: requests, failures, items that it does not have, interfaces
 					  that it knows; text: "answered", or why it was given up */
 	/* Log files of the host. First value: the file's number in the Hello */
-	BATCH_EVENT_LOG_OPENED,     /* values: file, inode, size, offset from which it is read */
-	BATCH_EVENT_LOG_ROTATED,    /* values: file, inode of the old one, of the new one (0: none
+	BATCH_EVENT_LOG_OPENED,   /* values: file, inode, size, offset from which it is read */
+	BATCH_EVENT_LOG_ROTATED,  /* values: file, inode of the old one, of the new one (0: none
 				       yet), bytes of the old one that came; text: its new name */
-	BATCH_EVENT_LOG_SHRANK,     /* values: file, inode, size before, size now */
-	BATCH_EVENT_LOG_VANISHED,   /* values: file, inode, size, names that it has elsewhere still */
-	BATCH_EVENT_LOG_REWRITTEN,  /* values: file, inode, offset up to which it was read, size now */
+	BATCH_EVENT_LOG_SHRANK,   /* values: file, inode, size before, size now */
+	BATCH_EVENT_LOG_VANISHED, /* values: file, inode, size, names that it has elsewhere still */
+	BATCH_EVENT_LOG_REWRITTEN, /* values: file, inode, offset up to which it was read, size now */
 	BATCH_EVENT_LOG_UNREADABLE, /* values: file, errno; text: why it is not read (any more) */
 	BATCH_EVENT_KINDS
 };
@@ -301,8 +301,8 @@ int batch_chain_check_gap(const struct batch_chain *chain, const struct batch_ga
 			  struct err *err);
 /* The chain goes on over a batch of this digest that holds so much. */
 void batch_chain_take(struct batch_chain *chain, const struct batch_head *head,
-		      const uint8_t digest[static SHA256_BYTES], uint64_t records,
-		      uint64_t packets, uint64_t lines);
+		      const uint8_t digest[static SHA256_BYTES], uint64_t records, uint64_t packets,
+		      uint64_t lines);
 /* The chain goes on over a gap. What it held is believed until the next batch says so too. */
 void batch_chain_take_gap(struct batch_chain *chain, const struct batch_gap *gap);
 

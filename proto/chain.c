@@ -65,16 +65,20 @@ int batch_chain_check_gap(const struct batch_chain *chain, const struct batch_ga
 static int check_counts(const struct batch_chain *chain, const struct batch_head *head,
 			struct err *err)
 {
-	if (head->records_before == chain->records && head->packets_before == chain->packets &&
-	    head->lines_before == chain->lines)
-		return 0;
-	return err_set(err, ERR_FORMAT,
-		       "batch %" PRIu64 " counts %" PRIu64 " records of %" PRIu64
-		       " packets and %" PRIu64
-		       " lines before it, the batches and gaps up to it hold %" PRIu64
-		       " of %" PRIu64 " and %" PRIu64,
-		       head->sequence, head->records_before, head->packets_before,
-		       head->lines_before, chain->records, chain->packets, chain->lines);
+	if (head->records_before != chain->records || head->packets_before != chain->packets)
+		return err_set(err, ERR_FORMAT,
+			       "batch %" PRIu64 " counts %" PRIu64 " records of %" PRIu64
+			       " packets before it, the batches and gaps up to it hold %" PRIu64
+			       " of %" PRIu64,
+			       head->sequence, head->records_before, head->packets_before,
+			       chain->records, chain->packets);
+	if (head->lines_before != chain->lines)
+		return err_set(err, ERR_FORMAT,
+			       "batch %" PRIu64 " counts %" PRIu64
+			       " lines of log files before it, the batches and gaps up to it hold "
+			       "%" PRIu64,
+			       head->sequence, head->lines_before, chain->lines);
+	return 0;
 }
 
 int batch_chain_check(const struct batch_chain *chain, const struct batch_head *head,

@@ -25,7 +25,7 @@ enum {
 	WIRE_FRAME_MAX = 1024 * 1024, /* bytes of type and message */
 	WIRE_STREAM_ID = 16,
 	WIRE_INTERFACES_MAX = 16,
-	WIRE_LOGS_MAX = 16,       /* log files that a sensor follows */
+	WIRE_LOGS_MAX = 16,      /* log files that a sensor follows */
 	WIRE_LOG_PATH_MAX = 255, /* bytes of its path */
 	WIRE_RULES_MAX = 1024,
 	WIRE_SEVERITY_MAX = 5, /* the gravest of enum policy_severity */

@@ -18,7 +18,7 @@
 
 enum {
 	STOP_MS = 2 * CAPTURE_DELAY_MS,
-	TICK_MS = 250, /* live: windows, drops */
+	TICK_MS = 250,     /* live: windows, drops */
 	TAIL_TICK_MS = 20, /* while there is more of log files to be read than a turn takes */
 };
 

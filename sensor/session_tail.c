@@ -45,8 +45,8 @@ static void on_event(void *ctx, enum batch_event_kind kind, const char *text,
 	struct session *s = ctx;
 
 	spool_logs_end(s->spool, clock_wall_ns());
-	(is_wiped(kind) ? session_stream_urgent : session_stream_event)(
-		s, kind, text, BATCH_EVENT_VALUES, values);
+	(is_wiped(kind) ? session_stream_urgent : session_stream_event)(s, kind, text,
+									BATCH_EVENT_VALUES, values);
 }
 
 static bool on_ask(void *ctx, const struct tail_ask *ask)
@@ -124,8 +124,7 @@ int session_tail_open(struct session *s, struct err *err)
 	(void)tail_tick(t->tail, now(), false);
 	for (size_t i = 0; i < s->options->tails.n; i++) {
 		if (tail_opener_take(t->opener, &answer, true) != 1)
-			return err_set(err, -ECHILD,
-				       "the process that opens log files has ended");
+			return err_set(err, -ECHILD, "the process that opens log files has ended");
 		if (answer.there == TAIL_UNREADABLE && answer.error == 0)
 			return err_set(err, ERR_USAGE,
 				       "--tail %s is %s: give the path of the log file itself",

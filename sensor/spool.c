@@ -103,8 +103,8 @@ static void tell_given_up(struct spool *s, uint64_t now_ns)
 		.kind = BATCH_EVENT_SPOOL_FULL,
 		.time_ns = now_ns,
 		.n_values = 4,
-		.values = {(int64_t)lost->batches, (int64_t)lost->records,
-			   (int64_t)lost->packets, (int64_t)lost->lines},
+		.values = {(int64_t)lost->batches, (int64_t)lost->records, (int64_t)lost->packets,
+			   (int64_t)lost->lines},
 	};
 	uint64_t sum = lost->batches + lost->lines;
 	bool begins = !s->is_full && sum > s->lost_before;
@@ -122,8 +122,9 @@ static void tell_given_up(struct spool *s, uint64_t now_ns)
 		return;
 	s->is_full = begins;
 	if (begins)
-		log_warn("spool", "full: lines of log files, then the oldest batches that hold no alert are "
-				  "given up");
+		log_warn("spool",
+			 "full: lines of log files, then the oldest batches that hold no alert are "
+			 "given up");
 	else
 		log_warn("spool",
 			 "no longer full: %llu batches of %llu records were given up so far",
@@ -181,10 +182,8 @@ static void close_batch(struct spool *s, uint64_t now_ns, enum spool_flush how)
 
 void spool_record(struct spool *s, const struct flowrec *rec, uint64_t now_ns)
 {
-	struct ring_totals one = {.records = 1,
-				  .packets = rec->packets,
-				  .first = rec->start,
-				  .last = rec->end};
+	struct ring_totals one = {
+		.records = 1, .packets = rec->packets, .first = rec->start, .last = rec->end};
 
 	if (!batch_add_record(s->writer, rec)) {
 		close_batch(s, now_ns, SPOOL_PLAIN);

@@ -29,7 +29,7 @@ enum { SPOOL_STREAMS_MAX = 8 }; /* of this run and of those before */
 
 struct spool_config {
 	bool with_logs; /* pieces of log files will come; only with CONFIG_TAIL */
-	size_t bytes; /* of ring in memory; at least four of the largest batches fit */
+	size_t bytes;   /* of ring in memory; at least four of the largest batches fit */
 	uint8_t stream[WIRE_STREAM_ID];
 	struct crypto_signer *signer; /* borrowed; NULL: nothing is signed */
 	struct spool_file *file;      /* the ring instead of memory; the spool takes it */

@@ -406,7 +406,8 @@ static uint32_t make_room(struct ring *r, uint32_t units, enum ring_rank rank)
 	if (IS_ENABLED(CONFIG_TAIL) && rank == RING_LOGS &&
 	    (!ring_fits(r, units) || r->n_used == r->n_slots))
 		return RING_NONE;
-	if (IS_ENABLED(CONFIG_TAIL) && r->n_logs > 0 && (!ring_fits(r, units) || r->n_used == r->n_slots))
+	if (IS_ENABLED(CONFIG_TAIL) && r->n_logs > 0 &&
+	    (!ring_fits(r, units) || r->n_used == r->n_slots))
 		ring_give_up_logs(r);
 	if (units > r->units || (r->n_used == r->n_slots && !give_up_oldest(r)))
 		return RING_NONE;

@@ -267,7 +267,7 @@ static void take_copy(struct tail *t, struct tail_file *f, const struct tail_ans
 		tell_rotated(t, f, "copied to", a->name, f->now.ino);
 		put_aside(t, f, now);
 		f->now = f->old;
-		f->old.fd = a->copy; /* under the inode whose bytes they are */
+		f->old.fd = a->copy;         /* under the inode whose bytes they are */
 		f->old.size = f->old.offset; /* the next look tells */
 		restart(&f->now, size);
 	} else if (a->sibling == TAIL_PACKED) {
@@ -328,8 +328,9 @@ void tail_alone(struct tail *t, struct tail_time now)
 	(void)now;
 	t->is_alone = true;
 	for (size_t i = 0; i < t->config.n; i++)
-		tell_unreadable(t, &t->files[i], ECHILD,
-				"the process that opens log files is gone: rotations are not followed");
+		tell_unreadable(
+			t, &t->files[i], ECHILD,
+			"the process that opens log files is gone: rotations are not followed");
 }
 
 /* ---- a turn ---- */

@@ -28,8 +28,8 @@ enum {
 	TAIL_DRAIN_MS = 10000,  /* a file that was rotated is read until it is quiet for so long */
 	TAIL_VERIFY_MS = 60000, /* what was read is looked at so often though no stamp changed */
 	TAIL_TURN_BYTES = 64 * 1024, /* read in a turn */
-	TAIL_LAG_S = 8,               /* seconds at its rate that a file may be ahead */
-	TAIL_WIPES = 8,               /* events of one file at once; then one a minute */
+	TAIL_LAG_S = 8,              /* seconds at its rate that a file may be ahead */
+	TAIL_WIPES = 8,              /* events of one file at once; then one a minute */
 };
 
 struct tail_ops {

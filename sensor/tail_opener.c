@@ -27,8 +27,9 @@ enum {
 	FILES_MAX = 65536,  /* descriptors that are closed */
 	SPARE_FILES = 4,    /* the file, a sibling */
 	PACKED_SLACK_S = 5, /* stamps of a disk lag */
-	PACKED_MORE = 16 * 1024 * 1024, /* bytes that were written and not read when a file was packed */
-	READY = UINT16_MAX, /* `file` of the first answer */
+	PACKED_MORE =
+		16 * 1024 * 1024, /* bytes that were written and not read when a file was packed */
+	READY = UINT16_MAX,       /* `file` of the first answer */
 };
 
 struct place {
@@ -130,7 +131,8 @@ bool tail_stands_at(int fd, uint64_t offset, const uint8_t *bytes, size_t len)
 	while (len > 0) {
 		size_t n = len < sizeof there ? len : sizeof there;
 
-		if (pread(fd, there, n, (off_t)offset) != (ssize_t)n || memcmp(there, bytes, n) != 0)
+		if (pread(fd, there, n, (off_t)offset) != (ssize_t)n ||
+		    memcmp(there, bytes, n) != 0)
 			return false;
 		offset += n;
 		bytes += n;
@@ -166,7 +168,8 @@ static bool is_copy(int fd, const struct stat *st, const struct tail_ask *ask)
 }
 
 /* Does this sibling hold what the file held? True: no further one need be looked at. */
-static bool try_sibling(int dir, const char *name, const struct tail_ask *ask, struct tail_answer *a)
+static bool try_sibling(int dir, const char *name, const struct tail_ask *ask,
+			struct tail_answer *a)
 {
 	struct stat st;
 	int fd;
@@ -293,7 +296,8 @@ _Noreturn static void run(struct tail_opener *o, const struct sandbox *like)
 	struct sandbox_state state;
 	struct err err = {""};
 
-	(void)signal(SIGTERM, SIG_IGN); /* it ends with the sensor, which may have files to read still */
+	(void)signal(SIGTERM,
+		     SIG_IGN); /* it ends with the sensor, which may have files to read still */
 	(void)signal(SIGINT, SIG_IGN);
 	close_others(o);
 	if (like) {
@@ -321,7 +325,8 @@ static int open_place(struct place *p, const char *path, struct err *err)
 	char folder[WIRE_LOG_PATH_MAX + 1];
 	int fd;
 
-	(void)snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	(void)snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path),
+		       path);
 	p->name = slash + 1;
 	dot = strchr(p->name + 1, '.');
 	p->stem = dot ? (size_t)(dot - p->name) : strlen(p->name);

@@ -54,11 +54,11 @@ struct tail_answer {
 	uint64_t dev, ino; /* of TAIL_OTHER */
 	int32_t error;     /* errno */
 	uint16_t file;
-	uint8_t there;           /* enum tail_there */
-	uint8_t sibling;         /* enum tail_sibling */
-	char text[TAIL_NAME];    /* of TAIL_UNREADABLE: why */
-	char name[TAIL_NAME];    /* of the sibling, printable */
-	int fd, copy;            /* taken by whom the answer is given to; -1: none */
+	uint8_t there;        /* enum tail_there */
+	uint8_t sibling;      /* enum tail_sibling */
+	char text[TAIL_NAME]; /* of TAIL_UNREADABLE: why */
+	char name[TAIL_NAME]; /* of the sibling, printable */
+	int fd, copy;         /* taken by whom the answer is given to; -1: none */
 };
 
 /* Do these bytes stand there in the file? */

@@ -22,7 +22,7 @@ struct tail_version {
 	/* The line at the offset: bytes of it that were told, or are being skipped, and why. */
 	uint64_t line, skip_from, skipped;
 	uint64_t partial_ms, partial_at; /* an unfinished line that is waited for, and where */
-	uint8_t why;                      /* enum batch_log_why; 0: nothing is being skipped */
+	uint8_t why;                     /* enum batch_log_why; 0: nothing is being skipped */
 	uint32_t head_len, tail_len;
 	uint8_t head[TAIL_HEAD], tail[TAIL_TAIL];
 };

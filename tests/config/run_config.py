@@ -34,6 +34,7 @@ OPTIONS = {
     "NAMES": (("names_take", "dns_read", "tls_read", "http_read", "batch_add_dns", "dns_log_print"), (), ("--dns-log",)),
     "RHYTHM": (("rhythm_new", "rhythm_note"), (), ()),
     "HOST": (("session_host_tell",), (), ()),
+    "TAIL": (("tail_tick", "tail_opener_start", "batch_add_log", "ring_give_up_logs"), (), ("--tail", "--tail-from", "--tail-kib-s")),
     "CANARY": (("canary_next", "session_canary_open"), (), ()),
     "IMDS": (("imds_step", "session_identity_open", "own_add"), (), ("--identity",)),
     "METRICS": (("responder_new", "session_metrics_open", "metrics_count"), ("accept4",), ("--metrics", "--metrics-remote")),

@@ -109,15 +109,16 @@ static void test_counts(void **state)
 	uint8_t digest[SHA256_BYTES] = {9};
 	struct batch_chain chain = {.counts = true}, broken;
 	struct batch_head head = {.sequence = 1};
-	struct batch_gap gap = {.first = 2, .last = 4, .records = 30, .packets = 90};
+	struct batch_gap gap = {.first = 2, .last = 4, .records = 30, .packets = 90, .lines = 7};
 	struct err err = {""};
 
 	(void)state;
 	assert_int_equal(batch_chain_check(&chain, &head, &err), 0);
-	batch_chain_take(&chain, &head, digest, 10, 30, 0);
+	batch_chain_take(&chain, &head, digest, 10, 30, 5);
 	batch_chain_take_gap(&chain, &gap);
 	assert_int_equal(chain.sequence, 4);
-	head = (struct batch_head){.sequence = 5, .records_before = 40, .packets_before = 120};
+	head = (struct batch_head){
+		.sequence = 5, .records_before = 40, .packets_before = 120, .lines_before = 12};
 	assert_int_equal(batch_chain_check(&chain, &head, &err), 0);
 	head.records_before = 39;
 	assert_int_equal(batch_chain_check(&chain, &head, &err), ERR_FORMAT);
@@ -126,6 +127,13 @@ static void test_counts(void **state)
 	head.records_before = 40;
 	head.packets_before = 121;
 	assert_int_equal(batch_chain_check(&chain, &head, &err), ERR_FORMAT);
+	head.packets_before = 120;
+	head.lines_before = 13;
+	assert_int_equal(batch_chain_check(&chain, &head, &err), ERR_FORMAT);
+	assert_non_null(strstr(err.text, "counts 13 lines"));
+	assert_non_null(strstr(err.text, "hold 12"));
+	head.lines_before = 12;
+	assert_int_equal(batch_chain_check(&chain, &head, &err), 0);
 
 	/* A gap whose beginning is here says nothing of the rest; the next batch does. */
 	broken = (struct batch_chain){.sequence = 2, .counts = true, .records = 20, .packets = 60};
@@ -133,7 +141,8 @@ static void test_counts(void **state)
 	head.packets_before = 120;
 	assert_int_equal(batch_chain_check(&broken, &head, &err), 0);
 	batch_chain_take(&broken, &head, digest, 10, 30, 0);
-	head = (struct batch_head){.sequence = 6, .records_before = 50, .packets_before = 150};
+	head = (struct batch_head){
+		.sequence = 6, .records_before = 50, .packets_before = 150, .lines_before = 12};
 	memcpy(head.previous, digest, sizeof(digest));
 	assert_int_equal(batch_chain_check(&broken, &head, &err), 0);
 	head.records_before = 51;

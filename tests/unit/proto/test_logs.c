@@ -190,8 +190,21 @@ static void known_bytes(void **state)
 	 * (zigzag 3), 70000 left out because of the rate (2). Lengths of pieces and bytes have three bytes.
 	 * First: 2 + 3 + 2 + 3 numbers, 1 + 3 + 3 bytes: 17 = 0x11; second: 2 + 2 + 3 + 2 + 4 + 2: 15 = 0x0f.
 	 * Both with their heads of four: 40 = 0x28. */
-	at += put_hex(want + at, "920128" "0a918000" "0802" "10e724" "180a" "20e807" "2a838000"
-				 "68690a" "0a8f8000" "0801" "1003" "18ac02" "2003" "30f0a204" "3802");
+	at += put_hex(want + at, "920128"
+				 "0a918000"
+				 "0802"
+				 "10e724"
+				 "180a"
+				 "20e807"
+				 "2a838000"
+				 "68690a"
+				 "0a8f8000"
+				 "0801"
+				 "1003"
+				 "18ac02"
+				 "2003"
+				 "30f0a204"
+				 "3802");
 	assert_int_equal(len, at);
 	assert_memory_equal(bytes, want, at);
 	batch_writer_free(w);
@@ -202,18 +215,78 @@ static void what_is_refused(void **state)
 	static const struct {
 		const char *logs, *expected; /* NULL: accepted */
 	} rows[] = {
-		{"92010b" "0a09" "0802" "1001" "2a01" "61" "2001", NULL},
-		{"920106" "0a04" "0802" "1001", "neither bytes nor"},
-		{"92010b" "0a09" "0802" "2a01" "61" "3001" "3801", "or both"},
-		{"920109" "0a07" "0802" "2a01" "61" "3802", "or both"},
-		{"920108" "0a06" "0802" "3001" "3804", "or both"},
-		{"920106" "0a04" "0802" "3001", "neither bytes nor"},
-		{"920107" "0a05" "0810" "2a01" "61", "too high a number"},
-		{"920109" "0a07" "0802" "2a01" "61" "4001", "a field that is unknown"},
-		{"920110" "0a0e" "0802" "18ffffffffffffffff7f" "2a00", "neither bytes nor"},
-		{"920111" "0a0f" "0802" "18ffffffffffffffff7f" "2a01" "61", "beyond any file"},
-		{"920102" "1000", "not a message"},
-		{"920103" "0a05" "08", "not a message"},
+		{"92010b"
+		 "0a09"
+		 "0802"
+		 "1001"
+		 "2a01"
+		 "61"
+		 "2001",
+		 NULL},
+		{"920106"
+		 "0a04"
+		 "0802"
+		 "1001",
+		 "neither bytes nor"},
+		{"92010b"
+		 "0a09"
+		 "0802"
+		 "2a01"
+		 "61"
+		 "3001"
+		 "3801",
+		 "or both"},
+		{"920109"
+		 "0a07"
+		 "0802"
+		 "2a01"
+		 "61"
+		 "3802",
+		 "or both"},
+		{"920108"
+		 "0a06"
+		 "0802"
+		 "3001"
+		 "3804",
+		 "or both"},
+		{"920106"
+		 "0a04"
+		 "0802"
+		 "3001",
+		 "neither bytes nor"},
+		{"920107"
+		 "0a05"
+		 "0810"
+		 "2a01"
+		 "61",
+		 "too high a number"},
+		{"920109"
+		 "0a07"
+		 "0802"
+		 "2a01"
+		 "61"
+		 "4001",
+		 "a field that is unknown"},
+		{"920110"
+		 "0a0e"
+		 "0802"
+		 "18ffffffffffffffff7f"
+		 "2a00",
+		 "neither bytes nor"},
+		{"920111"
+		 "0a0f"
+		 "0802"
+		 "18ffffffffffffffff7f"
+		 "2a01"
+		 "61",
+		 "beyond any file"},
+		{"920102"
+		 "1000",
+		 "not a message"},
+		{"920103"
+		 "0a05"
+		 "08",
+		 "not a message"},
 	};
 
 	(void)state;
@@ -227,8 +300,7 @@ static void what_is_refused(void **state)
 		rc = batch_open(&batch, bytes, len, &err);
 		if (rc == 0)
 			batch_free(batch);
-		if ((rc == 0) != !rows[i].expected ||
-		    (rc && !strstr(err.text, rows[i].expected)))
+		if ((rc == 0) != !rows[i].expected || (rc && !strstr(err.text, rows[i].expected)))
 			fail_msg("row %zu: %d %s", i, rc, err.text);
 	}
 }
