@@ -27,7 +27,7 @@ $(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
 endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-boot test-platform full-config deb rpm appliance-image test-browser cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-platform test-boot full-config appliance-config deb rpm appliance-image test-browser cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -318,14 +318,15 @@ submake = $(MAKE) --no-print-directory CROSS= STATIC=$(1) O=$(O)/$(2)
 sensors = for t in $(1); do \
 	$(call submake,$$t,$$t) $(O)/$$t/flowproof-sensor && \
 	$(call submake,$$t,appliance/$$t) KCONFIG_CONFIG=$(O)/appliance/config $(O)/appliance/$$t/flowproof-sensor || exit 1; done
-.PHONY: full-config static-base test-static test-cross
+.PHONY: full-config appliance-config static-base test-static test-cross
+appliance-config:
+	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config
 full-config:
 	$(Q)mkdir -p $(O)/full
 	$(Q)[ -e $(O)/full/config ] || echo '# CONFIG_ALERT_CURL is not set' >$(O)/full/config  # no libcurl to link it with
-static-base: deps full-config
+static-base: deps full-config appliance-config
 	@sh scripts/deps.sh build test static emulate
 	@sh scripts/deps-static.sh build $(NATIVE)
-	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config
 	+$(Q)$(MAKE) --no-print-directory programs
 	+$(Q)$(call submake,$(NATIVE),$(NATIVE)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs
 test-static: static-base
@@ -352,19 +353,6 @@ test-cross: static-base
 	+$(Q)$(call sensors,$(FOREIGN))
 	+$(Q)$(MAKE) --no-print-directory -j1 $(cross-units)
 	$(Q)$(PY3) tests/run.py $(O) --suite tests/static/suite_cross.py
-
-# Real kernels for 32-bit ARM, emulated whole.
-.PHONY: test-boot
-test-boot: static-base
-	@sh scripts/deps.sh armhf boot && sh scripts/deps-static.sh build $(TRIPLET-armhf)
-	+$(Q)$(call submake,$(TRIPLET-armhf),$(TRIPLET-armhf)) $(O)/$(TRIPLET-armhf)/flowproof-sensor
-	+$(Q)$(call submake,$(TRIPLET-armhf),$(TRIPLET-armhf)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs $(O)/$(TRIPLET-armhf)/full/tests/boot/init
-	$(Q)$(PY3) tests/run.py $(O) --suite tests/boot/suite_boot.py
-ifdef STATIC
-$(O)/tests/boot/init: $(O)/tests/boot/init.o
-	$(call say,LINK,$@)
-	$(link)
-endif
 
 include platform/platform.mk
 
@@ -486,9 +474,10 @@ help:
 #>                      by default ~/.cache/flowproof)
 #> make test-static     the static sensor for this machine and 32-bit ARM: end to end, empty chroot, hostile host, budgets
 #> make test-cross      unit and golden tests for 32-bit and 64-bit ARM and big-endian MIPS under qemu-user
-#> make test-boot       the static sensor on Debian's kernels 5.10 and 6.1 for 32-bit ARM, under qemu-system
 #> make test-browser    reports in Debian's chromium: nothing is fetched, nothing runs, axe-core; pictures in build/browser/
 #> make deb, make rpm   packages in build/packages/; CROSS=arm64, armhf: for another processor (deb: the sensor alone)
+#> make appliance-image the sensor as the only program of a machine: build/TRIPLET/appliance.cpio.gz and a kernel of Debian's
+#>                      (CROSS=armhf, the default, or arm64; platform/appliance/init.c says how it is told what to do)
 #> make test-platform   units, packages, the offline installer, the appliance's image: installed, booted, removed (root)
 #> make size            what the sensor is made of, in bytes, its memory at most, and whether the budgets hold
 #> make gauntlet        techniques to get data out, run for real: each found, or missed as docs/gauntlet.md says (root)

@@ -19,12 +19,38 @@ rpm: static full-config
 	+$(Q)$(call submake,$(TRIPLET),$(TRIPLET)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs
 	$(Q)$(call package,rpm,$(call full,$(TRIPLET)))
 
+# ---- appliance ---------------------------------------------------------------------------------------
+# Of the appliance's own configuration; keys come in an archive behind it (platform/appliance/pack).
+APPLIANCE := $(or $(TRIPLET-$(CROSS)),$(TRIPLET-armhf))
+KERNEL-$(TRIPLET-armhf) := armhf $(or $(KERNEL_SUITE),bookworm) $(or $(KERNEL_PACKAGE),linux-image-armmp)
+KERNEL-$(TRIPLET-arm64) := arm64 $(or $(KERNEL_SUITE),bookworm) $(or $(KERNEL_PACKAGE),linux-image-arm64)
+image-of = kernel=$$(sh scripts/deps-static.sh kernel $(KERNEL-$(1))) && cp "$$kernel" $(O)/$(1)/appliance-vmlinuz && \
+	$(PY3) platform/appliance/pack $(O)/$(1)/appliance.cpio.gz init=$(O)/appliance/$(1)/platform/appliance/init \
+	sensor=$(O)/appliance/$(1)/flowproof-sensor modules/="$$kernel.modules"
+appliance-of = $(call submake,$(1),appliance/$(1)) KCONFIG_CONFIG=$(O)/appliance/config $(O)/appliance/$(1)/flowproof-sensor \
+	$(O)/appliance/$(1)/platform/appliance/init && mkdir -p $(O)/$(1) && $(call image-of,$(1))
+.PHONY: appliance-image
+appliance-image: appliance-config
+	@sh scripts/deps.sh build static $(or $(CROSS),armhf)
+	@sh scripts/deps-static.sh build $(APPLIANCE)
+	+$(Q)$(call appliance-of,$(APPLIANCE))
+	@ls -l $(O)/$(APPLIANCE)/appliance.cpio.gz $(O)/$(APPLIANCE)/appliance-vmlinuz
+ifdef STATIC
+$(O)/platform/appliance/init: $(call objects,platform/appliance/init platform/clock)
+	$(call say,LINK,$@)
+	$(link)
+	$(Q)$(STATIC)-strip -s -R .comment $@
+endif
+
 # ---- tests -------------------------------------------------------------------------------------------
-.PHONY: test-platform
+PLATFORM := $(NATIVE) $(TRIPLET-arm64)
+.PHONY: test-platform test-boot
 test-platform: static-base
-	@sh scripts/deps.sh arm64 pack
-	@sh scripts/deps-static.sh build $(TRIPLET-arm64)
-	+$(Q)$(call submake,$(NATIVE),$(NATIVE)) $(O)/$(NATIVE)/flowproof-sensor
-	+$(Q)$(call submake,$(TRIPLET-arm64),$(TRIPLET-arm64)) $(O)/$(TRIPLET-arm64)/flowproof-sensor
-	+$(Q)$(call submake,$(TRIPLET-arm64),$(TRIPLET-arm64)/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs
-	$(Q)VERSION=$(VERSION) $(PY3) tests/run.py $(O) $(addprefix --suite tests/platform/suite_,$(addsuffix .py,units packages installer))
+	@sh scripts/deps.sh armhf arm64 pack boot
+	@sh scripts/deps-static.sh build $(TRIPLET-arm64) $(TRIPLET-armhf)
+	+$(Q)for t in $(PLATFORM); do $(call submake,$$t,$$t) $(O)/$$t/flowproof-sensor && \
+		$(call submake,$$t,$$t/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs || exit 1; done
+	+$(Q)$(call appliance-of,$(TRIPLET-armhf)) && $(call appliance-of,$(TRIPLET-arm64))
+	$(Q)VERSION=$(VERSION) $(PY3) tests/run.py $(O) $(addprefix --suite tests/platform/suite_,$(addsuffix .py,$(or $(SUITES),units appliance packages installer)))
+test-boot:
+	+$(Q)$(MAKE) --no-print-directory SUITES=appliance test-platform

@@ -11,7 +11,7 @@ armhf="gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross"
 arm64="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
 mips="gcc-mips-linux-gnu linux-libc-dev-mips-cross"
 emulate="qemu-user-static"
-boot="qemu-system-arm"
+boot="qemu-system-arm cpio"
 # make deb, make rpm; strip(1) of binutils comes with gcc.
 pack="rpm dpkg-dev systemd"
 check="clang clang-format cppcheck mandoc"

@@ -127,10 +127,10 @@ def run(*argv, stdin=b"", limit=RUN_LIMIT_S, prefix=(), cwd=None):
 class Daemon:
     """A child whose two outputs are read line by line with the time each came."""
 
-    def __init__(self, *argv, prefix=()):
+    def __init__(self, *argv, prefix=(), stdin=subprocess.DEVNULL):
         argv = [*prefix, program(argv[0]) if argv[0] in PROGRAMS else argv[0], *argv[1:]]
         self.name = os.path.basename(argv[len(prefix)])
-        self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.p = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = []  # (seconds, "out" or "err", text)
         self.changed = threading.Condition()
         self.open_pipes = 2
