@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyst/audit.h"
+#include "analyst/export.h"
 #include "analyst/findings.h"
 #include "analyst/logs.h"
 #include "analyst/pki.h"
@@ -35,6 +36,7 @@ static const struct {
 	 rejects_main},
 	{"audit", "hold everything in the store against what was signed", audit_main},
 	{"report", "say what may be concluded, and how that is known", report_main},
+	{"export", "write the records as Flow Logs files, as AWS keeps them in S3", export_main},
 	{"seal", "print the head of the chain of manifests, to be kept elsewhere", seal_main},
 	{"policy", "show and check policies, and make boundaries of AWS's JSON", policy_main},
 	{"pki", "make the certificates of collector and sensors", pki_main},

@@ -37,13 +37,13 @@ static int put(void *ctx, const struct object *object, struct err *err)
 	return delivery_put(k->delivery, try_object, k, object->len, object->records);
 }
 
-/* By `end` alone. */
-static bool wants(void *ctx, const struct ledger_entry *entry, uint64_t start_s, uint64_t end_s)
+static bool wants(void *ctx, const struct ledger_entry *entry, uint64_t start_s, uint64_t end_s,
+		  uint64_t at_s)
 {
 	struct kind *k = ctx;
 
-	(void)start_s;
-	return delivery_wants(k->delivery, entry, end_s);
+	(void)start_s, (void)end_s;
+	return delivery_wants(k->delivery, entry, at_s);
 }
 
 static int take_batch(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,

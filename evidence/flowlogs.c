@@ -435,9 +435,10 @@ static int read_file(struct flowlogs *logs, const char *path, int fd, struct err
 
 static int read_path(struct flowlogs *logs, const char *path, unsigned depth, struct err *err);
 
+/* What `flowproof export` and deliveries write beside Flow Logs is none (evidence/slots.h). */
 static int is_visible(const struct dirent *entry)
 {
-	return entry->d_name[0] != '.';
+	return entry->d_name[0] != '.' && !strstr(entry->d_name, "_flowproof");
 }
 
 static int read_folder(struct flowlogs *logs, const char *path, unsigned depth, struct err *err)

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/dns_pairs.h"
 #include "evidence/replay.h"
 #include "evidence/slots_parts.h"
 #include "evidence/unlogged.h"
+#include "platform/clock.h"
 
 enum {
 	LINE_MAX_ = FLOWREC_LINE_MAX + 8, /* flowrec_print() may write a little behind */
@@ -48,6 +50,9 @@ struct slots {
 	/* Of the batch that is read. */
 	const struct wire_hello *hello;
 	struct slots_owner owners[WIRE_INTERFACES_MAX];
+	struct dns_pairs *dns;
+	size_t n_askers, cap_askers;
+	struct slots_owner *askers; /* whose DNS lines wait: by tag */
 };
 
 /* ---- memory ---- */
@@ -212,7 +217,7 @@ static int add_record(struct slots *s, const struct ledger_entry *entry, const s
 	struct slot *slot = NULL;
 	int rc;
 
-	if (!s->config.wants(s->config.ctx, entry, rec->start, rec->end))
+	if (!s->config.wants(s->config.ctx, entry, rec->start, rec->end, rec->end))
 		return 0;
 	if (s->hello && rec->iface < WIRE_INTERFACES_MAX) {
 		identity = &s->hello->interfaces[rec->iface];
@@ -231,6 +236,59 @@ static int add_record(struct slots *s, const struct ledger_entry *entry, const s
 	return added(s, slot);
 }
 
+/* The number of an owner. */
+static int asker_of(struct slots *s, const struct slots_owner *owner, uint64_t *ret)
+{
+	for (*ret = 0; *ret < s->n_askers; (*ret)++) {
+		if (memcmp(&s->askers[*ret], owner, sizeof *owner) == 0)
+			return 0;
+	}
+	if (s->n_askers == s->cap_askers) {
+		size_t cap = s->cap_askers ? 2 * s->cap_askers : 16;
+		struct slots_owner *more = realloc(s->askers, cap * sizeof *more);
+
+		if (!more)
+			return err_set(&s->err, -ENOMEM, "no memory for DNS");
+		s->askers = more;
+		s->cap_askers = cap;
+	}
+	s->askers[s->n_askers++] = *owner;
+	return 0;
+}
+
+static int add_dns_line(void *ctx, const struct dns_pairs_line *line)
+{
+	struct slots *s = ctx;
+	struct slot *slot = NULL;
+	int rc = find_slot(s, SLOTS_DNS, &s->askers[line->tag], line->asked_s / SLOT_S, &slot);
+
+	if (rc == 0)
+		rc = reserve(s, &slot->text, line->len, TEXT_FIRST);
+	if (rc != 0)
+		return rc;
+	memcpy(slot->text.at + slot->text.len, line->text, line->len);
+	slot->text.len += line->len;
+	return added(s, slot);
+}
+
+static int add_dns(struct slots *s, const struct ledger_entry *entry, const struct batch_dns *dns)
+{
+	static const struct flowrec_identity unknown = {.sensor = ""};
+	const struct flowrec_identity *identity =
+		s->hello ? &s->hello->interfaces[dns->iface] : &unknown;
+	uint64_t asked_s = (dns->time_ns - dns->waited_ns) / NS_PER_S, tag;
+	bool is_wanted =
+		s->config.wants(s->config.ctx, entry, asked_s, dns->time_ns / NS_PER_S, asked_s);
+	struct slots_owner owner;
+	int rc;
+
+	slots_owner_of(&owner, identity);
+	rc = asker_of(s, &owner, &tag);
+	if (rc == 0)
+		rc = dns_pairs_take(s->dns, entry->stream, dns, identity, tag, is_wanted);
+	return rc == -ENOMEM ? err_set(&s->err, rc, "no memory for DNS") : rc;
+}
+
 static void take_hello(struct slots *s, const struct wire_hello *hello)
 {
 	s->hello = hello;
@@ -241,12 +299,17 @@ static void take_hello(struct slots *s, const struct wire_hello *hello)
 int slots_batch(struct slots *s, const struct ledger_entry *entry, const struct wire_hello *hello,
 		struct batch *batch)
 {
+	const struct batch_dns *list;
 	struct flowrec rec;
+	size_t n;
 	int rc = 0;
 
 	take_hello(s, hello);
 	while (rc == 0 && batch_next(batch, &rec))
 		rc = add_record(s, entry, &rec);
+	list = batch_dns_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = add_dns(s, entry, &list[i]);
 	return rc;
 }
 
@@ -267,15 +330,18 @@ int slots_gap(struct slots *s, const struct ledger_entry *entry, const struct wi
 
 int slots_finish(struct slots *s)
 {
-	int rc = 0;
+	int rc = dns_pairs_flush(s->dns);
 
 	while (rc == 0 && s->n > 0)
 		rc = close_slot(s, 0);
+	s->n_askers = 0;
 	return rc;
 }
 
 void slots_forget(struct slots *s)
 {
+	dns_pairs_forget(s->dns);
+	s->n_askers = 0;
 	while (s->n > 0)
 		free_slot(s, s->open[--s->n]);
 }
@@ -293,7 +359,11 @@ int slots_new(struct slots **ret, const struct slots_config *config, struct err 
 		return err_set(err, -ENOMEM, "no memory for files of records");
 	(*ret)->config = *config;
 	(*ret)->by = gzip_best();
-	return 0;
+	if (dns_pairs_new(&(*ret)->dns, add_dns_line, *ret) == 0)
+		return 0;
+	free(*ret);
+	*ret = NULL;
+	return err_set(err, -ENOMEM, "no memory for files of records");
 }
 
 void slots_free(struct slots *slots)
@@ -301,6 +371,8 @@ void slots_free(struct slots *slots)
 	if (!slots)
 		return;
 	slots_forget(slots);
+	dns_pairs_free(slots->dns);
+	free(slots->askers);
 	free(slots);
 }
 

@@ -48,9 +48,10 @@ struct slots_config {
 	struct flowrec_format fields;
 	char flow_log[SLOTS_FLOW_LOG_ID];
 	size_t roll; /* bytes; 0: SLOTS_ROLL_BYTES */
-	/* Is what lies in [start_s, end_s] (Unix seconds) and stands in this entry to be written? Asked once of everything. */
-	bool (*wants)(void *ctx, const struct ledger_entry *entry, uint64_t start_s,
-		      uint64_t end_s);
+	/* Is what lies in [start_s, end_s] (Unix seconds), stands in this entry and goes into the slot of at_s to be written?
+	 * Asked once of everything. */
+	bool (*wants)(void *ctx, const struct ledger_entry *entry, uint64_t start_s, uint64_t end_s,
+		      uint64_t at_s);
 	object_put_fn *put;
 	void *ctx; /* of both */
 };
