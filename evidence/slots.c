@@ -11,23 +11,20 @@
 #include <string.h>
 
 #include "evidence/dns_pairs.h"
+#include "evidence/parquet.h"
 #include "evidence/replay.h"
 #include "evidence/slots_parts.h"
 #include "evidence/unlogged.h"
+#include "platform/buffer.h"
 #include "platform/clock.h"
 
 enum {
 	LINE_MAX_ = FLOWREC_LINE_MAX + 8, /* flowrec_print() may write a little behind */
 	TEXT_PIECE = 256 * 1024,
-	TEXT_FIRST = 64 * 1024,
+	FOOTER = 64 * 1024, /* of Parquet, without what is told of the row groups */
 };
 
 _Static_assert((int)TEXT_PIECE + (int)LINE_MAX_ < (int)GZIP_PIECE_MAX, "a piece must fit");
-
-struct bytes {
-	uint8_t *at;
-	size_t len, cap;
-};
 
 /* An object under way. */
 struct slot {
@@ -37,7 +34,9 @@ struct slot {
 	uint64_t records;
 	struct crypto_sha256 *digest; /* of the text */
 	struct gzip gzip;
-	struct bytes text, packed;
+	struct buffer text, packed;
+	struct parquet_file parquet;
+	size_t rows; /* in the text */
 };
 
 struct slots {
@@ -50,6 +49,7 @@ struct slots {
 	/* Of the batch that is read. */
 	const struct wire_hello *hello;
 	struct slots_owner owners[WIRE_INTERFACES_MAX];
+	struct parquet_maker *parquet; /* if that is made */
 	struct dns_pairs *dns;
 	size_t n_askers, cap_askers;
 	struct slots_owner *askers; /* whose DNS lines wait: by tag */
@@ -57,21 +57,13 @@ struct slots {
 
 /* ---- memory ---- */
 
-static int reserve(struct slots *s, struct bytes *b, size_t more, size_t first)
+static int reserve(struct slots *s, struct buffer *b, size_t more)
 {
-	size_t cap = b->cap ? b->cap : first;
-	uint8_t *at;
+	size_t cap = b->cap;
 
-	if (b->cap - b->len >= more)
-		return 0;
-	while (cap - b->len < more)
-		cap *= 2;
-	at = realloc(b->at, cap);
-	if (!at)
+	if (buffer_reserve(b, more) < 0)
 		return err_set(&s->err, -ENOMEM, "no memory for a file of records");
-	s->bytes += cap - b->cap;
-	b->at = at;
-	b->cap = cap;
+	s->bytes += b->cap - cap;
 	return 0;
 }
 
@@ -84,31 +76,64 @@ static void free_slot(struct slots *s, struct slot *slot)
 	s->bytes -= slot->text.cap + slot->packed.cap;
 	free(slot->text.at);
 	free(slot->packed.at);
+	parquet_file_fini(&slot->parquet);
 	free(slot);
 }
 
 /* ---- an object ---- */
 
-static int pack(struct slots *s, struct slot *slot)
+static bool is_parquet(const struct slots *s, const struct slot *slot)
 {
-	struct bytes *t = &slot->text, *p = &slot->packed;
-	size_t n;
-	int rc;
+	return s->config.format == SLOTS_PARQUET && slot->what != SLOTS_DNS;
+}
 
-	if (t->len == 0)
-		return 0;
-	rc = reserve(s, p, gzip_bound(t->len) + GZIP_HEAD + GZIP_TAIL, TEXT_FIRST);
+/* A piece of gzip. */
+static int pack_gzip(struct slots *s, struct slot *slot)
+{
+	struct buffer *t = &slot->text, *p = &slot->packed;
+	int rc = reserve(s, p, gzip_bound(t->len) + GZIP_HEAD + GZIP_TAIL);
+	size_t n;
+
 	if (rc < 0)
 		return rc;
-	crypto_sha256_add(slot->digest, t->at, t->len);
 	if (p->len == 0)
 		p->len = gzip_begin(&slot->gzip, p->at);
 	n = gzip_add(&slot->gzip, s->by, p->at + p->len, t->at, t->len);
-	if (n == 0)
-		return err_set(&s->err, -ENOMEM, "no memory to make gzip");
 	p->len += n;
-	t->len = 0;
-	return 0;
+	return n > 0 ? 0 : err_set(&s->err, -ENOMEM, "no memory to make gzip");
+}
+
+/* A row group of Parquet; the file's end if `is_end`. */
+static int pack_parquet(struct slots *s, struct slot *slot, bool is_end)
+{
+	size_t cap = slot->packed.cap;
+	int rc = slot->text.len > 0 ? parquet_rows(s->parquet, &slot->parquet, &slot->packed,
+						   (const char *)slot->text.at, slot->text.len)
+				    : 0;
+
+	if (rc == 0 && is_end)
+		rc = parquet_end(s->parquet, &slot->parquet, &slot->packed);
+	s->bytes += slot->packed.cap - cap;
+	return rc < 0 ? err_set(&s->err, rc, "no memory to make Parquet") : 0;
+}
+
+/* Packs the text that has gathered; at the end also the rest of the file. */
+static int pack(struct slots *s, struct slot *slot, bool is_end)
+{
+	int rc = 0;
+
+	crypto_sha256_add(slot->digest, slot->text.at, slot->text.len);
+	if (is_parquet(s, slot)) {
+		rc = pack_parquet(s, slot, is_end);
+	} else {
+		if (slot->text.len > 0)
+			rc = pack_gzip(s, slot);
+		if (rc == 0 && is_end)
+			slot->packed.len +=
+				gzip_end(&slot->gzip, slot->packed.at + slot->packed.len);
+	}
+	slot->text.len = slot->rows = 0;
+	return rc;
 }
 
 /* Gives it to whoever takes objects, and forgets it. */
@@ -117,12 +142,14 @@ static int close_slot(struct slots *s, size_t i)
 	struct slot *slot = s->open[i];
 	char key[OBJECT_KEY_MAX];
 	uint8_t digest[SHA256_BYTES];
-	struct object object = {.key = key, .type = "application/gzip", .records = slot->records};
-	int rc = pack(s, slot);
+	struct object object = {.key = key,
+				.type = is_parquet(s, slot) ? "application/vnd.apache.parquet"
+							    : "application/gzip",
+				.records = slot->records};
+	int rc = pack(s, slot, true);
 
 	if (rc == 0) {
 		crypto_sha256_peek(slot->digest, digest);
-		slot->packed.len += gzip_end(&slot->gzip, slot->packed.at + slot->packed.len);
 		object.bytes = slot->packed.at;
 		object.len = slot->packed.len;
 		rc = slots_key(key, &s->config, slot->what, &slot->owner, slot->number, digest);
@@ -140,7 +167,7 @@ static int close_slot(struct slots *s, size_t i)
 /* Makes room for lines: the header is the first. */
 static int begin_slot(struct slots *s, struct slot *slot)
 {
-	int rc = reserve(s, &slot->text, LINE_MAX_, TEXT_FIRST);
+	int rc = reserve(s, &slot->text, LINE_MAX_);
 
 	slot->digest = crypto_sha256_new();
 	if (rc == 0 && !slot->digest)
@@ -186,17 +213,22 @@ static int find_slot(struct slots *s, enum slots_what what, const struct slots_o
 	return 0;
 }
 
-/* A line was added. */
+/* A line was added. The object must not grow beyond its limit, whatever comes of the text: gzip adds little; in Parquet a
+ * text of few letters has a length of four bytes before it, if it is one of very many. */
 static int added(struct slots *s, struct slot *slot)
 {
-	size_t roll = s->config.roll ? s->config.roll : SLOTS_ROLL_BYTES, i = 0;
+	size_t roll = s->config.roll ? s->config.roll : SLOTS_ROLL_BYTES, more, i = 0;
+	bool is_columns = is_parquet(s, slot);
 	int rc = 0;
 
 	slot->records++;
-	if (slot->text.len >= TEXT_PIECE || slot->text.len >= roll)
-		rc = pack(s, slot);
-	if (rc == 0 &&
-	    slot->packed.len + gzip_bound(slot->text.len + LINE_MAX_) + GZIP_TAIL > roll) {
+	slot->rows++;
+	if (is_columns ? slot->text.len >= PARQUET_TEXT_MAX || slot->rows == PARQUET_ROWS_MAX
+		       : slot->text.len >= TEXT_PIECE)
+		rc = pack(s, slot, false);
+	more = is_columns ? 2 * (slot->text.len + LINE_MAX_) + slot->parquet.groups.len + FOOTER
+			  : gzip_bound(slot->text.len + LINE_MAX_) + GZIP_TAIL;
+	if (rc == 0 && slot->packed.len + more > roll) {
 		while (s->open[i] != slot)
 			i++;
 		rc = close_slot(s, i);
@@ -228,7 +260,7 @@ static int add_record(struct slots *s, const struct ledger_entry *entry, const s
 	rc = find_slot(s, unlogged_record(rec) ? SLOTS_COMPLEMENT : SLOTS_FLOW, owner,
 		       rec->end / SLOT_S, &slot);
 	if (rc == 0)
-		rc = reserve(s, &slot->text, LINE_MAX_, TEXT_FIRST);
+		rc = reserve(s, &slot->text, LINE_MAX_);
 	if (rc != 0)
 		return rc;
 	slot->text.len += flowrec_print((char *)slot->text.at + slot->text.len, &s->config.fields,
@@ -263,7 +295,7 @@ static int add_dns_line(void *ctx, const struct dns_pairs_line *line)
 	int rc = find_slot(s, SLOTS_DNS, &s->askers[line->tag], line->asked_s / SLOT_S, &slot);
 
 	if (rc == 0)
-		rc = reserve(s, &slot->text, line->len, TEXT_FIRST);
+		rc = reserve(s, &slot->text, line->len);
 	if (rc != 0)
 		return rc;
 	memcpy(slot->text.at + slot->text.len, line->text, line->len);
@@ -350,20 +382,29 @@ void slots_forget(struct slots *s)
 
 int slots_new(struct slots **ret, const struct slots_config *config, struct err *err)
 {
+	struct slots *s;
+	int rc = 0;
+
 	*ret = NULL;
 	if (!gzip_best())
 		return err_set(err, ERR_USAGE,
 			       "this build makes no gzip, and so no Flow Logs files");
-	*ret = calloc(1, sizeof **ret);
-	if (!*ret)
+	s = calloc(1, sizeof *s);
+	if (!s)
 		return err_set(err, -ENOMEM, "no memory for files of records");
-	(*ret)->config = *config;
-	(*ret)->by = gzip_best();
-	if (dns_pairs_new(&(*ret)->dns, add_dns_line, *ret) == 0)
+	s->config = *config;
+	s->by = gzip_best();
+	if (config->format == SLOTS_PARQUET)
+		rc = parquet_maker_new(&s->parquet, &config->fields, s->by);
+	if (rc == 0)
+		rc = dns_pairs_new(&s->dns, add_dns_line, s);
+	if (rc == 0) {
+		*ret = s;
 		return 0;
-	free(*ret);
-	*ret = NULL;
-	return err_set(err, -ENOMEM, "no memory for files of records");
+	}
+	parquet_maker_free(s->parquet);
+	free(s);
+	return err_set(err, rc, "no memory for files of records");
 }
 
 void slots_free(struct slots *slots)
@@ -372,6 +413,7 @@ void slots_free(struct slots *slots)
 		return;
 	slots_forget(slots);
 	dns_pairs_free(slots->dns);
+	parquet_maker_free(slots->parquet);
 	free(slots->askers);
 	free(slots);
 }
