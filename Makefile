@@ -115,7 +115,7 @@ analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb logs audit au
 # The static analyst is for tests of the static collector: it takes no gzip apart.
 gunzip-y := $(addprefix platform/,gunzip $(if $(STATIC),,gunzip_zlib) $(if $(ISAL),gunzip_isal))
 gzip-y := $(addprefix platform/,gzip $(if $(STATIC),,gzip_zlib) $(if $(ISAL),gzip_isal))
-slots-y := $(gzip-y) $(addprefix evidence/,slots slots_key parquet thrift object_folder unlogged dns_pairs range)
+slots-y := $(gzip-y) $(addprefix evidence/,slots slots_key parquet thrift ocsf object_folder unlogged dns_pairs range)
 slots-y += proto/dns_log
 flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_source flowlogs_json)
 reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match unlogged reconcile_reasons \

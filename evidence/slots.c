@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "evidence/dns_pairs.h"
+#include "evidence/ocsf.h"
 #include "evidence/parquet.h"
 #include "evidence/replay.h"
 #include "evidence/slots_parts.h"
@@ -19,11 +20,12 @@
 #include "platform/clock.h"
 
 enum {
-	LINE_MAX_ = FLOWREC_LINE_MAX + 8, /* flowrec_print() may write a little behind */
+	LINE_MAX_ = OCSF_LINE_MAX, /* also of flowrec_print(), which may write a little behind */
 	TEXT_PIECE = 256 * 1024,
 	FOOTER = 64 * 1024, /* of Parquet, without what is told of the row groups */
 };
 
+_Static_assert((int)LINE_MAX_ >= (int)FLOWREC_LINE_MAX + 8, "a line must fit");
 _Static_assert((int)TEXT_PIECE + (int)LINE_MAX_ < (int)GZIP_PIECE_MAX, "a piece must fit");
 
 /* An object under way. */
@@ -247,6 +249,7 @@ static int add_record(struct slots *s, const struct ledger_entry *entry, const s
 	struct slots_owner nobody;
 	const struct slots_owner *owner = &nobody;
 	struct slot *slot = NULL;
+	char *p;
 	int rc;
 
 	if (!s->config.wants(s->config.ctx, entry, rec->start, rec->end, rec->end))
@@ -263,8 +266,10 @@ static int add_record(struct slots *s, const struct ledger_entry *entry, const s
 		rc = reserve(s, &slot->text, LINE_MAX_);
 	if (rc != 0)
 		return rc;
-	slot->text.len += flowrec_print((char *)slot->text.at + slot->text.len, &s->config.fields,
-					rec, identity);
+	p = (char *)slot->text.at + slot->text.len;
+	slot->text.len += s->config.format == SLOTS_OCSF
+				  ? ocsf_print(p, rec, identity)
+				  : flowrec_print(p, &s->config.fields, rec, identity);
 	return added(s, slot);
 }
 
