@@ -24,5 +24,5 @@ struct object {
 typedef int object_put_fn(void *ctx, const struct object *object, struct err *err);
 
 /* Puts an object below a folder, durable with it when 0 is returned: whoever looks finds a whole file or none. A file that
- * is there with this length is the object. ERR_EXISTS with a sentence: one of another length is. The folder must exist. */
+ * is there with these bytes is the object. ERR_EXISTS with a sentence: another one is. The folder must exist. */
 int object_to_folder(const char *folder, const struct object *object, struct err *err);

@@ -3,9 +3,10 @@
  * See object.h: a folder of this machine, or one that is mounted.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "evidence/object.h"
 #include "platform/file.h"
@@ -14,15 +15,17 @@ enum { PATH_MAX_ = 3072, MODE = 0644, FOLDER_MODE = 0755 };
 
 static int check_there(const char *path, const struct object *o, struct err *err)
 {
-	struct stat st;
+	char *bytes = NULL;
+	size_t len = 0;
+	int rc = file_read_all(path, SIZE_MAX / 2, &bytes, &len, err);
+	bool is_it = rc == 0 && len == o->len && memcmp(bytes, o->bytes, len) == 0;
 
-	if (stat(path, &st) < 0)
-		return errno == ENOENT ? 1 : err_errno(err, "cannot look at %s", path);
-	return (uint64_t)st.st_size == o->len
-		       ? 0
-		       : err_set(err, ERR_EXISTS,
-				 "%s is there with %llu bytes, and should have %zu: move it away",
-				 path, (unsigned long long)st.st_size, o->len);
+	free(bytes);
+	if (rc < 0)
+		return rc == -ENOENT ? 1 : rc;
+	return is_it ? 0
+		     : err_set(err, ERR_EXISTS,
+			       "%s is there already, with other content: move it away", path);
 }
 
 int object_to_folder(const char *folder, const struct object *o, struct err *err)

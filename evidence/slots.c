@@ -34,7 +34,7 @@ struct slot {
 	enum slots_what what;
 	struct slots_owner owner;
 	uint64_t records;
-	struct crypto_sha256 *digest; /* of the text */
+	struct crypto_sha256 *digest; /* of where it begins in the ledger, and the text */
 	struct gzip gzip;
 	struct buffer text, packed;
 	struct parquet_file parquet;
@@ -49,6 +49,10 @@ struct slots {
 	struct slot *open[SLOTS_OPEN_MAX];
 	struct err err;
 	/* Of the batch that is read. */
+	struct {
+		uint8_t stream[WIRE_STREAM_ID];
+		uint64_t sequence, lines; /* so many came of it already */
+	} here;
 	const struct wire_hello *hello;
 	struct slots_owner owners[WIRE_INTERFACES_MAX];
 	struct parquet_maker *parquet; /* if that is made */
@@ -174,6 +178,8 @@ static int begin_slot(struct slots *s, struct slot *slot)
 	slot->digest = crypto_sha256_new();
 	if (rc == 0 && !slot->digest)
 		rc = err_set(&s->err, -ENOMEM, "no memory for a file of records");
+	if (rc == 0) /* two machines may tell the same lines of the same five minutes */
+		crypto_sha256_add(slot->digest, &s->here, sizeof s->here);
 	if (rc == 0 && slot->what != SLOTS_DNS && s->config.format == SLOTS_TEXT)
 		slot->text.len = flowrec_print_header((char *)slot->text.at, &s->config.fields);
 	return rc;
@@ -225,6 +231,7 @@ static int added(struct slots *s, struct slot *slot)
 
 	slot->records++;
 	slot->rows++;
+	s->here.lines++;
 	if (is_columns ? slot->text.len >= PARQUET_TEXT_MAX || slot->rows == PARQUET_ROWS_MAX
 		       : slot->text.len >= TEXT_PIECE)
 		rc = pack(s, slot, false);
@@ -326,8 +333,11 @@ static int add_dns(struct slots *s, const struct ledger_entry *entry, const stru
 	return rc == -ENOMEM ? err_set(&s->err, rc, "no memory for DNS") : rc;
 }
 
-static void take_hello(struct slots *s, const struct wire_hello *hello)
+static void enter(struct slots *s, const struct ledger_entry *entry, const struct wire_hello *hello)
 {
+	memcpy(s->here.stream, entry->stream, sizeof s->here.stream);
+	s->here.sequence = entry->sequence;
+	s->here.lines = 0;
 	s->hello = hello;
 	for (size_t i = 0; hello && i < WIRE_INTERFACES_MAX; i++)
 		slots_owner_of(&s->owners[i], &hello->interfaces[i]);
@@ -341,7 +351,7 @@ int slots_batch(struct slots *s, const struct ledger_entry *entry, const struct 
 	size_t n;
 	int rc = 0;
 
-	take_hello(s, hello);
+	enter(s, entry, hello);
 	while (rc == 0 && batch_next(batch, &rec))
 		rc = add_record(s, entry, &rec);
 	list = batch_dns_list(batch, &n);
@@ -357,7 +367,7 @@ int slots_gap(struct slots *s, const struct ledger_entry *entry, const struct wi
 	struct flowrec rec;
 	int rc = 0;
 
-	take_hello(s, hello);
+	enter(s, entry, hello);
 	if (!replay_gap_record(hello, gap, &rec))
 		return 0;
 	for (; rc == 0 && rec.iface < n; rec.iface++)

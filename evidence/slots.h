@@ -12,7 +12,8 @@
  * record (DNS to the VPC's resolver, metadata, time sync, ...), in the same form; and flowproofdns, DNS transactions as a
  * Route 53 Resolver query log (JSON lines), by the time of the question.
  *
- * HASH is of the content, so that a key names bytes: what is made again gets the same one.
+ * HASH is of the content and of the place in the ledger where it begins: what is made again gets the same one, and the same
+ * lines of two machines get two.
  */
 #pragma once
 

@@ -175,6 +175,8 @@ unit-evidence/test_report_words := evidence/say evidence/said evidence/report_wo
 ifndef STATIC
 unit += platform/test_gunzip
 unit-platform/test_gunzip := $(gunzip-y) platform/err
+unit += platform/test_gzip
+unit-platform/test_gzip := $(gzip-y) $(gunzip-y) platform/err
 endif
 unit += evidence/test_spans
 unit-evidence/test_spans := evidence/spans
