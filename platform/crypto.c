@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SHA-256 (FIPS 180-4, by mbedTLS), random bytes (getrandom(2)), hex, and the rule for names in
+ * SHA-256 (FIPS 180-4, by mbedTLS) and HMAC, random bytes (getrandom(2)), hex, and the rule for names in
  * certificates.
  */
 #include "platform/crypto.h"
@@ -72,6 +72,25 @@ void crypto_sha256_two(uint8_t out[static SHA256_BYTES], const void *first, size
 	sha256_end(&d, out);
 }
 
+void crypto_hmac_sha256(uint8_t out[static SHA256_BYTES], const void *key, size_t key_len,
+			const void *bytes, size_t len)
+{
+	enum { BLOCK = 64, INNER = 0x36, OUTER = 0x5c };
+	uint8_t pad[BLOCK] = {0};
+
+	if (key_len > BLOCK)
+		crypto_sha256(pad, key, key_len);
+	else if (key_len > 0)
+		memcpy(pad, key, key_len);
+	for (size_t i = 0; i < BLOCK; i++)
+		pad[i] ^= INNER;
+	crypto_sha256_two(out, pad, BLOCK, bytes, len);
+	for (size_t i = 0; i < BLOCK; i++)
+		pad[i] ^= INNER ^ OUTER;
+	crypto_sha256_two(out, pad, BLOCK, out, SHA256_BYTES);
+	explicit_bzero(pad, sizeof pad);
+}
+
 struct crypto_sha256 *crypto_sha256_new(void)
 {
 	struct crypto_sha256 *d = malloc(sizeof(*d));
@@ -111,6 +130,26 @@ const char *crypto_hex(char *out, const uint8_t *bytes, size_t len)
 		out[2 * i + 1] = digit[bytes[i] & 15];
 	}
 	out[2 * len] = '\0';
+	return out;
+}
+
+const char *crypto_base64(char *out, const uint8_t *bytes, size_t len)
+{
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t v = (uint32_t)bytes[i] << 16;
+
+		v |= i + 1 < len ? (uint32_t)bytes[i + 1] << 8 : 0;
+		v |= i + 2 < len ? bytes[i + 2] : 0;
+		out[n++] = digit[v >> 18];
+		out[n++] = digit[v >> 12 & 63];
+		out[n++] = i + 1 < len ? digit[v >> 6 & 63] : '=';
+		out[n++] = i + 2 < len ? digit[v & 63] : '=';
+	}
+	out[n] = '\0';
 	return out;
 }
 

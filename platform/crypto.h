@@ -27,6 +27,19 @@ void crypto_sha256_peek(const struct crypto_sha256 *ctx, uint8_t out[static SHA2
 /* Gives the digest and frees ctx. */
 void crypto_sha256_end(struct crypto_sha256 *ctx, uint8_t out[static SHA256_BYTES]);
 
+/* HMAC-SHA-256 (RFC 2104). What it makes of the key is wiped. */
+void crypto_hmac_sha256(uint8_t out[static SHA256_BYTES], const void *key, size_t key_len,
+			const void *bytes, size_t len);
+
+enum { MD5_BYTES = 16 };
+
+/* MD5 (RFC 1321), for protocols that check a transfer by it (Content-MD5, ETag); it protects nothing. */
+void crypto_md5(uint8_t out[static MD5_BYTES], const void *bytes, size_t len);
+
+/* Base64 (RFC 4648, section 4) with NUL into `out` (CRYPTO_BASE64(len) bytes); returns `out`. */
+#define CRYPTO_BASE64(len) (((len) + 2) / 3 * 4 + 1)
+const char *crypto_base64(char *out, const uint8_t *bytes, size_t len);
+
 /* Lower-case hex of `len` bytes with NUL into `out` (2 * len + 1 bytes); returns `out`. */
 const char *crypto_hex(char *out, const uint8_t *bytes, size_t len);
 

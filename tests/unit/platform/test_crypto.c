@@ -27,6 +27,63 @@ static const struct {
 	{"a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
 };
 
+/* RFC 4231, test cases 1, 2, 3 and 6: a short key, one of text, bytes, and one that is longer than a block. */
+static void test_hmac(void **state)
+{
+	static const struct {
+		const char *key;
+		size_t repeat;
+		const char *bytes;
+		size_t bytes_repeat;
+		const char *mac;
+	} cases[] = {
+		{"\x0b", 20, "Hi There", 1,
+		 "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+		{"Jefe", 1, "what do ya want for nothing?", 1,
+		 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+		{"\xaa", 20, "\xdd", 50,
+		 "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+		{"\xaa", 131, "Test Using Larger Than Block-Size Key - Hash Key First", 1,
+		 "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+	};
+	char key[256], bytes[256], hex[SHA256_HEX];
+	uint8_t mac[SHA256_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t key_len = 0, len = 0;
+
+		for (size_t k = 0; k < cases[i].repeat; k++, key_len += strlen(cases[i].key))
+			memcpy(&key[key_len], cases[i].key, strlen(cases[i].key));
+		for (size_t k = 0; k < cases[i].bytes_repeat; k++, len += strlen(cases[i].bytes))
+			memcpy(&bytes[len], cases[i].bytes, strlen(cases[i].bytes));
+		crypto_hmac_sha256(mac, key, key_len, bytes, len);
+		assert_string_equal(crypto_hex(hex, mac, sizeof mac), cases[i].mac);
+	}
+}
+
+/* RFC 4648, section 10; and its last digits. */
+static void test_base64(void **state)
+{
+	static const char *const cases[][2] = {
+		{"", ""},
+		{"f", "Zg=="},
+		{"fo", "Zm8="},
+		{"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"},
+		{"\xfb\xff\xbf", "+/+/"},
+	};
+	char out[CRYPTO_BASE64(6)];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_string_equal(
+			crypto_base64(out, (const uint8_t *)cases[i][0], strlen(cases[i][0])),
+			cases[i][1]);
+}
+
 static void test_sha256(void **state)
 {
 	uint8_t digest[SHA256_BYTES];
@@ -126,10 +183,9 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha256),
-		cmocka_unit_test(test_hex),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_sha256), cmocka_unit_test(test_hmac),
+		cmocka_unit_test(test_base64), cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_random), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
