@@ -109,6 +109,7 @@ collector-$(CONFIG_ALERTS) += evidence/follow $(addprefix collector/,alerts aler
 collector-$(CONFIG_ALERT_SYSLOG) += collector/alert_socket
 collector-$(CONFIG_ALERT_COMMAND) += collector/alert_command
 collector-$(CONFIG_ALERT_CURL) += collector/alert_curl
+collector-$(CONFIG_COLLECTOR_HTTP) += collector/http
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb logs audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
 	     $(addprefix analyst/,main query records logs dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
@@ -177,7 +178,7 @@ LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
 LIBS_proto := -lprotobuf-c
 LIBS_sensor := -lpcap
 LIBS_gzip := $(if $(STATIC),,-lz) $(if $(ISAL),-lisal)
-LIBS_collector := $(if $(CONFIG_ALERT_CURL),-lcurl) $(if $(CONFIG_DELIVER),$(LIBS_gzip))
+LIBS_collector := $(if $(CONFIG_COLLECTOR_HTTP),-lcurl) $(if $(CONFIG_DELIVER),$(LIBS_gzip))
 LIBS_analyst := $(LIBS_gzip)
 LIBS = $(LIBS_sensor) $(LIBS_analyst) $(LIBS_proto) $(LIBS_platform)
 

@@ -15,7 +15,7 @@
 #include "platform/settings.h"
 
 struct alert_options {
-	char *file, *command, *format, *severity, *header_file, *ca;
+	char *file, *command, *format, *severity, *header_file, *ca, *proxy;
 	struct setting_list syslog, webhooks;
 	uint64_t rate, command_s;
 };

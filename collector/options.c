@@ -150,6 +150,12 @@ static const struct setting table[] = {
 	 .arg = "FILE",
 	 .help = "CAs that webhooks and syslog over TLS are checked against (PEM). Default: the "
 		 "system's."},
+	{.name = "alert-proxy",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(alerts.proxy),
+	 .arg = "URL",
+	 .help = "Proxy for webhooks, as http://proxy.example:3128. The environment's is never "
+		 "asked."},
 #	endif
 	{.name = "alert-format",
 	 .kind = SETTING_TEXT,
