@@ -14,6 +14,7 @@
 
 struct json {
 	char *text;
+	size_t len; /* of its room */
 	char *name;
 	struct json_value *values;
 	size_t n;
@@ -303,9 +304,11 @@ int json_parse(struct json **ret, char *text, size_t len, const char *name, stru
 		most += text[i] == ',' || text[i] == '{' || text[i] == '[';
 	if (room)
 		memcpy(room + 1, text, len);
+	explicit_bzero(text, len);
 	free(text);
 	if (json) {
 		json->text = room;
+		json->len = room ? len + 2 : 0;
 		json->name = strdup(name);
 		json->values = calloc(most, sizeof json->values[0]);
 	}
@@ -340,6 +343,8 @@ void json_free(struct json *json)
 	if (!json)
 		return;
 	free(json->values);
+	if (json->text)
+		explicit_bzero(json->text, json->len);
 	free(json->text);
 	free(json->name);
 	free(json);

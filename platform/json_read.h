@@ -4,7 +4,7 @@
  *
  * Strict, and bounded by the text: a value needs a byte of it and JSON_VALUE_BYTES of memory, nesting ends at
  * JSON_DEPTH. Strings are decoded in place and end in NUL; one that holds U+0000 or half a surrogate pair is an error. Numbers stay
- * text until somebody asks.
+ * text until somebody asks. The text may hold secrets: what is freed of it is wiped.
  */
 #pragma once
 
