@@ -288,6 +288,13 @@ $(O)/tests/golden/names_dump: $(O)/tests/golden/names_dump.o $(call objects,$(na
 	$(call say,LINK,$@)
 	$(link) $(LIBS)
 
+# The signer and the uploader, driven by tests.
+aws-objects := $(addprefix collector/,sigv4 http credentials aws s3) $(addprefix platform/,crypto crypto_md5 text json json_read file clock log err)
+fault-tests += $(O)/tests/deliver/aws_drive
+$(O)/tests/deliver/aws_drive: $(O)/tests/deliver/aws_drive.o $(call objects,$(aws-objects))
+	$(call say,LINK,$@)
+	$(link) -lcurl $(LIBS_platform)
+
 .PHONY: tests unit-tests
 unit-tests: $(unit-tests)
 tests: programs $(unit-tests) $(fuzz-tests) $(fault-tests)

@@ -33,7 +33,7 @@ struct aws {
 	struct http *http;
 	struct credentials *credentials;
 	struct delivery *delivery;
-	const char *service, *region;
+	const char *service, *region, *credentials_file;
 	char scheme[8], host[HOST_MAX], name[HOST_MAX + 16];
 	bool is_own;
 	int64_t skew_s; /* added to this machine's time */
@@ -106,10 +106,9 @@ static int own_endpoint(struct aws *a, struct err *err)
 
 static bool may_go_on(void *ctx)
 {
-	struct aws *a = ctx;
+	const struct aws *a = ctx;
 
-	/* While settings are checked there is no delivery yet. */
-	return !a->delivery->run || delivery_may_go_on(a->delivery, 0);
+	return delivery_may_go_on(a->delivery, 0);
 }
 
 int aws_open(struct aws **ret, const char *service, const char *endpoint,
@@ -131,6 +130,7 @@ int aws_open(struct aws **ret, const char *service, const char *endpoint,
 	a->service = service;
 	a->region = o->region;
 	a->delivery = delivery;
+	a->credentials_file = o->credentials;
 	rc = own_endpoint(a, err);
 	if (rc == 0 && endpoint) {
 		a->is_own = false;
@@ -139,11 +139,24 @@ int aws_open(struct aws **ret, const char *service, const char *endpoint,
 	if (rc == 0)
 		rc = http_new(&a->http, &http, err);
 	if (rc == 0)
-		rc = credentials_open(&a->credentials, o->credentials, &http, err);
+		rc = credentials_open(&a->credentials, o->credentials, err);
+	credentials_close(a->credentials);
+	a->credentials = NULL;
 	if (rc < 0)
 		aws_close(a);
 	else
 		*ret = a;
+	return rc;
+}
+
+int aws_begin(struct aws *a, struct err *err)
+{
+	int rc = credentials_open(&a->credentials, a->credentials_file, err);
+
+	if (rc == 0)
+		log_info(a->delivery->name, "%s, credentials of %s", a->name,
+			 credentials_source(a->credentials));
+	credentials_wipe_environment();
 	return rc;
 }
 

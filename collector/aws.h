@@ -25,12 +25,14 @@ struct aws_options {
 struct aws;
 
 /* `service` and the name in its host ("s3", "logs"). `endpoint`: "https://host[:port]"; NULL: AWS's own of the region.
- * Clear HTTP goes to this machine alone. `delivery` says whether to go on. Reads files, connects to nobody. ERR_USAGE with
- * a sentence that names the setting; `endpoint_setting` is that of the endpoint. */
+ * Clear HTTP goes to this machine alone. `delivery` says whether to go on. Reads
+ * the files that are named, credentials only to look at them; connects to nobody. ERR_USAGE with a sentence that names the setting; `endpoint_setting` is that of the endpoint. */
 int aws_open(struct aws **ret, const char *service, const char *endpoint,
 	     const char *endpoint_setting, const struct aws_options *options,
 	     struct delivery *delivery, struct err *err);
 void aws_close(struct aws *aws);
+/* In the process that will ask: reads the credentials, and wipes the environment's. */
+int aws_begin(struct aws *aws, struct err *err);
 /* For the log: "https://host:port". */
 const char *aws_name(const struct aws *aws);
 /* Is the host that of AWS itself? */

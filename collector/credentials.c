@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/http.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/json_read.h"
@@ -432,13 +433,10 @@ static int open_source(struct credentials *c, const char *file, struct err *err)
 
 /* ---- */
 
-int credentials_open(struct credentials **ret, const char *file, const struct http_options *http,
-		     struct err *err)
+int credentials_open(struct credentials **ret, const char *file, struct err *err)
 {
-	const struct http_options options = {.connect_s = CONNECT_S,
-					     .answer_s = ANSWER_S,
-					     .may_go_on = http->may_go_on,
-					     .ctx = http->ctx};
+	/* No proxy, and the system's CAs. */
+	const struct http_options options = {.connect_s = CONNECT_S, .answer_s = ANSWER_S};
 	struct credentials *c = new_pages();
 	int rc;
 

@@ -17,16 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "collector/http.h"
 #include "collector/sigv4.h"
 #include "platform/err.h"
 
 struct credentials;
 
-/* `file` may be NULL. ERR_USAGE with file and line when the file is not what it should be. `http` is for 3 and 4; its CAs
- * and its proxy are not used. */
-int credentials_open(struct credentials **ret, const char *file, const struct http_options *http,
-		     struct err *err);
+/* `file` may be NULL. ERR_USAGE with file and line when the file is not what it should be. Asks nobody yet. */
+int credentials_open(struct credentials **ret, const char *file, struct err *err);
 /* Wipes them. NULL is fine. */
 void credentials_close(struct credentials *credentials);
 
