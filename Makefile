@@ -109,6 +109,9 @@ collector-$(CONFIG_ALERTS) += evidence/follow $(addprefix collector/,alerts aler
 collector-$(CONFIG_ALERT_SYSLOG) += collector/alert_socket
 collector-$(CONFIG_ALERT_COMMAND) += collector/alert_command
 collector-$(CONFIG_ALERT_CURL) += collector/alert_curl
+collector-$(CONFIG_DELIVER_AWS) += platform/json_read $(addprefix collector/,sigv4 credentials aws)
+collector-$(CONFIG_DELIVER_S3) += platform/crypto_md5 $(addprefix collector/,deliver_s3 s3)
+collector-$(CONFIG_DELIVER_CLOUDWATCH) += $(addprefix collector/,deliver_cloudwatch cloudwatch)
 collector-$(CONFIG_COLLECTOR_HTTP) += collector/http
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb logs audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
@@ -332,7 +335,7 @@ appliance-config:
 	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config
 full-config:
 	$(Q)mkdir -p $(O)/full
-	$(Q)[ -e $(O)/full/config ] || echo '# CONFIG_ALERT_CURL is not set' >$(O)/full/config  # no libcurl to link it with
+	$(Q)[ -e $(O)/full/config ] || printf '# CONFIG_%s is not set\n' ALERT_CURL DELIVER_S3 DELIVER_CLOUDWATCH >$(O)/full/config  # no libcurl to link it with
 static-base: deps full-config appliance-config
 	@sh scripts/deps.sh build test static emulate
 	@sh scripts/deps-static.sh build $(NATIVE)

@@ -19,6 +19,7 @@
 #include "collector/alert_text.h"
 #include "collector/child.h"
 #include "collector/confine.h"
+#include "collector/credentials.h"
 #include "evidence/manifest.h"
 #include "platform/log.h"
 
@@ -90,6 +91,13 @@ int alerts_check(const struct alert_options *options, struct err *err)
 
 /* ---- starting ---- */
 
+static void begin_process(const struct alerts *a)
+{
+	child_begin(a->control[1]);
+	if (IS_ENABLED(CONFIG_DELIVER_AWS))
+		credentials_wipe_environment();
+}
+
 static int start_output(struct alerts *a, size_t i, bool no_sandbox, struct err *err)
 {
 	struct alert_output *o = &a->outputs[i];
@@ -102,7 +110,7 @@ static int start_output(struct alerts *a, size_t i, bool no_sandbox, struct err 
 	o->socket = ends[0];
 	a->pids[i] = fork();
 	if (a->pids[i] == 0) {
-		child_begin(a->control[1]);
+		begin_process(a);
 		/* Nobody but the engine holds an end to send to. */
 		for (size_t k = 0; k <= i; k++)
 			(void)close(a->outputs[k].socket);
@@ -118,7 +126,7 @@ static int start_engine(struct alerts *a, const struct alert_engine_config *conf
 {
 	a->pids[a->n] = fork();
 	if (a->pids[a->n] == 0) {
-		child_begin(a->control[1]);
+		begin_process(a);
 		alert_engine_run(config);
 	}
 	return a->pids[a->n] < 0 ? err_errno(err, "cannot start a process for alerts") : 0;

@@ -51,6 +51,10 @@ static int open_all(struct deliver *d, const struct deliver_options *o, const ch
 
 	if (IS_ENABLED(CONFIG_DELIVER_FILES) && o->files)
 		rc = deliver_files_open(&d->deliveries[d->n++], o, err);
+	if (IS_ENABLED(CONFIG_DELIVER_S3) && rc == 0 && o->s3.bucket)
+		rc = deliver_s3_open(&d->deliveries[d->n++], o, err);
+	if (IS_ENABLED(CONFIG_DELIVER_CLOUDWATCH) && rc == 0 && o->cloudwatch_group)
+		rc = deliver_cloudwatch_open(&d->deliveries[d->n++], o, err);
 	if (rc < 0 || d->n == 0)
 		return rc;
 	if (!o->state || !*o->state)

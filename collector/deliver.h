@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "collector/aws.h"
 #include "collector/delivery.h"
+#include "collector/s3.h"
 #include "platform/err.h"
 #include "platform/loop.h"
 
@@ -14,6 +16,10 @@ struct deliver_options {
 	char *files;                             /* folder for Flow Logs files */
 	char *format, *layout, *fields, *prefix; /* of slot files, wherever they go */
 	uint64_t every_s, late_s;
+	struct aws_options aws;
+	struct s3_options s3; /* without a bucket: no delivery */
+	char *cloudwatch_group, *cloudwatch_endpoint;
+	uint64_t cloudwatch_every_s;
 };
 
 enum { DELIVERIES_MAX = 8 };
@@ -45,5 +51,6 @@ const struct delivery_health *deliver_health(const struct deliver *deliver, size
 
 /* ---- kinds: each fills a zeroed delivery from the options; nothing is made on disk before ops.begin. Borrowed: all. ---- */
 
-int deliver_files_open(struct delivery *ret, const struct deliver_options *options,
-		       struct err *err);
+typedef int deliver_open(struct delivery *ret, const struct deliver_options *options,
+			 struct err *err);
+deliver_open deliver_files_open, deliver_s3_open, deliver_cloudwatch_open;

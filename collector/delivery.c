@@ -12,7 +12,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "collector/credentials.h"
 #include "platform/clock.h"
+#include "platform/config.h"
+#include "platform/crypto.h"
 #include "platform/log.h"
 
 enum {
@@ -79,6 +82,15 @@ static void tell_success(struct delivery *d)
 	d->health->failing_since_s = 0;
 }
 
+/* Half of it at least: not all who wait for the same server come back at once. */
+static int some_of(int wait_ms)
+{
+	uint32_t random;
+
+	crypto_random(&random, sizeof random);
+	return wait_ms / 2 + (int)(random % ((uint32_t)wait_ms / 2 + 1));
+}
+
 /* Calls `step` until it is done. 0 or DELIVERY_STOP. */
 static int insist(struct delivery *d, delivery_try_fn *step, void *what)
 {
@@ -95,7 +107,7 @@ static int insist(struct delivery *d, delivery_try_fn *step, void *what)
 		tell_failure(d, err.text, how == DELIVERY_REFUSED);
 		if (how == DELIVERY_REFUSED || wait_ms > DELIVERY_RETRY_S * MS_PER_S)
 			wait_ms = DELIVERY_RETRY_S * MS_PER_S;
-		if (!delivery_may_go_on(d, wait_ms))
+		if (!delivery_may_go_on(d, some_of(wait_ms)))
 			return DELIVERY_STOP;
 		wait_ms *= 2;
 	}
@@ -366,6 +378,10 @@ static int begin(struct delivery *d, struct err *err)
 	struct sandbox_state state = {.landlock = 0};
 	uint8_t store[LEDGER_STORE_ID];
 	int rc = d->ops.begin ? d->ops.begin(d, err) : 0;
+
+	/* Whoever needs credentials has them now. */
+	if (IS_ENABLED(CONFIG_DELIVER_AWS))
+		credentials_wipe_environment();
 
 	/* It keeps the host's files, as its user may: the store, the cursor's folder and the target lie apart. */
 	if (rc == 0 && !d->no_sandbox)

@@ -14,6 +14,7 @@
 #include "collector/canary.h"
 #include "collector/confine.h"
 #include "collector/console.h"
+#include "collector/credentials.h"
 #include "collector/deliver.h"
 #include "collector/ingest.h"
 #include "collector/options.h"
@@ -319,6 +320,8 @@ static int run(struct collector *c, struct err *err)
 	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
 		rc = deliver_start(&c->deliver, &o->deliver, o->store, o->no_sandbox ? NULL : &like,
 				   err);
+	if (IS_ENABLED(CONFIG_DELIVER_AWS))
+		credentials_wipe_environment();
 	raise_file_limit();
 	if (rc == 0)
 		rc = start(c, err);
