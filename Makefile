@@ -27,7 +27,7 @@ $(error CROSS=$(CROSS) is not known: arm64, armhf or mips)
 endif
 
 # ---- goals that need no configuration -------------------------------------------------------------
-NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-platform test-boot full-config appliance-config deb rpm appliance-image test-browser cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
+NOCONF := help deps deps-check bench-deps gauntlet deps-static static static-base test-static test-cross test-platform test-deliver test-boot full-config appliance-config deb rpm appliance-image test-browser cross-unit-% run test test-sanitize check format menuconfig olddefconfig savedefconfig \
 	  allnoconfig allyesconfig alldefconfig clean distclean %_defconfig
 GOALS := $(or $(MAKECMDGOALS),all)
 
@@ -368,6 +368,15 @@ test-cross: static-base
 
 include platform/platform.mk
 
+# ---- deliveries ----------------------------------------------------------------------------------------
+# At the real things, or what comes closest: Ceph's gateway for S3, AWS's own signers and models.
+.PHONY: test-deliver
+deliver-suites := suite_signer
+test-deliver: deps
+	@sh scripts/deps.sh deliver
+	+$(Q)$(MAKE) --no-print-directory programs $(O)/tests/deliver/aws_drive
+	$(Q)$(PY3) tests/run.py $(O) $(deliver-suites:%=--suite tests/deliver/%.py)
+
 # ---- browser -----------------------------------------------------------------------------------------
 # Reports in Debian's chromium; pictures in build/browser/. npm fetches two packages that only this test needs.
 .PHONY: test-browser
@@ -486,6 +495,7 @@ help:
 #>                      by default ~/.cache/flowproof)
 #> make test-static     the static sensor for this machine and 32-bit ARM: end to end, empty chroot, hostile host, budgets
 #> make test-cross      unit and golden tests for 32-bit and 64-bit ARM and big-endian MIPS under qemu-user
+#> make test-deliver    deliveries at Ceph's S3 and, for CloudWatch Logs, at AWS's models; our signer beside those of AWS's SDKs
 #> make test-browser    reports in Debian's chromium: nothing is fetched, nothing runs, axe-core; pictures in build/browser/
 #> make deb, make rpm   packages in build/packages/; CROSS=arm64, armhf: for another processor (deb: the sensor alone)
 #> make appliance-image the sensor as the only program of a machine: build/TRIPLET/appliance.cpio.gz and a kernel of Debian's

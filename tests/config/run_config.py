@@ -46,7 +46,7 @@ OPTIONS = {
 PROGRAMS = {"flowproof-sensor": "SENSOR", "flowproof-collector": "COLLECTOR"}
 VALUES = {"LOG_DEBUG": ("BATCH_RECORDS=64",)}  # built with it, for also_log_debug()
 ALERTS = ("ALERTS", "ALERT_SYSLOG", "ALERT_COMMAND", "ALERT_CURL")  # of the collector
-DELIVER = ("DELIVER", "DELIVER_FILES")
+DELIVER = ("DELIVER", "DELIVER_FILES", "DELIVER_S3", "DELIVER_CLOUDWATCH")
 LOOP = (("loop_run", "session_run_loop"), ("event_base_loop",), ())  # when both LIVE and STREAM are out
 
 
@@ -139,11 +139,11 @@ def main():
         with tap.case("a collector without ALERT_CURL, ALERT_COMMAND and DELIVER: no libcurl, no gzip, no execve, and their settings are unknown"):
             program = configure("alerts", ("ALERT_CURL", "ALERT_COMMAND", *DELIVER), program="flowproof-collector")
             equal(sorted(needed(program) & {"libcurl", "libz", "libisal"}), [], "libraries")
-            equal([s for s in symbols(program) if re.match("deliver|slots_|gzip_", s)], [], "still in the program")
+            equal([s for s in symbols(program) if re.match("deliver|slots_|gzip_|aws_|s3_|cloudwatch_|sigv4_|credentials_", s)], [], "still in the program")
             check("libevent_core" in str(needed(program)), "readelf's output was not understood")
             equal(sorted(symbols(program) & {"execve", "alert_webhook_open", "alert_tls_open", "alert_command_open"}), [], "still in the program")
             check("alert_syslog_open" in symbols(program), "syslog is gone too")
-            for option in ("--alert-webhook", "--alert-command", "--deliver-files", "--deliver-state"):
+            for option in ("--alert-webhook", "--alert-command", "--deliver-files", "--deliver-state", "--s3-bucket", "--cloudwatch-group", "--aws-region"):
                 match("unknown|not an option|unrecogni|no option|invalid", run(program, option, "/x").expect(2).err, option)
         with tap.case("all_defconfig names every option that can be switched"):
             with open(os.path.join(ROOT, "configs", "all_defconfig"), encoding="ascii") as f:
