@@ -46,9 +46,23 @@ static void print_head(const struct report *r, FILE *out)
 		 number_text(all, r->verdict.gates), NULL));
 }
 
+/* How far it got, and how much went out; of what a detector found its kind. */
+static const char *course_text(char out[static SAY_MAX], const struct report *r,
+			       const struct finding *f)
+{
+	char bytes[SAY_MAX], number[NUMBER_TEXT], text[SAY_MAX];
+
+	(void)say(bytes, r->lang, W_BYTES, number_text(number, f->traffic.bytes_out), NULL);
+	(void)say(text, r->lang, W_COMMA, report_outcome_text(r, f->outcome), bytes, NULL);
+	return f->key.kind == FINDING_UNEXPECTED_EGRESS
+		       ? say(out, r->lang, W_PLAIN, text, NULL)
+		       : say(out, r->lang, W_PAREN, text,
+			     kind_text(r->lang, (enum finding_kind)f->key.kind), NULL);
+}
+
 static void print_ends(const struct report *r, FILE *out)
 {
-	char end[ADDR_ENDPOINT_TEXT], when[WHEN_TEXT], bytes[SAY_MAX], number[NUMBER_TEXT],
+	char end[ADDR_ENDPOINT_TEXT], when[WHEN_TEXT], number[NUMBER_TEXT],
 		protocol[FINDING_PROTOCOL_TEXT], text[SAY_MAX];
 	const struct finding *f;
 	uint64_t n = 0;
@@ -63,11 +77,7 @@ static void print_ends(const struct report *r, FILE *out)
 			continue;
 		fprintf(out, "  %s %s%s%s  %s  %s\n", endpoint_text(end, &remote),
 			finding_protocol_text(protocol, f->key.protocol), f->name ? "  " : "",
-			f->name ? f->name : "",
-			say(text, r->lang, W_COMMA, report_outcome_text(r, f->outcome),
-			    say(bytes, r->lang, W_BYTES, number_text(number, f->traffic.bytes_out),
-				NULL),
-			    NULL),
+			f->name ? finding_name(r->lang, f) : "", course_text(text, r, f),
 			when_text(when, f->first));
 	}
 	if (n > ENDS_SHOWN)

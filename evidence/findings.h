@@ -56,6 +56,8 @@ int findings_add_rest(struct findings *findings, const struct findings_from *fro
 
 /* All findings: the gravest first, then by kind and first sight. Borrowed until the next call. -ENOMEM. */
 int findings_sort(struct findings *findings, const struct finding *const **ret, size_t *ret_n);
+/* The finding of this key; NULL: none. After findings_sort(), whose list stays as it is. */
+const struct finding *findings_find(const struct findings *findings, const struct finding_key *key);
 
 /* The next finding that is new, or grew worse or got further since it was told; NULL: none now. To be called
  * until then, after batches were added. Borrowed until the next call. */

@@ -266,7 +266,9 @@ static int compare(const void *one, const void *two)
 		order = compare_numbers(a->key.port, b->key.port);
 	if (order == 0)
 		order = compare_numbers(a->key.protocol, b->key.protocol);
-	return order || !a->name || !b->name ? order : strcmp(a->name, b->name);
+	if (order == 0)
+		order = (a->name != NULL) - (b->name != NULL);
+	return order || !a->name ? order : strcmp(a->name, b->name);
 }
 
 int findings_sort(struct findings *f, const struct finding *const **ret, size_t *ret_n)
@@ -287,6 +289,11 @@ int findings_sort(struct findings *f, const struct finding *const **ret, size_t 
 	*ret = f->sorted;
 	*ret_n = n;
 	return 0;
+}
+
+const struct finding *findings_find(const struct findings *f, const struct finding_key *key)
+{
+	return table_find(f->findings, key);
 }
 
 const struct finding *findings_next_news(struct findings *f)

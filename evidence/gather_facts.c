@@ -296,6 +296,21 @@ static void facts_of_endpoint(const struct endpoint_digest *d, struct verdict_ev
 	}
 }
 
+/* Is the endpoint among those that nothing expects anyway? What a detector says of it tells how, not that. */
+static bool is_counted(const struct gather *g, const struct finding *f)
+{
+	struct finding_key key = f->key;
+	const struct finding *plain;
+
+	if (key.kind == FINDING_UNEXPECTED_EGRESS)
+		return false;
+	key.kind = FINDING_UNEXPECTED_EGRESS;
+	key.remote = f->remote;
+	key.name_id = 0;
+	plain = findings_find(g->findings, &key);
+	return plain && gather_weigh(g, plain) == GATHER_EGRESS;
+}
+
 static void facts_of_findings(const struct gather *g, struct verdict_evidence *e)
 {
 	struct findings_stats stats;
@@ -308,7 +323,7 @@ static void facts_of_findings(const struct gather *g, struct verdict_evidence *e
 		case GATHER_ASIDE: break;
 		case GATHER_SUSPICION: add(e, FACT_SUSPICIONS, 1, f->first, f->last + 1); break;
 		case GATHER_EGRESS:
-			add(e, FACT_EGRESS, 1, f->first, f->last + 1);
+			add(e, FACT_EGRESS, !is_counted(g, f), f->first, f->last + 1);
 			if (reached > e->facts[FACT_REACHED].n)
 				e->facts[FACT_REACHED].n = reached;
 			break;

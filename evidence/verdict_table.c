@@ -193,7 +193,8 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Local hours and days of the week", "現地の時間帯と曜日"},
 		{"Is it told which hours of the local day and which days of the week were watched?",
 		 "現地の一日のどの時間帯、どの曜日を監視したかが示されているか。"},
-		{"Name the machine's time zone: --tz.", "マシンの時間帯を指定してください：--tz。"},
+		{"Name the machine's time zone: --tz.",
+		 "マシンのタイムゾーンを指定してください：--tz。"},
 		{TOLD(HOURS), TOLD(WEEKDAYS)},
 	},
 	{
@@ -203,7 +204,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Were the sensor's and the collector's clocks compared, never more than 2 seconds "
 		 "apart, and did neither jump?",
 		 "センサーとコレクターの時計を比較し、ずれが常に 2 "
-		 "秒以内で、どちらも飛ばなかったか。"},
+		 "秒以内で、どちらの時刻にも飛びがなかったか。"},
 		{"Set the machine's clock before the sensor starts; let the sensor reach the "
 		 "collector while it runs.",
 		 "センサー開始前に時計を合わせ、実行中にセンサーからコレクターへ到達できるようにし"
@@ -255,7 +256,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 		{"Stop the sensor with SIGTERM while the collector runs; judge what is over "
 		 "(--span).",
 		 "コレクターの動作中に SIGTERM "
-		 "でセンサーを止めるか、終わった時間だけを判定してください（--span）。"},
+		 "でセンサーを止めるか、終わった時間帯だけを判定してください（--span）。"},
 		{AT_LEAST(RUNS, 1), AT_MOST(OPEN_RUNS, 0), AT_MOST(GAP_BATCHES, 0),
 		 AT_MOST(RECORDS_MISSING, 0)},
 	},
