@@ -13,7 +13,7 @@ mips="gcc-mips-linux-gnu linux-libc-dev-mips-cross"
 emulate="qemu-user-static"
 boot="qemu-system-arm cpio"
 # make deb, make rpm; strip(1) of binutils comes with gcc.
-pack="rpm dpkg-dev systemd python3-yaml"
+pack="rpm dpkg-dev systemd python3-yaml curl"
 check="clang clang-format cppcheck mandoc"
 # make test-deliver: Ceph's S3, AWS's own signers and models of its services.
 deliver="radosgw ceph-mon ceph-osd python3-botocore nodejs npm"
