@@ -129,6 +129,9 @@ analyst-y += $(slots-y) analyst/export $(flowlogs-y) $(reconcile-y) $(addprefix 
 verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels courses gather gather_facts)
 html-y := $(addprefix evidence/,report_words said verdict_say html html_style html_verdict strip)
 analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_witness report_files report_given report_installed report_text report_json report_html report_html_more report_svg)
+# The page says what a report would say: the same engine and words.
+collector-$(CONFIG_PAGE) += evidence/follow proto/dns_log $(verdict-y) $(html-y) evidence/reconcile_reasons platform/http platform/http_head platform/metrics_text \
+	    $(addprefix collector/,page page_process page_state page_view page_html page_serve page_guard page_metrics page_report page_text)
 # What an interface has on, in words.
 collector-$(CONFIG_DELIVER) += $(slots-y) $(addprefix collector/,deliver delivery delivery_cursor deliver_slots)
 collector-$(CONFIG_DELIVER_FILES) += collector/deliver_files
@@ -230,6 +233,12 @@ $(O)/gen/platform/ca_text.h: $(O)/autoconf.h $(CA_FILE)
 	@mkdir -p $(@D)
 	@{ echo 'static const char ca_text[] ='; $(if $(CA_FILE),sed 's/.*/"&\\n"/' $(CA_FILE);) echo '"";'; } >$@
 $(O)/platform/crypto_pem.o: $(O)/gen/platform/ca_text.h
+
+# The live page's script and style sheet as C strings.
+$(O)/gen/collector/page_text.h: collector/page.css collector/page.js
+	@mkdir -p $(@D)
+	@for f in css js; do echo "static const char $$f[] ="; sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' collector/page.$$f; echo ';'; done >$@
+$(O)/collector/page_text.o: $(O)/gen/collector/page_text.h
 
 # What --version says; only one object depends on it, and it changes only when it says something else.
 said = printf '\#define %s "%s"\n' $(1) "$(2)";

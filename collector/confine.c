@@ -98,6 +98,25 @@ static const struct sandbox_call reading[] = {
 #endif
 };
 
+/* The ledger's files, connections of those who look, and reports out of another process. */
+static const struct sandbox_call page[] = {
+	ALWAYS(accept4),    ALWAYS(recvfrom),   ALWAYS(sendto),      ALWAYS(recvmsg),
+	ALWAYS(setsockopt), ALWAYS(getsockopt), ALWAYS(getsockname), ALWAYS(openat),
+#ifdef SYS_open
+	ALWAYS(open),
+#endif
+	ALWAYS(getdents64),
+#ifdef SYS_newfstatat
+	ALWAYS(newfstatat),
+#endif
+#ifdef SYS_fstatat64
+	ALWAYS(fstatat64),
+#endif
+#ifdef SYS_statx
+	ALWAYS(statx),
+#endif
+};
+
 enum {
 	CALLS = sizeof calls / sizeof calls[0],
 #ifdef SYS_unlink
@@ -111,6 +130,12 @@ void confine_describe_reader(struct sandbox *ret, const char *store)
 {
 	*ret = (struct sandbox){
 		.calls = reading, .n_calls = sizeof reading / sizeof reading[0], .folder = store};
+}
+
+void confine_describe_page(struct sandbox *ret, const char *store)
+{
+	*ret = (struct sandbox){
+		.calls = page, .n_calls = sizeof page / sizeof page[0], .folder = store};
 }
 
 void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes)

@@ -10,5 +10,7 @@
  * that is root. `removes`: retention deletes segments. */
 void confine_describe(struct sandbox *ret, const char *store, uint32_t user, bool removes);
 
+/* Likewise the process of the live page: it reads there, and takes connections. The user is filled in by the caller. */
+void confine_describe_page(struct sandbox *ret, const char *store);
 /* What a process that only reads the store may do; the user is the caller's to fill in. */
 void confine_describe_reader(struct sandbox *ret, const char *store);

@@ -18,6 +18,7 @@
 #include "collector/deliver.h"
 #include "collector/ingest.h"
 #include "collector/options.h"
+#include "collector/page.h"
 #include "collector/revoked.h"
 #include "evidence/ledger.h"
 #include "platform/clock.h"
@@ -42,6 +43,7 @@ struct collector {
 	struct canary_port *canary;
 	struct alerts *alerts;
 	struct deliver *deliver;
+	struct page *page;
 	struct endpoint canary_at;
 	struct loop_watch *signals[3];
 	uint64_t warned_day;
@@ -105,6 +107,8 @@ static int check(struct collector *c, struct err *err)
 		rc = alerts_check(&c->options.alerts, err);
 	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
 		rc = deliver_check(&c->options.deliver, c->options.store, err);
+	if (IS_ENABLED(CONFIG_PAGE) && rc == 0)
+		rc = page_check(&c->options.page, err);
 	if (rc == 0)
 		collector_options_print(&c->options, stdout);
 	return rc;
@@ -278,12 +282,16 @@ static int start(struct collector *c, struct err *err)
 		rc = alerts_watch(c->alerts, c->loop);
 	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
 		rc = deliver_watch(c->deliver, c->loop);
+	if (IS_ENABLED(CONFIG_PAGE) && rc == 0)
+		rc = page_watch(c->page, c->loop);
 	if (rc < 0)
 		return err_set(err, rc, "cannot start: %s", strerror(-rc));
 	config.loop = c->loop;
 	config.ledger = c->ledger;
 	config.tls = c->tls;
 	config.sink_ctx = c->console;
+	if (IS_ENABLED(CONFIG_PAGE))
+		config.counts = page_counts(c->page);
 	rc = open_canary_port(c, err);
 	if (rc < 0)
 		return rc;
@@ -296,6 +304,8 @@ static int start(struct collector *c, struct err *err)
 	tell_head(c);
 	if (IS_ENABLED(CONFIG_DELIVER))
 		deliver_begin(c->deliver);
+	if (IS_ENABLED(CONFIG_PAGE))
+		page_ready(c->page);
 	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 	ingest_address(c->ingest, &at);
 	log_info("collector", "listening on %s", endpoint_text(text, &at));
@@ -322,6 +332,9 @@ static int run(struct collector *c, struct err *err)
 				   err);
 	if (IS_ENABLED(CONFIG_DELIVER_AWS))
 		credentials_wipe_environment();
+	if (IS_ENABLED(CONFIG_PAGE) && rc == 0)
+		rc = page_start(&c->page, &o->page, o->store, o->ca, o->no_sandbox ? NULL : &like,
+				err);
 	raise_file_limit();
 	if (rc == 0)
 		rc = start(c, err);
@@ -333,7 +346,7 @@ static int run(struct collector *c, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct collector c = {.loop = NULL};
+	static struct collector c; /* too large for the stack */
 	struct err err = {""};
 	unsigned failed = 0;
 	int rc = collector_options_read(&c.options, argc, argv, &err);
@@ -351,7 +364,9 @@ int main(int argc, char **argv)
 		log_set_level(c.options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 		rc = c.options.check ? check(&c, &err) : run(&c, &err);
 	}
-	/* First: its processes hold the pipe that the alerts' wait for. */
+	/* The last one first: its processes hold the pipes that those before wait for. */
+	if (IS_ENABLED(CONFIG_PAGE))
+		page_end(c.page);
 	if (IS_ENABLED(CONFIG_DELIVER))
 		deliver_end(c.deliver);
 	if (IS_ENABLED(CONFIG_ALERTS))

@@ -307,6 +307,29 @@ static const struct setting table[] = {
 	 .help = "Proxy for S3 and CloudWatch Logs. The environment's is never asked."},
 #	endif
 #endif
+#ifdef CONFIG_PAGE
+	{.name = "http",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(page.http),
+	 .arg = "[ADDR:]PORT",
+	 .help = "Serve the live page, /metrics, /healthz and /readyz there; PORT alone is of the "
+		 "loopback "
+		 "address."},
+	{.name = "http-token-file",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(page.token_file),
+	 .arg = "FILE",
+	 .help = "Its first line is the token that is needed to see the page. Needed itself where "
+		 "the page is "
+		 "served elsewhere than at the loopback address."},
+	{.name = "http-host",
+	 .kind = SETTING_LIST,
+	 .offset = AT(page.hosts),
+	 .arg = "NAME",
+	 .help = "A name by which the page may be asked for, beside addresses and localhost. May "
+		 "be given "
+		 "several times."},
+#endif
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = SETTING_FLAG,

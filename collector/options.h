@@ -10,6 +10,7 @@
 
 #include "collector/alerts.h"
 #include "collector/deliver.h"
+#include "collector/page.h"
 #include "platform/err.h"
 
 struct collector_options {
@@ -17,6 +18,7 @@ struct collector_options {
 	uint64_t commit_ms, seal_s, segment_s, retain_days, retain_mib, user_id;
 	struct alert_options alerts;
 	struct deliver_options deliver;
+	struct page_options page;
 	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 };
 
