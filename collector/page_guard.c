@@ -74,32 +74,35 @@ static bool is_secret(const char *given, const uint8_t digest[static SHA256_BYTE
 
 /* ---- the host ---- */
 
+/* Without ":8080"; 0: it is none. */
+static size_t name_length(const char *host)
+{
+	const char *end = *host == '[' ? strchr(host, ']') : host + strcspn(host, ":");
+
+	if (!end)
+		return 0;
+	end += *end == ']';
+	return *end == '\0' || (*end == ':' && end[1 + strspn(end + 1, "0123456789")] == '\0')
+		       ? (size_t)(end - host)
+		       : 0;
+}
+
 static bool is_known_host(const struct page_guard *guard, const char *host)
 {
-	size_t len = strlen(host),
-	       digits = strspn(host + (*host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":")),
-			       ":0123456789");
+	size_t len = name_length(host);
 	struct addr addr;
 	uint8_t family;
 
-	if (*host == '[') {
-		size_t end = strcspn(host, "]");
-
-		return host[end] == ']' && end + 1 + digits == len &&
-		       addr_read(host + 1, end - 1, &addr, &family) && family == 6;
-	}
-	if (digits > len)
-		return false;
-	len -= digits; /* ":8080" */
-	if (host[len] != '\0' && host[len] != ':')
-		return false;
+	if (*host == '[')
+		return len > 2 && addr_read(host + 1, len - 2, &addr, &family) && family == 6;
 	if (addr_read(host, len, &addr, &family))
-		return family == 4;
+		return true;
 	if (len == strlen("localhost") && strncasecmp(host, "localhost", len) == 0)
 		return true;
 	for (size_t i = 0; i < guard->hosts->n; i++) {
-		if (strlen(guard->hosts->v[i]) == len &&
-		    strncasecmp(host, guard->hosts->v[i], len) == 0)
+		const char *name = guard->hosts->v[i];
+
+		if (len > 0 && strlen(name) == len && strncasecmp(host, name, len) == 0)
 			return true;
 	}
 	return false;
