@@ -130,7 +130,7 @@ verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels
 html-y := $(addprefix evidence/,report_words said verdict_say html html_style html_verdict strip)
 analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_witness report_files report_given report_installed report_text report_json report_html report_html_more report_svg)
 # The page says what a report would say: the same engine and words.
-collector-$(CONFIG_PAGE) += evidence/follow proto/dns_log $(verdict-y) $(html-y) evidence/reconcile_reasons platform/http platform/http_head platform/metrics_text \
+collector-$(CONFIG_PAGE) += evidence/follow proto/dns_log $(verdict-y) $(html-y) evidence/reconcile_reasons platform/web platform/http_head platform/metrics_text \
 	    $(addprefix collector/,page page_process page_state page_view page_html page_serve page_guard page_metrics page_report page_text)
 # What an interface has on, in words.
 collector-$(CONFIG_DELIVER) += $(slots-y) $(addprefix collector/,deliver delivery delivery_cursor deliver_slots)

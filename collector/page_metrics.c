@@ -227,15 +227,15 @@ static void put_page(struct metrics_text *m, const struct page_state *s,
 		      "How long that took.");
 	metrics_real(m, NO, seconds(s->took_ns));
 	metrics_one(m, "flowproof_page_connections", METRICS_GAUGE, "Connections to the page now.",
-		    served->http.connections);
+		    served->web.connections);
 	metrics_one(m, "flowproof_page_requests_total", METRICS_COUNTER, "Requests answered.",
-		    served->http.requests);
+		    served->web.requests);
 	metrics_begin(m, "flowproof_page_closed_total", METRICS_COUNTER,
 		      "Connections to the page that were refused or cut off, by why.");
-	metrics_count(m, METRICS_LABELS("why", "refused"), served->http.refused);
-	metrics_count(m, METRICS_LABELS("why", "late"), served->http.late);
-	metrics_count(m, METRICS_LABELS("why", "stuck"), served->http.stuck);
-	metrics_count(m, METRICS_LABELS("why", "no_room"), served->http.no_room);
+	metrics_count(m, METRICS_LABELS("why", "refused"), served->web.refused);
+	metrics_count(m, METRICS_LABELS("why", "late"), served->web.late);
+	metrics_count(m, METRICS_LABELS("why", "stuck"), served->web.stuck);
+	metrics_count(m, METRICS_LABELS("why", "no_room"), served->web.no_room);
 	metrics_one(m, "flowproof_page_clients", METRICS_GAUGE,
 		    "Clients that are sent every state now.", served->clients);
 	metrics_one(m, "flowproof_page_clients_refused_total", METRICS_COUNTER,

@@ -19,9 +19,9 @@
 #include "evidence/follow.h"
 #include "evidence/gather.h"
 #include "evidence/verdict.h"
-#include "platform/http.h"
 #include "platform/loop.h"
 #include "platform/sandbox.h"
+#include "platform/web.h"
 
 struct page_config {
 	const char *store, *ca;
@@ -132,7 +132,7 @@ char *page_view_event(const struct page_view *view, enum verdict_lang lang, uint
 enum { PAGE_METRIC_SENSORS = 1000 }; /* with samples of their own */
 
 struct page_served {
-	struct http_stats http;
+	struct web_stats web;
 	uint64_t clients, events, clients_refused, reports, reports_failed;
 };
 /* NUL-terminated; NULL without memory. Freed by the caller. */

@@ -39,7 +39,7 @@ static const char headers[] =
 struct client {
 	struct page_server *server;
 	struct client *next, *prev;
-	struct http_request *request;
+	struct web_request *request;
 	enum verdict_lang lang;
 	uint64_t since; /* the state that it has */
 };
@@ -47,11 +47,11 @@ struct client {
 struct page_server {
 	struct page_config *config;
 	struct page_state *state;
-	struct http *http;
+	struct web *web;
 	struct loop_timer *beat;
 	struct loop_watch *reports;
 	int reporter;
-	struct http_request *asked; /* for the report that is made now; NULL: its client is gone */
+	struct web_request *asked; /* for the report that is made now; NULL: its client is gone */
 	bool is_reporting;
 	uint8_t form;
 	struct client *clients;
@@ -96,19 +96,19 @@ static enum verdict_lang language(const struct http_head *head)
 
 /* ---- pages ---- */
 
-static void answer_bytes(struct http_request *r, const char *type, const char *more, char *bytes,
+static void answer_bytes(struct web_request *r, const char *type, const char *more, char *bytes,
 			 size_t len)
 {
 	if (bytes)
-		http_answer(r, 200, type, more, bytes, len);
+		web_answer(r, 200, type, more, bytes, len);
 	else
-		http_answer_text(r, 503, "Retry-After: 5\r\n", "There is no memory for it now.\n");
+		web_answer_text(r, 503, "Retry-After: 5\r\n", "There is no memory for it now.\n");
 	free(bytes);
 }
 
-static void serve_page(struct page_server *s, struct http_request *r)
+static void serve_page(struct page_server *s, struct web_request *r)
 {
-	enum verdict_lang lang = language(http_request_head(r));
+	enum verdict_lang lang = language(web_request_head(r));
 	size_t len = 0;
 	char *bytes = page_view_page(&s->view, lang, s->reporter >= 0, &len);
 
@@ -117,26 +117,26 @@ static void serve_page(struct page_server *s, struct http_request *r)
 		     bytes, len);
 }
 
-static void serve_style(struct page_server *s, struct http_request *r)
+static void serve_style(struct page_server *s, struct web_request *r)
 {
-	http_answer(r, 200, "text/css; charset=utf-8", "", s->style, strlen(s->style));
+	web_answer(r, 200, "text/css; charset=utf-8", "", s->style, strlen(s->style));
 }
 
-static void serve_script(struct page_server *s, struct http_request *r)
+static void serve_script(struct page_server *s, struct web_request *r)
 {
 	(void)s;
-	http_answer(r, 200, "text/javascript; charset=utf-8", "", page_script, strlen(page_script));
+	web_answer(r, 200, "text/javascript; charset=utf-8", "", page_script, strlen(page_script));
 }
 
 /* ---- health and metrics ---- */
 
-static void serve_health(struct page_server *s, struct http_request *r)
+static void serve_health(struct page_server *s, struct web_request *r)
 {
 	(void)s;
-	http_answer_text(r, 200, "", "ok\n");
+	web_answer_text(r, 200, "", "ok\n");
 }
 
-static void serve_ready(struct page_server *s, struct http_request *r)
+static void serve_ready(struct page_server *s, struct web_request *r)
 {
 	const char *why = NULL;
 	char text[sizeof s->state->trouble.text + 2];
@@ -148,15 +148,15 @@ static void serve_ready(struct page_server *s, struct http_request *r)
 	else if (page_state_is_behind(s->state))
 		why = "the page has not read all of the ledger yet";
 	(void)snprintf(text, sizeof text, "%s\n", why ? why : "ready");
-	http_answer_text(r, why ? 503 : 200, why ? "Retry-After: 5\r\n" : "", text);
+	web_answer_text(r, why ? 503 : 200, why ? "Retry-After: 5\r\n" : "", text);
 }
 
-static void serve_metrics(struct page_server *s, struct http_request *r)
+static void serve_metrics(struct page_server *s, struct web_request *r)
 {
 	size_t len = 0;
 	char *bytes;
 
-	http_stats(s->http, &s->served.http);
+	web_stats(s->web, &s->served.web);
 	bytes = page_metrics(s->state, s->config->counts, &s->served, &len);
 	answer_bytes(r, METRICS_CONTENT_TYPE, "", bytes, len);
 }
@@ -186,7 +186,7 @@ static void send_state(struct client *c, struct event *event)
 {
 	const struct page_view *view = &c->server->view;
 
-	if (c->since == view->number[c->lang] || http_stream_pending(c->request) > 0)
+	if (c->since == view->number[c->lang] || web_stream_pending(c->request) > 0)
 		return;
 	if (!event->bytes || event->lang != c->lang || event->since != c->since) {
 		free(event->bytes);
@@ -196,7 +196,7 @@ static void send_state(struct client *c, struct event *event)
 	}
 	if (!event->bytes)
 		return;
-	http_stream_send(c->request, event->bytes, event->len);
+	web_stream_send(c->request, event->bytes, event->len);
 	c->since = view->number[c->lang];
 	c->server->served.events++;
 }
@@ -225,7 +225,7 @@ static uint64_t since(const struct page_server *s, const struct http_head *head)
 	return n <= s->state->number ? n : 0;
 }
 
-static void serve_events(struct page_server *s, struct http_request *r)
+static void serve_events(struct page_server *s, struct web_request *r)
 {
 	static const char begin[] = "retry: 2000\n\n";
 	struct event event = {.bytes = NULL};
@@ -233,8 +233,8 @@ static void serve_events(struct page_server *s, struct http_request *r)
 
 	if (s->served.clients >= CLIENTS_MAX) {
 		s->served.clients_refused++;
-		http_answer_text(r, 503, "Retry-After: 30\r\n",
-				 "As many look on as can: load the page anew by hand.\n");
+		web_answer_text(r, 503, "Retry-After: 30\r\n",
+				"As many look on as can: load the page anew by hand.\n");
 		return;
 	}
 	c = calloc(1, sizeof *c);
@@ -244,23 +244,23 @@ static void serve_events(struct page_server *s, struct http_request *r)
 	}
 	c->server = s;
 	c->request = r;
-	c->lang = language(http_request_head(r));
-	c->since = since(s, http_request_head(r));
-	if (!http_stream(r, "text/event-stream", "X-Accel-Buffering: no\r\n")) {
+	c->lang = language(web_request_head(r));
+	c->since = since(s, web_request_head(r));
+	if (!web_stream(r, "text/event-stream", "X-Accel-Buffering: no\r\n")) {
 		free(c);
 		return;
 	}
-	http_request_watch(r, client_gone, c);
+	web_request_watch(r, client_gone, c);
 	c->next = s->clients;
 	if (c->next)
 		c->next->prev = c;
 	s->clients = c;
 	s->served.clients++;
-	http_stream_send(r, begin, sizeof begin - 1);
+	web_stream_send(r, begin, sizeof begin - 1);
 	if (c->since != s->view.number[c->lang]) {
 		event.bytes = page_view_event(&s->view, c->lang, c->since, &event.len);
 		if (event.bytes)
-			http_stream_send(r, event.bytes, event.len);
+			web_stream_send(r, event.bytes, event.len);
 		c->since = s->view.number[c->lang];
 		free(event.bytes);
 	}
@@ -271,8 +271,8 @@ static void on_beat(void *ctx)
 	struct page_server *s = ctx;
 
 	for (struct client *c = s->clients; c; c = c->next) {
-		if (http_stream_pending(c->request) == 0)
-			http_stream_send(c->request, ":\n\n", 3);
+		if (web_stream_pending(c->request) == 0)
+			web_stream_send(c->request, ":\n\n", 3);
 	}
 	loop_timer_set(s->beat, BEAT_MS);
 }
@@ -312,7 +312,7 @@ static void on_report(void *ctx)
 		"Content-Disposition: attachment; filename=\"flowproof-report.html\"\r\n",
 		"Content-Disposition: attachment; filename=\"flowproof-report.json\"\r\n"};
 	struct page_server *s = ctx;
-	struct http_request *r = s->asked;
+	struct web_request *r = s->asked;
 	size_t len = 0;
 	char *bytes = NULL;
 	int fd;
@@ -328,53 +328,52 @@ static void on_report(void *ctx)
 	s->served.reports += bytes != NULL;
 	s->served.reports_failed += !bytes;
 	if (r && bytes)
-		http_answer(r, 200, types[s->form], names[s->form], bytes, len);
+		web_answer(r, 200, types[s->form], names[s->form], bytes, len);
 	else if (r)
-		http_answer_text(
-			r, 503, "Retry-After: 30\r\n",
-			"The report cannot be made here: the collector's log says why; run "
-			"`flowproof report`.\n");
+		web_answer_text(r, 503, "Retry-After: 30\r\n",
+				"The report cannot be made here: the collector's log says why; run "
+				"`flowproof report`.\n");
 	free(bytes);
 }
 
-static void serve_report(struct page_server *s, struct http_request *r, enum page_form form)
+static void serve_report(struct page_server *s, struct web_request *r, enum page_form form)
 {
 	struct page_request request = {.form = (uint8_t)form,
-				       .lang = (uint8_t)language(http_request_head(r))};
+				       .lang = (uint8_t)language(web_request_head(r))};
 
-	if (http_request_head(r)->is_head) {
-		http_answer_text(r, 200, "", "");
+	if (web_request_head(r)->is_head) {
+		web_answer_text(r, 200, "", "");
 		return;
 	}
 	if (s->reporter < 0 || s->is_reporting ||
 	    write(s->reporter, &request, sizeof request) != (ssize_t)sizeof request) {
-		http_answer_text(r, 503, "Retry-After: 5\r\n",
-				 s->reporter < 0 ? "There is no program `flowproof` beside the "
-						   "collector: run `flowproof report`.\n"
-						 : "Another report is being made: try again.\n");
+		web_answer_text(r, 503, "Retry-After: 5\r\n",
+				s->reporter < 0 ? "There is no program `flowproof` beside the "
+						  "collector: run `flowproof report`.\n"
+						: "Another report is being made: try again.\n");
 		return;
 	}
 	s->is_reporting = true;
 	s->form = (uint8_t)form;
 	s->asked = r;
-	http_request_watch(r, asker_gone, s);
+	web_request_watch(r, asker_gone, s);
 }
 
-static void serve_html(struct page_server *s, struct http_request *r)
+static void serve_html(struct page_server *s, struct web_request *r)
 {
 	serve_report(s, r, PAGE_REPORT_HTML);
 }
 
-static void serve_json(struct page_server *s, struct http_request *r)
+static void serve_json(struct page_server *s, struct web_request *r)
 {
 	serve_report(s, r, PAGE_REPORT_JSON);
 }
 
 /* ---- all ---- */
 
-static void refuse(struct http_request *r, unsigned status, const char *more)
+static void refuse(struct web_request *r, unsigned status, const char *more)
 {
-	http_answer_text(
+	web_answer_text(
 		r, status, more,
 		status == 303   ? ""
 		: status == 421 ? "This name is not one of the collector's: ask by its address, or "
@@ -385,18 +384,18 @@ static void refuse(struct http_request *r, unsigned status, const char *more)
 			: "Other sites must not ask for this.\n");
 }
 
-static void asked(void *ctx, struct http_request *r)
+static void asked(void *ctx, struct web_request *r)
 {
 	static const struct {
 		const char *path;
-		void (*serve)(struct page_server *server, struct http_request *request);
+		void (*serve)(struct page_server *server, struct web_request *request);
 	} pages[] = {{"/", serve_page},           {"/page.css", serve_style},
 		     {"/page.js", serve_script},  {"/events", serve_events},
 		     {"/metrics", serve_metrics}, {"/healthz", serve_health},
 		     {"/readyz", serve_ready},    {"/report.html", serve_html},
 		     {"/report.json", serve_json}};
 	struct page_server *s = ctx;
-	const struct http_head *head = http_request_head(r);
+	const struct http_head *head = web_request_head(r);
 	char more[PAGE_GUARD_HEADERS];
 	unsigned status = page_guard_check(&s->config->guard, head, more);
 
@@ -410,7 +409,7 @@ static void asked(void *ctx, struct http_request *r)
 			return;
 		}
 	}
-	http_answer_text(r, 404, "", "There is no such page.\n");
+	web_answer_text(r, 404, "", "There is no such page.\n");
 }
 
 void page_serve_state(struct page_server *s)
@@ -426,14 +425,14 @@ int page_serve(struct page_server **ret, struct loop *loop, struct page_config *
 	       struct page_state *state, int reporter, struct err *err)
 {
 	struct page_server *s = calloc(1, sizeof *s);
-	struct http_config http = {.loop = loop,
-				   .fd = config->listener,
-				   .max_connections = CONNECTIONS_MAX,
-				   .head_ms = HEAD_MS,
-				   .stuck_ms = STUCK_MS,
-				   .headers = headers,
-				   .asked = asked,
-				   .ctx = s};
+	struct web_config web = {.loop = loop,
+				 .fd = config->listener,
+				 .max_connections = CONNECTIONS_MAX,
+				 .head_ms = HEAD_MS,
+				 .stuck_ms = STUCK_MS,
+				 .headers = headers,
+				 .asked = asked,
+				 .ctx = s};
 
 	if (!s || asprintf(&s->style, "%s%s", html_style, page_style) < 0)
 		return err_set(err, -ENOMEM, "no memory for the page");
@@ -447,5 +446,5 @@ int page_serve(struct page_server **ret, struct loop *loop, struct page_config *
 	    (reporter >= 0 && loop_watch_new(&s->reports, loop, reporter, on_report, s) < 0))
 		return err_set(err, -ENOMEM, "no memory for the page");
 	loop_timer_set(s->beat, BEAT_MS);
-	return http_start(&s->http, &http, err);
+	return web_start(&s->web, &web, err);
 }

@@ -18,28 +18,28 @@
 #include "platform/http_head.h"
 #include "platform/loop.h"
 
-struct http;
-struct http_request; /* a connection with its request; belongs to the server */
+struct web;
+struct web_request; /* a connection with its request; belongs to the server */
 
-/* The request is there: answer it by http_answer() or http_stream(), now or later. */
-typedef void http_asked_fn(void *ctx, struct http_request *request);
+/* The request is there: answer it by web_answer() or web_stream(), now or later. */
+typedef void web_asked_fn(void *ctx, struct web_request *request);
 
-struct http_config {
+struct web_config {
 	struct loop *loop;
 	int fd; /* that listens: socket_listen(); taken, also on failure */
 	size_t max_connections;
 	uint32_t head_ms;    /* for the whole head, from the connection on */
 	uint32_t stuck_ms;   /* for the next byte of an answer */
 	const char *headers; /* of every answer, "Name: value\r\n" each; borrowed */
-	http_asked_fn *asked;
+	web_asked_fn *asked;
 	void *ctx;
 };
 
-int http_start(struct http **ret, const struct http_config *config, struct err *err);
+int web_start(struct web **ret, const struct web_config *config, struct err *err);
 /* Cuts off whoever is there. NULL is fine. */
-void http_free(struct http *http);
+void web_free(struct web *web);
 
-struct http_stats {
+struct web_stats {
 	size_t connections;
 	uint64_t requests; /* whole heads, answered */
 	uint64_t refused;  /* heads that are none, other methods, bodies */
@@ -47,25 +47,25 @@ struct http_stats {
 	uint64_t stuck;    /* cut off: took nothing of an answer */
 	uint64_t no_room;  /* closed at once */
 };
-void http_stats(const struct http *http, struct http_stats *ret);
+void web_stats(const struct web *web, struct web_stats *ret);
 
-const struct http_head *http_request_head(const struct http_request *request);
+const struct http_head *web_request_head(const struct web_request *request);
 
 /* The owner's of this request, and who is told that it ended before its answer did: the request must not be used any
- * more. Not called after http_answer(). */
-void http_request_watch(struct http_request *request, loop_fn *gone, void *ctx);
+ * more. Not called after web_answer(). */
+void web_request_watch(struct web_request *request, loop_fn *gone, void *ctx);
 
 /* Answers, and forgets the request. `type`: of the content; `more`: headers of this answer, or "". Of HEAD the bytes
  * are left out. */
-void http_answer(struct http_request *request, unsigned status, const char *type, const char *more,
-		 const void *bytes, size_t len);
+void web_answer(struct web_request *request, unsigned status, const char *type, const char *more,
+		const void *bytes, size_t len);
 /* A line of text. */
-void http_answer_text(struct http_request *request, unsigned status, const char *more,
-		      const char *text);
+void web_answer_text(struct web_request *request, unsigned status, const char *more,
+		     const char *text);
 
 /* Begins an answer without end. False: it was a HEAD, and is answered. */
-bool http_stream(struct http_request *request, const char *type, const char *more);
+bool web_stream(struct web_request *request, const char *type, const char *more);
 /* Sends a copy of the bytes. */
-void http_stream_send(struct http_request *request, const void *bytes, size_t len);
+void web_stream_send(struct web_request *request, const void *bytes, size_t len);
 /* Bytes that wait to be taken. */
-size_t http_stream_pending(const struct http_request *request);
+size_t web_stream_pending(const struct web_request *request);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * http: a connection reads a head, answers once, and ends when the answer was taken. Its timer watches the head at
+ * web: a connection reads a head, answers once, and ends when the answer was taken. Its timer watches the head at
  * first, then that the answer goes on.
  */
-#include "platform/http.h"
+#include "platform/web.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,9 +21,9 @@ enum {
 
 enum stage { READING, ASKED, STREAMING, ENDING, LINGERING };
 
-struct http_request {
-	struct http *http;
-	struct http_request *next, *prev; /* the oldest first */
+struct web_request {
+	struct web *web;
+	struct web_request *next, *prev; /* the oldest first */
 	struct loop_stream *stream;
 	struct loop_timer *timer;
 	enum stage stage;
@@ -36,26 +36,26 @@ struct http_request {
 	char bytes[HTTP_HEAD_MAX];
 };
 
-struct http {
-	struct http_config config;
+struct web {
+	struct web_config config;
 	struct loop_listener *listener;
-	struct http_request *oldest, *newest;
-	struct http_stats stats;
+	struct web_request *oldest, *newest;
+	struct web_stats stats;
 };
 
-static void request_free(struct http_request *r)
+static void request_free(struct web_request *r)
 {
-	struct http *http = r->http;
+	struct web *web = r->web;
 
-	*(r->prev ? &r->prev->next : &http->oldest) = r->next;
-	*(r->next ? &r->next->prev : &http->newest) = r->prev;
-	http->stats.connections--;
+	*(r->prev ? &r->prev->next : &web->oldest) = r->next;
+	*(r->next ? &r->next->prev : &web->newest) = r->prev;
+	web->stats.connections--;
 	loop_timer_free(r->timer);
 	loop_stream_free(r->stream);
 	free(r);
 }
 
-static void end(struct http_request *r)
+static void end(struct web_request *r)
 {
 	loop_fn *gone = r->stage == ASKED || r->stage == STREAMING ? r->gone : NULL;
 	void *ctx = r->gone_ctx;
@@ -93,26 +93,26 @@ static const char *reason(unsigned status)
 	return "";
 }
 
-static void watch(struct http_request *r)
+static void watch(struct web_request *r)
 {
 	r->pending = loop_stream_pending(r->stream);
-	loop_timer_set(r->timer, r->http->config.stuck_ms);
+	loop_timer_set(r->timer, r->web->config.stuck_ms);
 }
 
-static void send_head(struct http_request *r, unsigned status, const char *type, const char *more,
+static void send_head(struct web_request *r, unsigned status, const char *type, const char *more,
 		      const char *length)
 {
 	char head[HEADERS_BYTES];
 	int n = snprintf(head, sizeof head,
 			 "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n%sConnection: close\r\n%s%s\r\n",
-			 status, reason(status), type, length, r->http->config.headers, more);
+			 status, reason(status), type, length, r->web->config.headers, more);
 
 	if (n > 0 && (size_t)n < sizeof head)
 		(void)loop_stream_write(r->stream, head, (size_t)n);
 }
 
-void http_answer(struct http_request *r, unsigned status, const char *type, const char *more,
-		 const void *bytes, size_t len)
+void web_answer(struct web_request *r, unsigned status, const char *type, const char *more,
+		const void *bytes, size_t len)
 {
 	char length[64];
 
@@ -124,15 +124,15 @@ void http_answer(struct http_request *r, unsigned status, const char *type, cons
 	watch(r);
 }
 
-void http_answer_text(struct http_request *r, unsigned status, const char *more, const char *text)
+void web_answer_text(struct web_request *r, unsigned status, const char *more, const char *text)
 {
-	http_answer(r, status, "text/plain; charset=utf-8", more, text, strlen(text));
+	web_answer(r, status, "text/plain; charset=utf-8", more, text, strlen(text));
 }
 
-bool http_stream(struct http_request *r, const char *type, const char *more)
+bool web_stream(struct web_request *r, const char *type, const char *more)
 {
 	if (r->head.is_head) {
-		http_answer(r, 200, type, more, NULL, 0);
+		web_answer(r, 200, type, more, NULL, 0);
 		return false;
 	}
 	r->stage = STREAMING;
@@ -141,7 +141,7 @@ bool http_stream(struct http_request *r, const char *type, const char *more)
 	return true;
 }
 
-void http_stream_send(struct http_request *r, const void *bytes, size_t len)
+void web_stream_send(struct web_request *r, const void *bytes, size_t len)
 {
 	bool was_idle = loop_stream_pending(r->stream) == 0;
 
@@ -150,17 +150,17 @@ void http_stream_send(struct http_request *r, const void *bytes, size_t len)
 		watch(r);
 }
 
-size_t http_stream_pending(const struct http_request *r)
+size_t web_stream_pending(const struct web_request *r)
 {
 	return loop_stream_pending(r->stream);
 }
 
-const struct http_head *http_request_head(const struct http_request *r)
+const struct http_head *web_request_head(const struct web_request *r)
 {
 	return &r->head;
 }
 
-void http_request_watch(struct http_request *r, loop_fn *gone, void *ctx)
+void web_request_watch(struct web_request *r, loop_fn *gone, void *ctx)
 {
 	r->gone = gone;
 	r->gone_ctx = ctx;
@@ -168,15 +168,15 @@ void http_request_watch(struct http_request *r, loop_fn *gone, void *ctx)
 
 /* ---- a connection ---- */
 
-static void refuse(struct http_request *r, int status)
+static void refuse(struct web_request *r, int status)
 {
-	r->http->stats.refused++;
+	r->web->stats.refused++;
 	r->may_linger = true;
-	http_answer_text(r, (unsigned)status, status == 405 ? "Allow: GET, HEAD\r\n" : "",
-			 "This request is not taken: GET and HEAD only, without a body.\n");
+	web_answer_text(r, (unsigned)status, status == 405 ? "Allow: GET, HEAD\r\n" : "",
+			"This request is not taken: GET and HEAD only, without a body.\n");
 }
 
-static void take(struct http_request *r)
+static void take(struct web_request *r)
 {
 	size_t len = http_head_end(r->bytes, r->have);
 	int status;
@@ -191,13 +191,13 @@ static void take(struct http_request *r)
 		return;
 	}
 	r->stage = ASKED;
-	r->http->stats.requests++;
-	r->http->config.asked(r->http->config.ctx, r);
+	r->web->stats.requests++;
+	r->web->config.asked(r->web->config.ctx, r);
 }
 
 static void on_input(void *ctx)
 {
-	struct http_request *r = ctx;
+	struct web_request *r = ctx;
 	char rest[1024];
 
 	if (r->stage == READING) {
@@ -213,7 +213,7 @@ static void on_input(void *ctx)
 
 static void on_drained(void *ctx)
 {
-	struct http_request *r = ctx;
+	struct web_request *r = ctx;
 
 	if (r->stage != ENDING)
 		return;
@@ -233,16 +233,16 @@ static void on_closed(void *ctx, const char *why)
 
 static void on_timer(void *ctx)
 {
-	struct http_request *r = ctx;
+	struct web_request *r = ctx;
 	size_t pending = loop_stream_pending(r->stream);
 
 	if (r->stage == READING) {
-		r->http->stats.late++;
+		r->web->stats.late++;
 		end(r);
 	} else if (r->stage == LINGERING) {
 		end(r);
 	} else if (pending > 0 && pending >= r->pending) {
-		r->http->stats.stuck++;
+		r->web->stats.stuck++;
 		end(r);
 	} else if (pending > 0) {
 		watch(r);
@@ -253,78 +253,78 @@ static const struct loop_stream_ops ops = {
 	.input = on_input, .drained = on_drained, .closed = on_closed};
 
 /* A place for one more. */
-static bool make_room(struct http *http)
+static bool make_room(struct web *web)
 {
-	if (http->stats.connections < http->config.max_connections)
+	if (web->stats.connections < web->config.max_connections)
 		return true;
-	for (struct http_request *r = http->oldest; r; r = r->next) {
+	for (struct web_request *r = web->oldest; r; r = r->next) {
 		if (r->stage == READING) {
-			http->stats.late++;
+			web->stats.late++;
 			end(r);
 			return true;
 		}
 	}
-	http->stats.no_room++;
+	web->stats.no_room++;
 	return false;
 }
 
 static void on_accept(void *ctx, int fd, const struct endpoint *peer)
 {
 	static const int buffer = SEND_BUFFER;
-	struct http *http = ctx;
-	struct http_request *r = make_room(http) ? calloc(1, sizeof *r) : NULL;
+	struct web *web = ctx;
+	struct web_request *r = make_room(web) ? calloc(1, sizeof *r) : NULL;
 
 	(void)peer;
-	if (!r || loop_timer_new(&r->timer, http->config.loop, on_timer, r) < 0) {
+	if (!r || loop_timer_new(&r->timer, web->config.loop, on_timer, r) < 0) {
 		free(r);
 		(void)close(fd);
 		return;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-	r->http = http;
-	if (loop_stream_adopt(&r->stream, http->config.loop, fd, &ops, r) < 0) {
+	r->web = web;
+	if (loop_stream_adopt(&r->stream, web->config.loop, fd, &ops, r) < 0) {
 		loop_timer_free(r->timer);
 		free(r);
 		return;
 	}
-	r->prev = http->newest;
-	*(r->prev ? &r->prev->next : &http->oldest) = r;
-	http->newest = r;
-	http->stats.connections++;
-	loop_timer_set(r->timer, http->config.head_ms);
+	r->prev = web->newest;
+	*(r->prev ? &r->prev->next : &web->oldest) = r;
+	web->newest = r;
+	web->stats.connections++;
+	loop_timer_set(r->timer, web->config.head_ms);
 }
 
 /* ---- the server ---- */
 
-int http_start(struct http **ret, const struct http_config *config, struct err *err)
+int web_start(struct web **ret, const struct web_config *config, struct err *err)
 {
-	struct http *http = calloc(1, sizeof *http);
+	struct web *web = calloc(1, sizeof *web);
 	int rc;
 
-	if (!http) {
+	if (!web) {
 		(void)close(config->fd);
 		return err_set(err, -ENOMEM, "no memory for the HTTP server");
 	}
-	http->config = *config;
-	rc = loop_listener_adopt(&http->listener, config->loop, config->fd, on_accept, http, err);
+	web->config = *config;
+	rc = loop_listener_adopt(&web->listener, config->loop, config->fd, on_accept, web, err);
 	if (rc < 0)
-		free(http);
+		free(web);
 	else
-		*ret = http;
+		*ret = web;
 	return rc;
 }
 
-void http_free(struct http *http)
+void web_free(struct web *web)
 {
-	if (!http)
+	if (!web)
 		return;
-	while (http->oldest)
-		end(http->oldest);
-	loop_listener_free(http->listener);
-	free(http);
+	while (web->oldest)
+		end(web->oldest);
+	loop_listener_free(web->listener);
+	free(web);
 }
 
-void http_stats(const struct http *http, struct http_stats *ret)
+void web_stats(const struct web *web, struct web_stats *ret)
 {
-	*ret = http->stats;
+	*ret = web->stats;
 }
