@@ -100,7 +100,7 @@ sensor-$(if $(STATIC),y) += platform/unresolved
 
 # What follows from the ledger: the engine, then a file a detector.
 findings-y := limits table beat domain known_names watch say finding finding_say finding_print finding_export peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
-	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon detect_spread
+	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon detect_spread detect_log
 ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/logs proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
@@ -113,7 +113,7 @@ collector-$(CONFIG_DELIVER_AWS) += platform/json_read $(addprefix collector/,sig
 collector-$(CONFIG_DELIVER_S3) += platform/crypto_md5 $(addprefix collector/,deliver_s3 s3)
 collector-$(CONFIG_DELIVER_CLOUDWATCH) += $(addprefix collector/,deliver_cloudwatch cloudwatch)
 collector-$(CONFIG_COLLECTOR_HTTP) += collector/http
-analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb logs audit audit_manifest audit_sensor) \
+analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb log_sums audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
 	     $(addprefix analyst/,main query records logs dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 # The static analyst is for tests of the static collector: it takes no gzip apart.

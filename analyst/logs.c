@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "analyst/query.h"
-#include "evidence/logs.h"
+#include "evidence/log_sums.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/json.h"
@@ -46,7 +46,7 @@ enum { SETTINGS = sizeof table / sizeof table[0] };
 
 struct printer {
 	const struct options *o;
-	struct logs *logs;
+	struct log_sums *logs;
 	bool escapes;                                                 /* to a terminal */
 	char sensor[WIRE_SENSOR_ID_MAX], path[WIRE_LOG_PATH_MAX + 1]; /* printed last */
 	bool is_in_line; /* what was printed last does not end a line */
@@ -180,7 +180,7 @@ static int take_batch(void *ctx, const struct ledger_entry *entry, const struct 
 {
 	struct printer *p = ctx;
 
-	return logs_add(p->logs, entry, hello, batch);
+	return log_sums_add(p->logs, entry, hello, batch);
 }
 
 /* ---- sums ---- */
@@ -231,8 +231,8 @@ static void print_sum_json(const struct log_sum *s)
 
 static void print_sums(const struct printer *p)
 {
-	for (size_t i = 0; i < logs_count(p->logs); i++) {
-		const struct log_sum *s = logs_at(p->logs, i);
+	for (size_t i = 0; i < log_sums_count(p->logs); i++) {
+		const struct log_sum *s = log_sums_at(p->logs, i);
 
 		if (wants(p, s->path))
 			(p->o->query.json ? print_sum_json : print_sum)(s);
@@ -242,14 +242,14 @@ static void print_sums(const struct printer *p)
 /* What is not in the lines that were printed is said beside them. */
 static void tell_missing(const struct printer *p)
 {
-	for (size_t i = 0; i < logs_count(p->logs); i++) {
-		const struct log_sum *s = logs_at(p->logs, i);
+	for (size_t i = 0; i < log_sums_count(p->logs); i++) {
+		const struct log_sum *s = log_sums_at(p->logs, i);
 
-		if (wants(p, s->path) && logs_missing(s) > 0)
+		if (wants(p, s->path) && log_sum_missing(s) > 0)
 			fprintf(stderr,
 				"flowproof logs: %s %s: %" PRIu64
 				" bytes did not come; --summary tells why\n",
-				s->sensor, s->path, logs_missing(s));
+				s->sensor, s->path, log_sum_missing(s));
 	}
 }
 
@@ -259,7 +259,7 @@ static int run(const struct options *o, struct query *query, struct err *err)
 	struct printer *p = calloc(1, sizeof *p);
 	int rc;
 
-	if (!p || logs_new(&p->logs) < 0) {
+	if (!p || log_sums_new(&p->logs) < 0) {
 		free(p);
 		return err_set(err, -ENOMEM, "no memory for log files");
 	}
@@ -271,7 +271,7 @@ static int run(const struct options *o, struct query *query, struct err *err)
 		print_sums(p);
 	else if (rc == 0)
 		tell_missing(p);
-	logs_free(p->logs);
+	log_sums_free(p->logs);
 	free(p);
 	return rc;
 }

@@ -128,7 +128,7 @@ size_t alert_print_syslog(char out[static ALERT_MAX], enum alert_format format,
 		m.params[4].name = "severity";
 		m.params[4].value = finding_severity_text((enum finding_severity)f->severity);
 		m.params[5].name = "remote";
-		m.params[5].value = addr_text(remote, f->key.family, &f->remote);
+		m.params[5].value = finding_remote_text(remote, f);
 		m.params[6].name = "sensor";
 		m.params[6].value = a->origin->sensor;
 		m.n_params = 7;

@@ -35,6 +35,9 @@ struct detector {
 		     const struct batch_http *http);
 	void (*burst)(struct findings *findings, void *state, const struct detect_from *from,
 		      const struct batch_burst *burst);
+	/* What happened to the sensor or its host. `hello`: NULL: lost. */
+	void (*event)(struct findings *findings, void *state, const struct detect_from *from,
+		      const struct wire_hello *hello, const struct batch_event *event);
 	/* Judges all that it gathered. */
 	void (*settle)(struct findings *findings, void *state);
 	/* What found no room in its state. */
@@ -45,7 +48,7 @@ struct detector {
 extern const struct detector *const detectors[];
 extern const struct detector detect_unexpected, detect_port, detect_doh, detect_icmp,
 	detect_protocol, detect_volume, detect_drip, detect_scan, detect_watch, detect_dns,
-	detect_metadata, detect_beacon, detect_spread;
+	detect_metadata, detect_beacon, detect_spread, detect_log;
 
 /* The finding stands, with what `finding` says of it; one with the same key is replaced, its severity and
  * reached only rise. `name` of it is copied. */

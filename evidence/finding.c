@@ -91,3 +91,17 @@ uint64_t finding_addresses(const struct finding *f)
 		       ? f->values[2]
 		       : 1;
 }
+
+bool finding_has_remote(const struct finding *f)
+{
+	return f->key.family != 0;
+}
+
+const char *finding_remote_text(char out[static ADDR_TEXT], const struct finding *f)
+{
+	if (finding_has_remote(f))
+		return addr_text(out, f->key.family, &f->remote);
+	out[0] = '-';
+	out[1] = '\0';
+	return out;
+}

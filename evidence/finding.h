@@ -75,12 +75,12 @@ struct finding_traffic {
 
 struct finding_key {
 	struct addr remote;
-	uint64_t name_id; /* 0: no name */
-	uint32_t owner;   /* number of the sensor and mode */
-	uint16_t port;    /* the responder's; 0: several, or none */
-	uint8_t family, protocol;
-	uint8_t kind;      /* enum finding_kind */
-	uint8_t direction; /* enum flowrec_direction: egress if this machine began */
+	uint64_t name_id;         /* 0: no name */
+	uint32_t owner;           /* number of the sensor and mode */
+	uint16_t port;            /* the responder's; 0: several, or none */
+	uint8_t family, protocol; /* family 0: it is about this machine alone */
+	uint8_t kind;             /* enum finding_kind */
+	uint8_t direction;        /* enum flowrec_direction: egress if this machine began */
 	uint8_t zero[6];
 };
 
@@ -128,6 +128,18 @@ uint64_t finding_addresses(const struct finding *finding);
 
 /* Its name in the language, which only FINDING_OTHER_DOMAINS has; NULL: none. */
 const char *finding_name(enum verdict_lang lang, const struct finding *finding);
+
+/* False: it is about this machine alone; then the remote end's text is "-". */
+bool finding_has_remote(const struct finding *finding);
+const char *finding_remote_text(char out[static ADDR_TEXT], const struct finding *finding);
+
+/* What was done to a log, values[0] of FINDING_LOG_WIPED: bits. values[1]: bytes that are gone. */
+enum finding_wiped {
+	FINDING_WIPED_CUT = 1,
+	FINDING_WIPED_DELETED = 2,
+	FINDING_WIPED_MOVED = 4, /* out of its folder: it has a name elsewhere */
+	FINDING_WIPED_OVERWRITTEN = 8,
+};
 
 /* One sentence, without a full stop, of its kind and figures. */
 enum { FINDING_SENTENCE = 512 };

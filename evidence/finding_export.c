@@ -49,8 +49,9 @@ static const char *id_of(char out[static ID_MAX], const struct finding *f,
 
 	(void)snprintf(out, ID_MAX, "flowproof/%s/%s/%s/%s/%u/%u/%s%s%s", origin->sensor,
 		       origin->is_replay ? "replay" : "live", finding_kinds[f->key.kind].name,
-		       addr_text(remote, f->key.family, &f->key.remote), (unsigned)f->key.port,
-		       (unsigned)f->key.protocol,
+		       finding_has_remote(f) ? addr_text(remote, f->key.family, &f->key.remote)
+					     : "-",
+		       (unsigned)f->key.port, (unsigned)f->key.protocol,
 		       flowrec_direction_text((enum flowrec_direction)f->key.direction),
 		       f->key.name_id ? "/" : "", f->key.name_id ? f->name : "");
 	return out;
@@ -116,6 +117,21 @@ static void put_ocsf_remote(FILE *out, const struct finding *f, const struct fin
 	(void)fputc('}', out);
 }
 
+/* Of a file of the host. */
+static void put_ocsf_file(FILE *out, const struct finding *f, const struct finding_origin *origin)
+{
+	const char *path = f->name ? f->name : "", *slash = strrchr(path, '/');
+
+	(void)fputs(",\"evidences\":[{\"file\":{\"type_id\":1,\"type\":\"Regular File\"", out);
+	put_text(out, "name", slash ? slash + 1 : path);
+	put_text(out, "path", path);
+	(void)fprintf(out,
+		      "},\"data\":{\"times\":%" PRIu64 ",\"bytes_gone\":%" PRIu64 ",\"ledger\":[",
+		      f->count, f->values[1]);
+	finding_print_streams(f, origin, out);
+	(void)fputs("]}}]", out);
+}
+
 static void put_ocsf_evidence(FILE *out, const struct finding *f,
 			      const struct finding_origin *origin)
 {
@@ -174,18 +190,27 @@ void finding_print_ocsf(const struct finding *f, const struct finding_origin *or
 	json_print_string(out, account_of(origin));
 	(void)fputs("}}", out);
 	put_ocsf_info(out, f, origin, what);
-	put_ocsf_evidence(out, f, origin);
+	(finding_has_remote(f) ? put_ocsf_evidence : put_ocsf_file)(out, f, origin);
 	(void)fputs(",\"resources\":[{\"uid\":", out);
 	json_print_string(out, known(origin->instance, origin->sensor));
 	(void)fprintf(out, ",\"type\":\"%s\"",
 		      *known(origin->instance, "") ? "AWS::EC2::Instance" : "host");
 	put_text(out, "region", region_of(origin));
 	put_text(out, "cloud_partition", partition_of(origin));
-	(void)fprintf(out,
-		      "}],\"observables\":[{\"name\":\"evidences[].%s_endpoint.ip\",\"type_id\":2,"
-		      "\"type\":\"IP Address\",\"value\":\"%s\"}]}\n",
-		      f->key.direction == FLOWREC_INGRESS ? "src" : "dst",
-		      addr_text(remote, f->key.family, &f->remote));
+	(void)fputs("}],\"observables\":[{", out);
+	if (finding_has_remote(f)) {
+		(void)fprintf(out,
+			      "\"name\":\"evidences[].%s_endpoint.ip\",\"type_id\":2,"
+			      "\"type\":\"IP Address\",\"value\":\"%s\"",
+			      f->key.direction == FLOWREC_INGRESS ? "src" : "dst",
+			      finding_remote_text(remote, f));
+	} else {
+		(void)fputs(
+			"\"name\":\"evidences[].file.path\",\"type_id\":7,\"type\":\"File Name\"",
+			out);
+		put_text(out, "value", f->name ? f->name : "");
+	}
+	(void)fputs("}]}\n", out);
 }
 
 /* ---- ASFF ---- */
@@ -257,13 +282,14 @@ void finding_print_asff(const struct finding *f, const struct finding_origin *or
 		      finding_severity_text((enum finding_severity)f->severity));
 	put_text(out, "Title", kind->title);
 	put_text(out, "Description", finding_say(what, VERDICT_EN, f));
-	put_action(out, f);
+	if (finding_has_remote(f))
+		put_action(out, f);
 	put_resource(out, origin);
 	(void)fprintf(out,
 		      ",\"ProductFields\":{\"flowproof/kind\":\"%s\",\"flowproof/reached\":\"%s\","
 		      "\"flowproof/remote\":\"%s\",\"flowproof/batches\":\"",
 		      kind->name, finding_reached_text((enum finding_reached)f->reached),
-		      addr_text(remote, f->key.family, &f->remote));
+		      finding_remote_text(remote, f));
 	for (size_t i = 0; i < f->evidence.n; i++)
 		(void)fprintf(out, "%s%" PRIu64 "-%" PRIu64, i ? "," : "",
 			      f->evidence.spans[i].first, f->evidence.spans[i].last);

@@ -42,14 +42,17 @@ void finding_print(const struct finding *f, const struct finding_origin *origin,
 		       origin->is_replay ? " (replay)" : "");
 	if (f->key.port)
 		(void)snprintf(port, sizeof port, "%u/", (unsigned)f->key.port);
-	(void)snprintf(remote, sizeof remote, "%s%s %s%s",
-		       addr_text(address, f->key.family, &f->remote),
-		       finding_addresses(f) > 1 ? " ..." : "", port,
-		       finding_protocol_text(protocol, f->key.protocol));
+	if (finding_has_remote(f))
+		(void)snprintf(remote, sizeof remote, "%s%s %s%s", finding_remote_text(address, f),
+			       finding_addresses(f) > 1 ? " ..." : "", port,
+			       finding_protocol_text(protocol, f->key.protocol));
+	else
+		(void)snprintf(remote, sizeof remote, "-");
 	(void)fprintf(out, COLUMNS, finding_severity_text((enum finding_severity)f->severity),
 		      finding_kinds[f->key.kind].name, clock_text(first, f->first), remote,
-		      finding_reached_text((enum finding_reached)f->reached), sensor,
-		      with_names(line, finding_say(what, VERDICT_EN, f), origin));
+		      finding_has_remote(f) ? finding_reached_text((enum finding_reached)f->reached)
+					    : "-",
+		      sensor, with_names(line, finding_say(what, VERDICT_EN, f), origin));
 }
 
 void finding_print_streams(const struct finding *f, const struct finding_origin *origin, FILE *out)
@@ -80,7 +83,7 @@ void finding_print_json_in(const struct finding *f, const struct finding_origin 
 		      "\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"sensor\":",
 		      finding_kinds[f->key.kind].name,
 		      finding_severity_text((enum finding_severity)f->severity),
-		      addr_text(remote, f->key.family, &f->remote), (unsigned)f->key.port,
+		      finding_remote_text(remote, f), (unsigned)f->key.port,
 		      (unsigned)f->key.protocol, f->first, f->last);
 	json_print_string(out, origin->sensor);
 	(void)fputs(",\"interface\":", out);

@@ -85,6 +85,32 @@ static void put_beacon(struct words *w, const struct finding *f)
 	put(w, S_COLON, NULL);
 }
 
+/* What was done to the file, each thing once. */
+static void put_wiped(struct words *w, const struct finding *f)
+{
+	static const struct {
+		enum finding_wiped how;
+		enum saying say;
+	} all[] = {{FINDING_WIPED_CUT, S_WIPED_CUT},
+		   {FINDING_WIPED_DELETED, S_WIPED_DELETED},
+		   {FINDING_WIPED_MOVED, S_WIPED_MOVED},
+		   {FINDING_WIPED_OVERWRITTEN, S_WIPED_OVERWRITTEN}};
+	char n[2][NUMBER], until[CLOCK_TEXT];
+	bool is_first = true;
+
+	put(w, S_WIPED, f->name ? f->name : "?", NULL);
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (!(f->values[0] & all[i].how))
+			continue;
+		if (!is_first)
+			put(w, S_AND, NULL);
+		put(w, all[i].say, NULL);
+		is_first = false;
+	}
+	put(w, S_WIPED_FIGURES, digits(n[0], f->count), digits(n[1], f->values[1]),
+	    clock_text(until, f->last), NULL);
+}
+
 static void put_kind(struct words *w, const struct finding *f)
 {
 	const char *name = f->name ? finding_name(w->lang, f) : "?";
@@ -136,6 +162,11 @@ const char *finding_say(char out[static FINDING_SENTENCE], enum verdict_lang lan
 	char until[CLOCK_TEXT], n[4][NUMBER];
 	struct words w = {.lang = lang, .out = out};
 
+	if (!finding_has_remote(f)) {
+		put_wiped(&w, f);
+		out[w.len] = '\0';
+		return out;
+	}
 	put_kind(&w, f);
 	put_course(&w, f);
 	put(&w, S_FIGURES, digits(n[0], t->packets_out), digits(n[1], t->bytes_out),

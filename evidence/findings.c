@@ -377,6 +377,30 @@ static int add_names(struct findings *f, const struct findings_from *batch_from,
 	return rc < 0 ? rc : f->rc;
 }
 
+static int add_events(struct findings *f, const struct findings_from *batch_from,
+		      struct detect_from *from, const struct batch *batch, uint64_t from_s,
+		      uint64_t to_s)
+{
+	const struct batch_event *events;
+	int rc = 0;
+	size_t n;
+
+	events = batch_event_list(batch, &n);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		uint64_t sec = events[i].time_ns / NS_PER_S;
+
+		if (sec < from_s || sec > to_s)
+			continue;
+		rc = take_source(f, batch_from, 0, from);
+		for (size_t k = 0; rc == 0 && detectors[k]; k++)
+			if (detectors[k]->event)
+				detectors[k]->event(f, f->states[k], from, batch_from->hello,
+						    &events[i]);
+	}
+	f->has_new = f->has_new || n > 0;
+	return rc < 0 ? rc : f->rc;
+}
+
 int findings_add_rest(struct findings *f, const struct findings_from *batch_from,
 		      const struct batch *batch, uint64_t from_s, uint64_t to_s)
 {
@@ -398,6 +422,8 @@ int findings_add_rest(struct findings *f, const struct findings_from *batch_from
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (digests[i].first >= from_s && digests[i].last <= to_s)
 			rc = add_digest(f, batch_from, &from, &digests[i]);
+	if (rc == 0)
+		rc = add_events(f, batch_from, &from, batch, from_s, to_s);
 	return rc == 0 ? add_names(f, batch_from, &from, batch, from_s, to_s) : rc;
 }
 

@@ -111,6 +111,10 @@ void html_end(FILE *out, uint8_t family, const struct addr *addr, uint16_t port,
 	struct endpoint end = {.addr = *addr, .port = port, .family = family};
 	char text[ADDR_ENDPOINT_TEXT], words[FINDING_PROTOCOL_TEXT];
 
+	if (!family) { /* there is no remote end */
+		fputs("<td class=\"end\">–</td>", out);
+		return;
+	}
 	fprintf(out, "<td class=\"end\"><code>%s</code> %s</td>",
 		port ? endpoint_text(text, &end) : addr_text(text, family, addr),
 		finding_protocol_text(words, protocol));

@@ -109,6 +109,12 @@ static void needs(char out[static LIMIT_TEXT], enum finding_kind kind)
 			       "one packet of another IP protocol than TCP, UDP, ICMP, ICMPv6");
 		return;
 	case FINDING_LOG_WIPED:
+		(void)snprintf(
+			out, LIMIT_TEXT,
+			"a log that the sensor follows (--tail) was cut, deleted or moved out of "
+			"its folder without being rotated, or its first 1,024 bytes or the 4,096 "
+			"before where it was read to are not what was read");
+		return;
 	case FINDING_KINDS: break;
 	}
 	out[0] = '\0';
@@ -140,6 +146,9 @@ static const char *const blind[FINDING_KINDS] = {
 	[FINDING_DOT] = "other ports",
 	[FINDING_SPAM] = "mail through other ports or a provider's web",
 	[FINDING_ODD_PROTOCOL] = "tunnels within UDP or TCP",
+	[FINDING_LOG_WIPED] =
+		"logs that are not followed; bytes changed in between; what became of a file "
+		"after its rotation; what a rootkit keeps from those who read",
 };
 
 const char *limits_blind(enum finding_kind kind)

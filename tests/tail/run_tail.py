@@ -9,7 +9,6 @@ import gzip
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 
@@ -20,7 +19,6 @@ from pki import Pki, collector  # noqa: E402
 
 LINE_MAX, RATE_KIB = 4096, 512
 SANITIZED = os.path.basename(build_dir()) == "sanitize"
-WIPED = ("log-shrank", "log-vanished", "log-rewritten")
 
 
 def until(what, condition, limit=40):
@@ -311,6 +309,7 @@ def flood(w, store, p):
 
 
 FIRST = len(b"before the sensor came\n")
+WIPING = (moved_away, deleted, cut_to_nothing, cut_shorter, rewritten, replaced, linked)
 
 
 def play(tap, w, store, sensor):
@@ -372,6 +371,13 @@ def main():
                 play(tap, w, store, s)
                 s.stop().expect(0)
             c.stop().expect(0)
+        with tap.case("each log that was wiped is a finding, and no other"):
+            told = {os.path.basename(f["name"]): f for f in findings(store)}
+            equal(sorted(told), sorted(name for name, f in STORIES.items() if f in WIPING), "files")
+            for name, f in told.items():
+                equal((f["severity"], f["remote"], f["sensor"]), ("medium" if name == "moved-away.log" else "high", "-", "i-tail"), name)
+            size = FIRST + 20 * len(line(1))
+            match(f"it was cut; 1 times, {size} bytes are gone", told["cut-to-nothing.log"]["what"])
         with tap.case("nothing of what the link led to"):
             for root, _, files in os.walk(store):
                 for name in files:

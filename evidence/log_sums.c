@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * logs: see logs.h.
+ * log_sums: see log_sums.h.
  */
-#include "evidence/logs.h"
+#include "evidence/log_sums.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,13 +16,13 @@
 enum { KEY = offsetof(struct log_sum, path) + WIRE_LOG_PATH_MAX + 1 };
 _Static_assert(KEY % 8 == 0, "the table's keys are words");
 
-struct logs {
+struct log_sums {
 	struct table *sums;
 };
 
-int logs_new(struct logs **ret)
+int log_sums_new(struct log_sums **ret)
 {
-	struct logs *l = calloc(1, sizeof *l);
+	struct log_sums *l = calloc(1, sizeof *l);
 
 	if (!l || table_new(&l->sums, sizeof(struct log_sum), KEY, LOGS_MAX) < 0) {
 		free(l);
@@ -32,19 +32,19 @@ int logs_new(struct logs **ret)
 	return 0;
 }
 
-void logs_free(struct logs *l)
+void log_sums_free(struct log_sums *l)
 {
 	if (l)
 		table_free(l->sums);
 	free(l);
 }
 
-const char *logs_path(const struct wire_hello *hello, uint64_t file)
+const char *log_path(const struct wire_hello *hello, uint64_t file)
 {
 	return hello && file < hello->n_logs ? hello->logs[file] : NULL;
 }
 
-static int sum_of(struct logs *l, const char *sensor, const char *path, struct log_sum **ret)
+static int sum_of(struct log_sums *l, const char *sensor, const char *path, struct log_sum **ret)
 {
 	struct log_sum fresh;
 	void *at;
@@ -148,8 +148,8 @@ static void add_event(struct log_sum *sum, const uint8_t *stream, const struct b
 		sum->wiped_s = sec;
 }
 
-int logs_add(struct logs *l, const struct ledger_entry *entry, const struct wire_hello *hello,
-	     const struct batch *batch)
+int log_sums_add(struct log_sums *l, const struct ledger_entry *entry,
+		 const struct wire_hello *hello, const struct batch *batch)
 {
 	const struct batch_event *events;
 	const struct batch_log *pieces;
@@ -160,7 +160,7 @@ int logs_add(struct logs *l, const struct ledger_entry *entry, const struct wire
 	events = batch_event_list(batch, &n);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		const char *path = is_of_log(events[i].kind) && events[i].n_values > 0
-					   ? logs_path(hello, (uint64_t)events[i].values[0])
+					   ? log_path(hello, (uint64_t)events[i].values[0])
 					   : NULL;
 
 		if (!path)
@@ -171,7 +171,7 @@ int logs_add(struct logs *l, const struct ledger_entry *entry, const struct wire
 	}
 	pieces = batch_log_list(batch, &n);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const char *path = logs_path(hello, pieces[i].file);
+		const char *path = log_path(hello, pieces[i].file);
 
 		if (!path)
 			continue;
@@ -182,17 +182,17 @@ int logs_add(struct logs *l, const struct ledger_entry *entry, const struct wire
 	return rc;
 }
 
-size_t logs_count(const struct logs *l)
+size_t log_sums_count(const struct log_sums *l)
 {
 	return table_count(l->sums);
 }
 
-const struct log_sum *logs_at(const struct logs *l, size_t index)
+const struct log_sum *log_sums_at(const struct log_sums *l, size_t index)
 {
 	return table_at(l->sums, index);
 }
 
-uint64_t logs_missing(const struct log_sum *sum)
+uint64_t log_sum_missing(const struct log_sum *sum)
 {
 	uint64_t n = sum->missing + sum->between;
 

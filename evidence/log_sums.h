@@ -35,18 +35,18 @@ struct log_sum {
 	size_t at; /* the one that gives way */
 };
 
-struct logs;
+struct log_sums;
 
-int logs_new(struct logs **ret);
-void logs_free(struct logs *logs);
+int log_sums_new(struct log_sums **ret);
+void log_sums_free(struct log_sums *logs);
 /* In the order of the ledger, each batch of a live stream once. Paths are those of the hello. 0 or -ENOMEM. */
-int logs_add(struct logs *logs, const struct ledger_entry *entry, const struct wire_hello *hello,
-	     const struct batch *batch);
+int log_sums_add(struct log_sums *logs, const struct ledger_entry *entry,
+		 const struct wire_hello *hello, const struct batch *batch);
 /* Files beyond LOGS_MAX are left out. */
-size_t logs_count(const struct logs *logs);
-const struct log_sum *logs_at(const struct logs *logs, size_t index);
+size_t log_sums_count(const struct log_sums *logs);
+const struct log_sum *log_sums_at(const struct log_sums *logs, size_t index);
 /* Bytes that did not come, for whatever reason. */
-uint64_t logs_missing(const struct log_sum *sum);
+uint64_t log_sum_missing(const struct log_sum *sum);
 
 /* The path of a file of a stream; NULL: its hello is lost, or does not name it. */
-const char *logs_path(const struct wire_hello *hello, uint64_t file);
+const char *log_path(const struct wire_hello *hello, uint64_t file);
