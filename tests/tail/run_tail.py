@@ -8,12 +8,16 @@ reads after a rotation it has from the process that opens files for it. What mus
 import gzip
 import json
 import os
+import pty
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-from harness import Daemon, Tap, build_dir, check, equal, folder, match, run  # noqa: E402
+from harness import Daemon, Tap, build_dir, check, equal, folder, match, program, run  # noqa: E402
 import net  # noqa: E402
 from pki import Pki, collector  # noqa: E402
 
@@ -337,6 +341,128 @@ def play(tap, w, store, sensor):
     check(sensor.alive(), "the sensor ended: " + sensor.text("err"))
 
 
+def runs(tap, w, store):
+    """A file from its start; what a killed run did not read; a file that comes late; no process to open files."""
+    p, late = w.path("whole.log"), w.path("late.log")
+    NUMBERS.update({p: 0, late: 1})
+    want = b"".join(line(i) for i in range(30000)) + b"unfinished"
+    append(p, want)
+    with w.collector(store) as c:
+        args = ("--tail", p, "--tail", late, "--tail-from", "start", "--tail-kib-s", "4096")
+        with w.sensor("i-runs", c.address, *args) as s:
+            with tap.case("tail-from = start: the whole file, byte for byte, and nothing left out"):
+                until("all of it", lambda: got(store, p) == want)
+                equal(summary_of(store, p)["left_out"], {"long": 0, "rate": 0, "lost": 0})
+                equal(event(store, p, "log-opened", "i-runs")["offset"], 0)
+            with tap.case("a file that is not there yet is told, and read from its begin when it comes"):
+                equal((event(store, late, "log-unreadable", "i-runs")["text"]), "No such file or directory")
+                append(late, line(7))
+                until("its line", lambda: got(store, late) == line(7))
+            with tap.case("without the process that opens files they are read on, and that is told"):
+                os.kill(children(s.p.pid)[0], signal.SIGKILL)
+                until("an event of it", lambda: names(store, late, "i-runs").count("log-unreadable") == 2)
+                match("is gone", [e for n, e in events(store, late, "i-runs") if n == "log-unreadable"][1]["text"])
+                append(late, line(8))
+                until("its line", lambda: got(store, late) == line(7) + line(8))
+                os.truncate(late, 0)  # nobody can look for a copy
+                until("that it was cut", lambda: "log-shrank" in names(store, late, "i-runs"))
+            s.kill()  # as it comes: no goodbye
+        append(p, line(1) * 100)
+        with w.sensor("i-runs", c.address, "--tail", p, "--tail", late, "--no-sandbox") as s:
+            s.wait_for("following from byte", "err", count=2)
+            with tap.case("what was written while no sensor ran is told as missing, to the byte"):
+                append(p, line(2))
+                until("what came after", lambda: got(store, p) == want + line(2))
+                equal(summary_of(store, p)["between_runs"], len(line(1) * 100))
+                match(f"{len(line(1) * 100)} bytes did not come", run("flowproof", "logs", "-d", store, "--file", p).expect(0).err)
+            s.stop().expect(0)
+        with tap.case("the end of a run takes what is there, a line without an end too"):
+            with w.sensor("i-runs", c.address, "--tail", p) as s:
+                s.wait_for("following from byte", "err")
+                append(p, line(3) + b"end")
+                s.stop().expect(0)
+            equal(got(store, p), want + line(2) + line(3) + b"end")
+        c.stop().expect(0)
+    with tap.case("several files: each under its name; one sensor; a span of time"):
+        out = run("flowproof", "logs", "-d", store, "--sensor", "i-runs").expect(0).out_bytes
+        check(out.startswith(b"==> i-runs " + p.encode() + b" <==\n000000 "), out[:200])
+        check(b"\n==> i-runs " + late.encode() + b" <==\n" + line(7) in out, "the other file")
+        equal(got(store, p, "--to", "2026-01-01T00:00Z"), b"", "before all of it")
+        equal(got(store, p, "--from", "2026-01-01T00:00Z"), got(store, p), "after")
+    with tap.case("a terminal gets no control character from a log, but for --raw"):
+        for args, want in (((), b"caf\\xe9 \\xff\\x00\\x1b[2J not UTF-8\r\n"), (("--raw",), b"caf\xe9 \xff\x00\x1b[2J not UTF-8\r\n")):
+            check(want in on_terminal("logs", "-d", store, "--file", w.path("append-only.log"), *args), args)
+
+
+def on_terminal(*args):
+    leader, follower = pty.openpty()
+    p = subprocess.Popen([program("flowproof"), *args], stdout=follower)
+    os.close(follower)
+    out = b""
+    try:
+        while part := os.read(leader, 65536):
+            out += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(leader)
+    check(p.wait(20) == 0, "exit status")
+    return out
+
+
+def full_spool(tap, w):
+    """No collector: lines and flows until the spool is full. Lines go first, and what went is told to the line."""
+    p, store = w.path("spool.log"), os.path.join(w.d, "spool-store")
+    NUMBERS[p] = 0
+    append(p, b"")
+    with w.collector(store) as c:
+        with w.sensor("i-spool", c.address, "--tail", p, "--tail-kib-s", "4096", "--spool-kib", "64", "--flow-slots", "16", "--endpoint-slots", "16") as s:
+            s.wait_for("following from byte", "err")
+            c.stop().expect(0)
+            written = 0
+            with net.sock(w.ns, socket.AF_INET, socket.SOCK_DGRAM) as u:
+                end = time.monotonic() + 60
+                while "spool: full" not in s.text("err") and time.monotonic() < end:
+                    append(p, b"".join(line(written + i) for i in range(200)))
+                    written += 200
+                    for i in range(4000):
+                        u.sendto(b"x", ("127.0.0.2", 1024 + (written * 20 + i) % 60000))
+                    time.sleep(0.1)
+            with w.collector(store, c.address) as again:
+                append(p, b"last\n")
+                with tap.case("a full spool gives up lines before flows"):
+                    until("the last line", lambda: got(store, p).endswith(b"last\n"))
+                    s.stop().expect(0)
+                    told = [json.loads(x) for x in run("flowproof", "records", "-d", store, "--events", "--json").expect(0).out.splitlines()]
+                    full = [e for e in told if e["event"] == "spool-full"]
+                    check(full[0]["lines"] > 0, full[0])
+                    equal((full[0]["batches"], full[0]["records"], full[0]["packets"]), (0, 0, 0), "flows that were given up first")
+                with tap.case("the gaps tell how many lines, to the line and to the byte"):
+                    gaps = sum(e["lines"] for e in told if e["event"] == "gap")
+                    lines = got(store, p).splitlines()
+                    equal(len(lines) + gaps, written + 1, "lines")
+                    equal(len(got(store, p)) + summary_of(store, p)["missing"], os.stat(p).st_size, "bytes")
+                    equal(lines, sorted(lines), "order")
+                again.stop().expect(0)
+
+
+def refusals(tap, w):
+    os.symlink(w.path("spool.log"), w.path("link.log"))
+    os.mkfifo(w.path("fifo.log"))
+    with tap.case("what cannot be followed is refused, with the reason"):
+        common = ("flowproof-sensor", "-i", "lo", "-s", "127.0.0.1:1", "--id", "i-tail", *w.pki.options("i-tail"))
+        for args, why in ((("--tail", w.path("link.log")), "is a symbolic link: give the path of the log file itself"),
+                          (("--tail", w.path("fifo.log")), "is a FIFO"),
+                          (("--tail", w.logs), "is a folder"),
+                          (("--tail", w.path("none/x.log")), "the folder .*none: No such file or directory"),
+                          (("--tail", "x.log"), "give a file's whole path"),
+                          (("--tail", w.logs + "/"), "give a file's whole path"),
+                          (("--tail", w.path("a"), "--tail", w.path("a")), "is given twice"),
+                          (("--tail-from", "begin"), "it is start or end"),
+                          (tuple(x for i in range(17) for x in ("--tail", w.path(f"n{i}"))), "at most 16 files")):
+            match(why, run(*common, *args, prefix=net.prefix(w.ns)).expect(2).err, args)
+        match("needs a collector", run("flowproof-sensor", "-i", "lo", "--tail", w.path("a")).expect(2).err)
+
+
 def status(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return dict(x.rstrip("\n").split(":\t", 1) for x in f if ":\t" in x)
@@ -378,6 +504,9 @@ def main():
                 equal((f["severity"], f["remote"], f["sensor"]), ("medium" if name == "moved-away.log" else "high", "-", "i-tail"), name)
             size = FIRST + 20 * len(line(1))
             match(f"it was cut; 1 times, {size} bytes are gone", told["cut-to-nothing.log"]["what"])
+        runs(tap, w, store)
+        full_spool(tap, w)
+        refusals(tap, w)
         with tap.case("nothing of what the link led to"):
             for root, _, files in os.walk(store):
                 for name in files:
