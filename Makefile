@@ -113,7 +113,7 @@ collector-$(CONFIG_DELIVER_AWS) += platform/json_read $(addprefix collector/,sig
 collector-$(CONFIG_DELIVER_S3) += platform/crypto_md5 $(addprefix collector/,deliver_s3 s3)
 collector-$(CONFIG_DELIVER_CLOUDWATCH) += $(addprefix collector/,deliver_cloudwatch cloudwatch)
 collector-$(CONFIG_COLLECTOR_HTTP) += collector/http
-analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb log_sums audit audit_manifest audit_sensor) \
+analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
 	     $(addprefix analyst/,main query records logs dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 # The static analyst is for tests of the static collector: it takes no gzip apart.
@@ -126,9 +126,9 @@ reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_if
 	       reconcile_result reconcile_again)
 analyst-y += $(slots-y) analyst/export $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print rejects preflight) \
 	     $(addprefix evidence/,rejects preflight preflight_room preflight_checks preflight_inventory)
-verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels courses gather gather_facts)
+verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels log_sums courses gather gather_facts)
 html-y := $(addprefix evidence/,report_words said verdict_say html html_style html_verdict strip)
-analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_witness report_files report_given report_installed report_text report_json report_html report_html_more report_svg)
+analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_logs report_witness report_files report_given report_installed report_text report_json report_html report_html_more report_svg)
 # The page says what a report would say: the same engine and words.
 collector-$(CONFIG_PAGE) += evidence/follow proto/dns_log $(verdict-y) $(html-y) evidence/reconcile_reasons platform/web platform/http_head platform/metrics_text \
 	    $(addprefix collector/,page page_process page_state page_view page_html page_serve page_guard page_metrics page_report page_text)

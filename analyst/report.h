@@ -101,6 +101,10 @@ int report_given(struct report *report, struct err *err);
 /* What was given with it, as it is, or null. */
 void report_print_given(const struct json *given, FILE *out);
 
+/* What of the machine's own log files came. */
+bool report_has_logs(const struct report *report);
+void report_print_logs(const struct report *report, FILE *out);
+
 /* Reads --installed, the manifest of platform/ec2/install-offline. */
 int report_installed(struct report *report, struct err *err);
 

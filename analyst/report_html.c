@@ -308,6 +308,7 @@ static const struct {
 	{"allowed", W_ALLOWED_TITLE, print_allowed, NULL},
 	{"inbound", W_INBOUND_TITLE, print_inbound, NULL},
 	{"dns", W_DNS_TITLE, print_dns, NULL},
+	{"logs", W_LOGS_TITLE, html_logs, report_has_logs},
 	{"witness", W_WITNESS_TITLE, html_witness, NULL},
 	{"integrity", W_AUDIT_TITLE, html_integrity, NULL},
 	{"obligations", W_OBLIGATIONS_TITLE, print_obligations, NULL},

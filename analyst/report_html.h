@@ -12,7 +12,7 @@
 
 /* What stands in a section, below its heading; those of report_html_more.c. */
 typedef void html_section(FILE *out, const struct report *report);
-html_section html_witness, html_integrity, html_original, html_inventory, html_installed,
+html_section html_logs, html_witness, html_integrity, html_original, html_inventory, html_installed,
 	html_limits, html_checks, html_digests;
 
 /* A picture of an endpoint's bytes over time; nothing if it has none. */

@@ -470,6 +470,7 @@ void report_print_json(const struct report *r, FILE *out)
 	print_ends(out, r, "allowed", REPORT_ALLOWED);
 	print_ends(out, r, "inbound", REPORT_INBOUND);
 	print_dns(out, r);
+	report_print_logs(r, out);
 	print_witness(out, r);
 	print_sensors(out, r);
 	print_audit(out, r);

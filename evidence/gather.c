@@ -65,6 +65,7 @@ void gather_fini(struct gather *g)
 	free(g->sensors);
 	endpoints_free(g->endpoints);
 	labels_free(g->labels);
+	log_sums_free(g->logs);
 	findings_free(g->findings);
 	hashset_free(g->flows);
 	table_free(g->run_places);
@@ -522,6 +523,8 @@ static int add_batch(void *ctx, const struct ledger_entry *entry, const struct w
 	}
 	if (rc == 0)
 		rc = findings_add_rest(g->findings, &from, batch, 0, UINT64_MAX);
+	if (rc == 0)
+		rc = log_sums_add(g->logs, entry, hello, batch);
 	return rc ? rc : add_rest(g, run, sensor, batch);
 }
 
@@ -625,7 +628,7 @@ int gather_begin(struct gather *g, const struct gather_config *config, struct er
 	if (rc < 0)
 		return rc;
 	if (endpoints_new(&g->endpoints) < 0 || hashset_new(&g->flows) < 0 ||
-	    labels_new(&g->labels) < 0 ||
+	    labels_new(&g->labels) < 0 || log_sums_new(&g->logs) < 0 ||
 	    table_new(&g->run_places, sizeof(struct run_place), offsetof(struct run_place, index),
 		      GATHER_RUNS_MAX) < 0 ||
 	    table_new(&g->sensor_places, sizeof(struct sensor_place),

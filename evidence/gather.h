@@ -13,6 +13,7 @@
 #include "evidence/endpoints.h"
 #include "evidence/findings.h"
 #include "evidence/labels.h"
+#include "evidence/log_sums.h"
 #include "evidence/replay.h"
 #include "evidence/timeline.h"
 #include "evidence/verdict.h"
@@ -125,6 +126,7 @@ struct gather {
 	struct gather_fault faults[GATHER_FAULTS_MAX]; /* the first of `damage` */
 	struct policy *policy; /* of the runs; NULL: not known, or several */
 	struct labels *labels;
+	struct log_sums *logs; /* of live runs */
 	struct hashset *flows; /* TCP, of which a record was seen */
 	struct table *run_places, *sensor_places;
 };

@@ -504,6 +504,21 @@ def main():
                 equal((f["severity"], f["remote"], f["sensor"]), ("medium" if name == "moved-away.log" else "high", "-", "i-tail"), name)
             size = FIRST + 20 * len(line(1))
             match(f"it was cut; 1 times, {size} bytes are gone", told["cut-to-nothing.log"]["what"])
+        with tap.case("the report lists them: lines, what did not come, what was wiped; in both languages"):
+            html = os.path.join(d, "report.html")
+            told = {os.path.basename(x["file"]): x for x in json.loads(
+                run("flowproof", "report", "-d", store, "--json", "-", "--html", html).expect(1).out)["logs"]}
+            equal(sorted(told), sorted(STORIES), "files")
+            for name, x in told.items():
+                equal(x["shrank"] + x["vanished"] + x["rewritten"] > 0, STORIES[name] in WIPING, name)
+                equal(x["bytes"], len(got(store, w.path(name))), name)
+            equal(told["long-line.log"]["left_out_long"], 1000000 - LINE_MAX)
+            with open(html, encoding="utf-8") as f:
+                text = f.read()
+            check("Log files of the machine" in text and all(w.path(name) in text for name in STORIES), "HTML")
+            run("flowproof", "report", "-d", store, "--lang", "ja", "--html", html).expect(1)
+            with open(html, encoding="utf-8") as f:
+                check("このマシンのログファイル" in f.read(), "HTML in Japanese")
         runs(tap, w, store)
         full_spool(tap, w)
         refusals(tap, w)
