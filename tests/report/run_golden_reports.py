@@ -265,7 +265,7 @@ def expected(m, lang, texts, facts, word, reached, reasons, findings, allowed, i
                                                                     "recorded": m.packets, "not_ip": 0, "malformed": 0, "residual": 0, "kernel_dropped": 0,
                                                                     "nic_dropped": 0}]}],
             "audit": {"verdict": "intact", "running": False, "manifests": 2, "starts": 1, "unclean_starts": 0, "n_broken": 0, "n_incomplete": 0, "head": "DIGEST",
-                      "first_fault": None}, "original": None, "inventory": None, "installed": None, "files": files}
+                      "first_fault": None}, "original": None, "inventory": None, "installed": None, "logs": [], "files": files}
 
 
 def masked(report, store):
