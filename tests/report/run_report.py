@@ -217,6 +217,8 @@ def benign(tap, w):
 
 
 def gates(tap, w):
+    with tap.case("each gate is broken by itself, here or below"):
+        equal({gate for gate, *_ in broken()} | {4, 5, 19, 20}, GATES)
     for gate, name, figures, _ in broken():
         with tap.case(f"gate {gate}, {name}: this gate alone is not met, and the verdict is inconclusive"):
             said, _ = w.report(name, codes=(1,))
@@ -275,7 +277,29 @@ def gates(tap, w):
         check(20 in unmet(w.report("benign", store=copy, codes=(1,))[0]), "a cut ledger was believed")
 
 
+def silent(name):
+    """A run in which no packet came: watched, all told, nothing recorded."""
+    s = Story(name, T0, POLICY, RULES)
+    s.batch(1, events=[event(story.START, 0, text="filtered"), event(story.INTERFACE, 1, 2, story.UP | story.CAPTURED, 9, 9, text="eth0"), event(story.HOST, 1, 5000, 1)])
+    for minute in (0, 60, 120):
+        end = minute == 120
+        s.batch(minute + 59, records=[record(minute, minute + 60, status=story.NODATA)], accounts=[account(minute, 0)], counts=(0, 0), goodbye=end,
+                events=[event(story.CANARIES, 175, 4, 4, 0, 0, text=COLLECTOR)] if end else [])
+    return s
+
+
 def never(tap, w):
+    with tap.case("a capture without a packet, all else being met: nothing to judge"):
+        store = os.path.join(w.d, "silence")
+        w.pki.issue("silent")
+        with collector(store, "127.0.0.1:0", w.pki.options("collector")) as c:
+            silent("silent").send(c.address, w.pki)
+            c.stop().expect(0)
+        head = flow_logs().split("\n", 1)[0]
+        logs = write(os.path.join(w.d, "silent.log"), head + "\n" + "".join(f"2 - eni-0test - - - - - - - {T0 + m} {T0 + m + 59} - NODATA\n" for m in (0, 60, 120)))
+        said, _ = w.report("silent", store=store, logs=logs, codes=(1,))
+        equal((said["verdict"], unmet(said)), ("inconclusive", {1: {"packets"}}))
+        equal(said["reasons"], ["There is nothing to judge. Gates that are not met: 1 of 16."])
     with tap.case("an empty store: inconclusive, nothing to judge"):
         with collector(os.path.join(w.d, "empty"), "127.0.0.1:0", w.pki.options("collector")) as c:
             c.stop().expect(0)
