@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ingest_load ADDR:PORT SENSORS BATCHES RECORDS   Sensors that push full batches at a collector, all connected at once.
+ * ingest_load ADDR:PORT SENSORS BATCHES RECORDS [HOSTS]   Sensors that push full batches at a collector, all connected at once.
  *
  * Each of the SENSORS, named s0, s1, ..., has a certificate of its own from ca.crt and ca.key in the present
  * folder, keeps WINDOW batches (alone: WINDOW_ALONE) unacknowledged, and stays connected when BATCHES of RECORDS records are acknowledged. When all are
@@ -43,7 +43,7 @@ struct load {
 	struct sensor *sensors;
 	size_t n, done, begun;
 	struct endpoint to;
-	uint64_t batches, records;
+	uint64_t batches, records, hosts;
 	uint8_t out[BATCH_WRITE_BYTES];
 };
 
@@ -62,7 +62,7 @@ static void send_frame(struct sensor *s, enum wire_type type, const uint8_t *mes
 		die("the connection broke");
 }
 
-/* Flows of 64 hosts, both directions. */
+/* Flows of so many hosts. With more than a batch has each is one that nothing expects. */
 static void send_batch(struct sensor *s)
 {
 	struct load *load = s->load;
@@ -71,7 +71,7 @@ static void send_batch(struct sensor *s)
 				  .packets_before = s->chain.packets,
 				  .goodbye = s->chain.sequence + 1 == load->batches};
 	uint8_t digest[SHA256_BYTES];
-	uint64_t packets = 0;
+	uint64_t packets = 0, host;
 	size_t len;
 
 	memcpy(head.previous, s->chain.digest, SHA256_BYTES);
@@ -86,7 +86,15 @@ static void send_batch(struct sensor *s)
 				      .protocol = 6};
 
 		rec.src.b[0] = rec.dst.b[0] = 10;
-		rec.dst.b[3] = (uint8_t)(i / 2 % 64);
+		host = (head.sequence * load->records + i) / 2 % load->hosts;
+		if (load->hosts > load->records) {
+			rec.direction = FLOWREC_EGRESS;
+			rec.verdict = FLOWREC_UNEXPECTED_EGRESS;
+			rec.outcome = FLOWREC_DATA_OUT;
+			rec.tcp_flags = 2;
+		}
+		for (unsigned k = 0; k < 3; k++)
+			rec.dst.b[1 + k] = (uint8_t)(host >> (16 - 8 * k));
 		packets += rec.packets;
 		if (!batch_add_record(load->writer, &rec))
 			die("so many records do not fit in a batch");
@@ -218,8 +226,8 @@ int main(int argc, char **argv)
 	struct err err = {""};
 	uint64_t begin;
 
-	if (argc != 5 || !load || endpoint_parse(argv[1], &load->to, &err) < 0)
-		die("usage: ingest_load ADDR:PORT SENSORS BATCHES RECORDS");
+	if (argc < 5 || argc > 6 || !load || endpoint_parse(argv[1], &load->to, &err) < 0)
+		die("usage: ingest_load ADDR:PORT SENSORS BATCHES RECORDS [HOSTS]");
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -227,6 +235,7 @@ int main(int argc, char **argv)
 	load->n = strtoul(argv[2], NULL, 10);
 	load->batches = strtoul(argv[3], NULL, 10);
 	load->records = strtoul(argv[4], NULL, 10);
+	load->hosts = argc > 5 ? strtoul(argv[5], NULL, 10) : 64;
 	load->sensors = calloc(load->n, sizeof *load->sensors);
 	if (!load->sensors || loop_new(&load->loop, &err) < 0 ||
 	    batch_writer_new(&load->writer) < 0)
