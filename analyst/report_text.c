@@ -1,47 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * report, on a terminal: what a person needs who was woken for it, on one screen.
+ * report, on a terminal: what a person needs who was woken for it, on one screen. Rows are counted, so that the verdict does not
+ * scroll off the top: what is open is told by name first, then as much of it as there is room for.
  */
 #include "analyst/report.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "platform/addr.h"
 
-enum { ENDS_SHOWN = 6, GATES_SHOWN = 5 /* with their figures; the others by name */ };
+enum {
+	ROWS = 23, /* of a small terminal; the last one is the prompt's */
+	COLUMNS = 80,
+	ENDS_SHOWN = 6,
+};
 
-static void line(FILE *out, const struct report *r, const char *indent, const char *label,
-		 const char *value)
+struct screen {
+	const struct report *r;
+	FILE *out;
+	unsigned rows; /* taken so far */
+	bool is_whole; /* nothing was left out for want of room */
+};
+
+/* Rows of a line: kana, kanji and full-width forms are two columns wide. */
+static unsigned rows_of(const char *text)
+{
+	unsigned columns = 0;
+
+	for (; *text; text++)
+		if (((unsigned char)*text & 0xc0) != 0x80)
+			columns += (unsigned char)*text >= 0xe3 ? 2 : 1;
+	return columns > COLUMNS ? (columns + COLUMNS - 1) / COLUMNS : 1;
+}
+
+static void put(struct screen *s, const char *text)
+{
+	fprintf(s->out, "%s\n", text);
+	s->rows += rows_of(text);
+}
+
+static void line(struct screen *s, const char *label, const char *value)
 {
 	char text[SAY_MAX];
 
-	fprintf(out, "%s%s\n", indent, say(text, r->lang, W_LABEL, label, value, NULL));
+	put(s, say(text, s->r->lang, W_LABEL, label, value, NULL));
 }
 
-static void print_head(const struct report *r, FILE *out)
+/* All in one line. */
+static void print_sensors(struct screen *s)
 {
+	const struct gather *g = &s->r->gather;
+	char all[SAY_MAX], text[SAY_MAX];
+
+	for (size_t i = 0; i < g->n_sensors; i++) {
+		if (i == 0)
+			(void)snprintf(all, sizeof all, "%s", g->sensors[i].id);
+		else
+			memcpy(all, say(text, s->r->lang, W_COMMA, all, g->sensors[i].id, NULL),
+			       sizeof all);
+	}
+	if (g->n_sensors > 0)
+		line(s, word(s->r->lang, W_SENSOR), all);
+}
+
+static void print_head(struct screen *s)
+{
+	const struct report *r = s->r;
 	const struct verdict_evidence *e = &r->evidence;
 	char text[SAY_MAX], from[WHEN_TEXT], to[WHEN_TEXT], duration[DURATION_TEXT],
 		met[NUMBER_TEXT], all[NUMBER_TEXT];
 	const char *sentence;
 
-	line(out, r, "", word(r->lang, W_VERDICT), report_verdict_text(r));
+	line(s, word(r->lang, W_VERDICT), report_verdict_text(r));
 	for (unsigned i = 0; (sentence = report_sentence(text, r, i)); i++)
-		fprintf(out, "%s\n", sentence);
-	fputc('\n', out);
+		put(s, sentence);
+	put(s, "");
 	if (r->o.case_name)
-		line(out, r, "", word(r->lang, W_CASE), r->o.case_name);
+		line(s, word(r->lang, W_CASE), r->o.case_name);
 	if (r->o.analyst)
-		line(out, r, "", word(r->lang, W_ANALYST), r->o.analyst);
+		line(s, word(r->lang, W_ANALYST), r->o.analyst);
 	if (r->o.note)
-		line(out, r, "", word(r->lang, W_NOTE), r->o.note);
-	line(out, r, "", word(r->lang, W_SPAN),
+		line(s, word(r->lang, W_NOTE), r->o.note);
+	line(s, word(r->lang, W_SPAN),
 	     e->from_s == e->to_s
 		     ? word(r->lang, W_SPAN_NONE)
 		     : say(text, r->lang, W_SPAN_TEXT, when_text(from, e->from_s),
 			   when_text(to, e->to_s),
 			   duration_text(duration, r->lang, e->to_s - e->from_s), NULL));
-	for (size_t i = 0; i < r->gather.n_sensors; i++)
-		line(out, r, "", word(r->lang, W_SENSOR), r->gather.sensors[i].id);
-	line(out, r, "", word(r->lang, W_GATES),
+	print_sensors(s);
+	line(s, word(r->lang, W_GATES),
 	     say(text, r->lang, W_GATES_TEXT, number_text(met, r->verdict.gates_met),
 		 number_text(all, r->verdict.gates), NULL));
 }
@@ -60,10 +108,11 @@ static const char *course_text(char out[static SAY_MAX], const struct report *r,
 			     kind_text(r->lang, (enum finding_kind)f->key.kind), NULL);
 }
 
-static void print_ends(const struct report *r, FILE *out)
+static void print_ends(struct screen *s)
 {
+	const struct report *r = s->r;
 	char end[ADDR_ENDPOINT_TEXT], when[WHEN_TEXT], number[NUMBER_TEXT],
-		protocol[FINDING_PROTOCOL_TEXT], text[SAY_MAX];
+		protocol[FINDING_PROTOCOL_TEXT], text[SAY_MAX], row[SAY_MAX + 256];
 	const struct finding *f;
 	uint64_t n = 0;
 
@@ -71,62 +120,126 @@ static void print_ends(const struct report *r, FILE *out)
 		struct endpoint remote = {
 			.addr = f->remote, .port = f->key.port, .family = f->key.family};
 
-		if (n == 0)
-			fprintf(out, "\n%s\n", word(r->lang, W_UNEXPECTED_TITLE));
+		if (n == 0) {
+			put(s, "");
+			put(s, word(r->lang, W_UNEXPECTED_TITLE));
+		}
 		if (n >= ENDS_SHOWN)
 			continue;
-		fprintf(out, "  %s %s%s%s  %s  %s\n", endpoint_text(end, &remote),
-			finding_protocol_text(protocol, f->key.protocol), f->name ? "  " : "",
-			f->name ? finding_name(r->lang, f) : "", course_text(text, r, f),
-			when_text(when, f->first));
+		(void)snprintf(row, sizeof row, "  %s %s%s%s  %s  %s", endpoint_text(end, &remote),
+			       finding_protocol_text(protocol, f->key.protocol),
+			       f->name ? "  " : "", f->name ? finding_name(r->lang, f) : "",
+			       course_text(text, r, f), when_text(when, f->first));
+		put(s, row);
 	}
-	if (n > ENDS_SHOWN)
-		fprintf(out, "  %s\n",
+	if (n > ENDS_SHOWN) {
+		(void)snprintf(
+			row, sizeof row, "  %s",
 			say(text, r->lang, W_MORE, number_text(number, n - ENDS_SHOWN), NULL));
+		put(s, row);
+	}
 }
 
-/* The conditions that fail, each with its figure; without any what is not known. */
-static void print_figures(const struct report *r, size_t number, FILE *out)
-{
-	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX];
+/* ---- what is open ---- */
 
-	for (const struct condition *c = obligations[number].conditions; c->kind != CONDITION_END;
-	     c++) {
+/* The conditions that fail, each with its figure; without any what is not known. Then the remedy. With `out` NULL nothing is printed. The rows. */
+static unsigned details(const struct report *r, size_t number, FILE *out)
+{
+	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX], row[SAY_MAX], whole[SAY_MAX];
+	struct screen s = {.r = r, .out = out};
+
+	for (const struct condition *c = obligations[number].conditions;; c++) {
+		bool is_end = c->kind == CONDITION_END;
+		const char *label =
+			is_end ? word(r->lang, W_REMEDY) : verdict_facts[c->fact].text[r->lang];
 		const char *said =
-			figure_text(figure, r->lang, c->fact, &r->evidence.facts[c->fact]);
+			is_end ? obligations[number].remedy[r->lang]
+			       : figure_text(figure, r->lang, c->fact, &r->evidence.facts[c->fact]);
 
-		if (condition_judge(c, &r->evidence) != r->verdict.obligations[number].state)
+		if (!is_end &&
+		    condition_judge(c, &r->evidence) != r->verdict.obligations[number].state)
 			continue;
-		if (*bound_text(bound, r->lang, c))
+		if (!is_end && *bound_text(bound, r->lang, c))
 			said = say(text, r->lang, W_PAREN, said, bound, NULL);
-		line(out, r, "       ", verdict_facts[c->fact].text[r->lang], said);
+		(void)snprintf(row, sizeof row, "       %s",
+			       say(whole, r->lang, W_LABEL, label, said, NULL));
+		if (out)
+			put(&s, row);
+		else
+			s.rows += rows_of(row);
+		if (is_end)
+			return s.rows;
 	}
 }
 
-static void print_gates(const struct report *r, FILE *out)
+/* The i-th obligation's state and name. */
+static const char *name_of(char out[static SAY_MAX], const struct report *r, size_t i)
 {
-	char label[128];
-	unsigned shown = 0;
+	char label[128], text[SAY_MAX];
 
-	if (r->verdict.gates > r->verdict.gates_met)
-		fputc('\n', out);
+	(void)snprintf(label, sizeof label, "%2zu  %s", i + 1, report_state_text(r, i));
+	(void)snprintf(out, SAY_MAX, "  %s",
+		       say(text, r->lang, W_LABEL, label, obligations[i].name[r->lang], NULL));
+	return out;
+}
+
+static void print_gates(struct screen *s)
+{
+	const struct report *r = s->r;
+	char text[SAY_MAX], row[SAY_MAX], number[NUMBER_TEXT];
+	size_t open[OBLIGATIONS], n = 0, shown;
+	unsigned whole = 0, needed, left;
+
 	for (size_t i = 0; i < OBLIGATIONS; i++) {
-		const struct obligation *o = &obligations[i];
-
-		if (!o->is_gate || r->verdict.obligations[i].state == OBLIGATION_MET)
+		if (!obligations[i].is_gate || r->verdict.obligations[i].state == OBLIGATION_MET)
 			continue;
-		(void)snprintf(label, sizeof label, "%2zu  %s", i + 1, report_state_text(r, i));
-		line(out, r, "  ", label, o->name[r->lang]);
-		if (shown++ >= GATES_SHOWN)
-			continue;
-		print_figures(r, i, out);
-		line(out, r, "       ", word(r->lang, W_REMEDY), o->remedy[r->lang]);
+		open[n++] = i;
+		whole += rows_of(name_of(row, r, i)) + details(r, i, NULL);
 	}
+	if (n == 0)
+		return;
+	put(s, "");
+	left = s->rows < ROWS ? ROWS - s->rows : 0;
+	/* Not all: then the last row says where the rest is. */
+	if (whole > left && left > 0)
+		left--;
+	/* By name as many as there is room for, one row for how many more there are. */
+	for (shown = 0, needed = 0; shown < n; shown++) {
+		unsigned rows = rows_of(name_of(row, r, open[shown]));
+
+		if (needed + rows + (shown + 1 < n) > left && shown > 0)
+			break;
+		needed += rows;
+	}
+	needed += shown < n;
+	left = left > needed ? left - needed : 0;
+	for (size_t i = 0; i < shown; i++) {
+		unsigned rows = details(r, open[i], NULL);
+
+		put(s, name_of(row, r, open[i]));
+		/* Once there is no room for one, the others go without, too. */
+		if (rows > left) {
+			left = 0;
+			s->is_whole = false;
+			continue;
+		}
+		left -= rows;
+		s->rows += details(r, open[i], s->out);
+	}
+	if (shown < n) {
+		(void)snprintf(row, sizeof row, "  %s",
+			       say(text, r->lang, W_MORE, number_text(number, n - shown), NULL));
+		put(s, row);
+	}
+	if (s->rows < ROWS && !s->is_whole)
+		put(s, word(r->lang, W_ALL_FORMS));
 }
 
 void report_print_text(const struct report *r, FILE *out)
 {
-	print_head(r, out);
-	print_ends(r, out);
-	print_gates(r, out);
+	struct screen s = {.r = r, .out = out, .is_whole = true};
+
+	print_head(&s);
+	print_ends(&s);
+	print_gates(&s);
 }

@@ -152,6 +152,9 @@ int report_witness(struct report *r, struct flowlogs_input *input, struct err *e
 					 &damages, err);
 	if (rc == 0)
 		rc = flowlogs_input_read(input, logs, err);
+	if (rc == -ENOENT)
+		rc = err_set(err, rc, "%s; where there are no Flow Logs, leave --flow-logs out",
+			     err->text);
 	for (size_t i = 0; rc == 0 && i < flowlogs_n_logs(logs); i++)
 		reconcile_witness_log(r->reconcile, (uint16_t)i, flowlogs_log(logs, (uint16_t)i));
 	if (rc == 0) {

@@ -23,7 +23,7 @@ import frames  # noqa: E402
 from frames import ACK, FIN, PSH, SYN  # noqa: E402
 import reference  # noqa: E402
 import relive  # noqa: E402
-from run_report import Reader, SECTIONS  # noqa: E402
+from run_report import Reader, SCREEN, SECTIONS, rows_of  # noqa: E402
 from saved import LOCAL, RESOLVER, SAVED  # noqa: E402
 
 T0, TCP, UDP = frames.T0, 6, 17
@@ -403,8 +403,18 @@ def text_of(lang, m, report):
     unmet = [o for o in report["obligations"] if o["kind"] == "gate" and o["state"] != "met"]
     if unmet:
         lines.append("")
-    for o in unmet:
-        lines += [f"  {o['number']:2}  {names[6]}{o['name']}", " " * 7 + names[7], " " * 7 + names[8] + o["remedy"]]
+    # One screen: names of all, then details in their order as far as they fit; where they do not all, the last row says where they are.
+    told = [(f"  {o['number']:2}  {names[6]}{o['name']}", [" " * 7 + names[7], " " * 7 + names[8] + o["remedy"]]) for o in unmet]
+    left = SCREEN - rows_of(lines) - rows_of([name for name, _ in told])
+    if rows_of([line for _, more in told for line in more]) > left:
+        left -= 1
+    for name, more in told:
+        lines.append(name)
+        left -= rows_of(more)
+        if left >= 0:
+            lines += more
+    if left < 0:
+        lines.append({"en": "All figures and remedies: --html FILE", "ja": "すべての数値と対処：--html FILE"}[lang])
     return "\n".join(lines) + "\n"
 
 

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import sys
+import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ledger"))
@@ -320,7 +321,8 @@ def never(tap, w):
     with tap.case("a store that is none, and options that are wrong: exit status 2 or 3, with the reason"):
         for options, code, says in ((["-d", os.path.join(w.d, "nowhere")], 3, "nowhere"), ([], 2, "-d"), (["-d", w.store, "--lang", "fr"], 2, "--lang"),
                                     (["-d", w.store, "--span", "5"], 2, "--span"), (["-d", w.store, "--span", "9,5"], 2, "--span"),
-                                    (["-d", w.store, "--ca", "/nowhere"], 3, "/nowhere"), (["-d", w.store, "more"], 2, "more"),
+                                    (["-d", w.store, "--ca", "/nowhere"], 3, "/nowhere"),
+                                    (["-d", w.store, "--flow-logs", "/nowhere"], 3, "leave --flow-logs out"), (["-d", w.store, "more"], 2, "more"),
                                     (["-d", w.store, "--tz", "Mars/Phobos"], 2, "Mars/Phobos"),
                                     (["-d", w.store, "--suspects", "/nowhere"], 2, "--suspects: cannot read /nowhere"),
                                     (["-d", w.store, "--suspects", odd], 2, f"--suspects: {odd}:2: 'a_b' is neither")):
@@ -361,6 +363,15 @@ def syn_capture():
     frame = bytes.fromhex("0200000000020200000000010800") + ip
     head = (0xa1b2c3d4).to_bytes(4, "little") + bytes.fromhex("02000400") + bytes(8) + (65535).to_bytes(4, "little") + (1).to_bytes(4, "little")
     return head + T0.to_bytes(4, "little") + bytes(4) + len(frame).to_bytes(4, "little") * 2 + frame
+
+
+SCREEN = 23  # rows of a small terminal beside the prompt's; 80 columns
+
+
+def rows_of(lines):
+    """That lines take on it: East Asian wide characters take two columns (Unicode Annex 11)."""
+    columns = [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) for line in lines]
+    return sum(max(1, -(-n // 80)) for n in columns)
 
 
 TEXT_EN = """Verdict: UNEXPECTED EGRESS
@@ -413,6 +424,17 @@ def intruder(tap, w):
         equal(w.text("intruder", "--case", "2025-77", code=1), TEXT_EN)
     with tap.case("the whole text, in Japanese"):
         equal(w.text("intruder", "--case", "2025-77", "--lang", "ja", "--tz", "Asia/Tokyo", code=1), TEXT_JA)
+    with tap.case("whatever is open, the verdict stays on the first screen, and something says where the rest is"):
+        empty = os.path.join(w.d, "empty")
+        for lang in ("en", "ja"):
+            for options in (["-d", empty], ["-d", w.store, "--sensor", "intruder"], ["-d", w.store, "--sensor", "stopped"], ["-d", w.store, "--sensor", "policy-changed"],
+                            ["-d", w.store, "--sensor", "benign", "--suspects", write(os.path.join(w.d, "many"), "10.0.0.0/8\n")],
+                            ["-d", w.store]):
+                out = run("flowproof", "report", *options, "--lang", lang).expect(1).out
+                lines = out.splitlines()
+                check(rows_of(lines) <= SCREEN, f"{options}: {rows_of(lines)} rows:\n{out}")
+                check(lines[0].startswith(("Verdict: ", "判定：")), lines[0])
+                check("--html" in lines[-1] or ("Remedy: " in lines[-1] or "対処：" in lines[-1]), lines[-1])
     with tap.case("what was seen stays seen when other evidence is missing"):
         said, _ = w.report("intruder", logs="", ca=False, codes=(1,))
         equal((said["verdict"], said["reached"]), ("unexpected_egress", "data_out"))
