@@ -288,8 +288,7 @@ static int take_over(struct delivery *d)
 	return insist(d, try_cursor, d);
 }
 
-/* Plans a pass if there is something to do, and makes it; or goes on with one. 0, DELIVERY_STOP, or negative. */
-static int work(struct delivery *d, struct err *err)
+int delivery_pass(struct delivery *d, struct err *err)
 {
 	struct delivery_cursor *c = &d->run->cursor;
 	uint64_t begun_s = clock_wall_ns() / NS_PER_S;
@@ -372,12 +371,18 @@ static bool wait_for_store(const struct delivery *d)
 	return n == 1;
 }
 
-static int begin(struct delivery *d, struct err *err)
+int delivery_open(struct delivery *d, struct err *err)
 {
-	struct delivery_cursor *c = &d->run->cursor;
 	struct sandbox_state state = {.landlock = 0};
+	struct delivery_cursor *c;
 	uint8_t store[LEDGER_STORE_ID];
-	int rc = d->ops.begin ? d->ops.begin(d, err) : 0;
+	int rc;
+
+	d->run = calloc(1, sizeof *d->run);
+	if (!d->run)
+		return err_set(err, -ENOMEM, "no memory for a delivery");
+	c = &d->run->cursor;
+	rc = d->ops.begin ? d->ops.begin(d, err) : 0;
 
 	/* Whoever needs credentials has them now. */
 	if (IS_ENABLED(CONFIG_DELIVER_AWS))
@@ -407,6 +412,16 @@ static int begin(struct delivery *d, struct err *err)
 	return rc;
 }
 
+void delivery_close(struct delivery *d)
+{
+	if (!d->run)
+		return;
+	range_free(d->run->range);
+	delivery_cursor_fini(&d->run->cursor);
+	free(d->run);
+	d->run = NULL;
+}
+
 static int pause_ms(const struct delivery *d)
 {
 	uint64_t now_ms = clock_wall_ns() / NS_PER_MS, every_ms = d->every_s * MS_PER_S;
@@ -427,7 +442,7 @@ static int serve(struct delivery *d, struct err *err)
 	int rc;
 
 	for (;;) {
-		rc = work(d, err);
+		rc = delivery_pass(d, err);
 		if (rc == DELIVERY_STOP || !delivery_may_go_on(d, 0))
 			return 0;
 		if (rc == -ENOMEM)
@@ -452,8 +467,7 @@ void delivery_run(struct delivery *d)
 
 	if (!wait_for_store(d))
 		_exit(0);
-	d->run = calloc(1, sizeof *d->run);
-	rc = d->run ? begin(d, &err) : err_set(&err, -ENOMEM, "no memory");
+	rc = delivery_open(d, &err);
 	if (rc == 0)
 		rc = serve(d, &err);
 	if (rc < 0) {

@@ -86,6 +86,13 @@ struct delivery {
  * opened before) begin with it and change it. */
 void delivery_confine(struct sandbox *ret, const char *folder);
 
+/* Its steps. Opens its cursor, confined; the store is there. */
+int delivery_open(struct delivery *delivery, struct err *err);
+/* Goes on with a pass that was planned, or plans one if there is something to do, and makes it. 0, DELIVERY_STOP, or
+ * negative with a sentence: delivery_close() before it is opened again. */
+int delivery_pass(struct delivery *delivery, struct err *err);
+void delivery_close(struct delivery *delivery);
+
 /* Runs it until the collector ends. */
 _Noreturn void delivery_run(struct delivery *delivery);
 

@@ -184,6 +184,9 @@ unit-platform/test_gzip := $(gzip-y) $(gunzip-y) platform/err
 endif
 unit += evidence/test_spans
 unit-evidence/test_spans := evidence/spans
+unit += collector/test_delivery
+unit-collector/test_delivery := $(filter-out platform/clock $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor),$(unit-evidence/test_audit)) \
+	collector/delivery collector/delivery_cursor evidence/range evidence/replay $(sandbox-y)
 unit += collector/test_alert_syslog
 unit-collector/test_alert_syslog := collector/alert_syslog
 unit += collector/test_sigv4
