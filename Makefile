@@ -380,7 +380,7 @@ include platform/platform.mk
 # ---- deliveries ----------------------------------------------------------------------------------------
 # At the real things, or what comes closest: Ceph's gateway for S3, AWS's own signers and models.
 .PHONY: test-deliver
-deliver-suites := suite_signer
+deliver-suites := suite_readers suite_signer
 test-deliver: deps
 	@sh scripts/deps.sh deliver
 	+$(Q)$(MAKE) --no-print-directory programs $(O)/tests/deliver/aws_drive
@@ -416,6 +416,10 @@ $(O)/tests/bench/ingest_load: $(O)/tests/bench/ingest_load.o $(call objects,$(ba
 bench-ingest: programs $(O)/tests/bench/ingest_load
 	$(Q)$(PY3) tests/bench/ingest.py $(O)
 	$(Q)$(PY3) tests/bench/wire_bytes.py $(O)
+# What deliveries cost ingest, and what an export costs.
+.PHONY: bench-deliver
+bench-deliver: programs $(O)/tests/bench/ingest_load
+	$(Q)$(PY3) tests/bench/deliver.py $(O)
 # Where each detector begins to find, measured in recorded background: docs/limits.md is written anew.
 .PHONY: limits
 limits: programs
@@ -517,6 +521,7 @@ help:
 #> make limits          where each detector begins to find, measured: writes docs/limits.md (needs the captures beside the tree)
 #> make bench-ingest    records a second that the collector makes durable, its memory with 1,000 sensors, what an audit costs, and
 #>                      bytes on the wire beside NetFlow v9 and IPFIX
+#> make bench-deliver   ingest without a delivery and beside one that is dead, stands still, works; what an export costs (root)
 #> make soak            schedules of faults for SECONDS=60, or COUNT of them; FLOWPROOF_SEED=N for the same ones again
 #> make test-worlds     reconcile over 10,000 simulated machines whose hidden flows are known (WORLDS=N)
 #> make bench-report    CPU and memory of a report over a day of 1 M records

@@ -28,13 +28,20 @@ enum {
 _Static_assert((int)LINE_MAX_ >= (int)FLOWREC_LINE_MAX + 8, "a line must fit");
 _Static_assert((int)TEXT_PIECE + (int)LINE_MAX_ < (int)GZIP_PIECE_MAX, "a piece must fit");
 
+/* In the ledger. No byte of it is padding. */
+struct place {
+	uint8_t stream[WIRE_STREAM_ID];
+	uint64_t sequence, lines; /* so many came of that batch already */
+};
+
 /* An object under way. */
 struct slot {
 	uint64_t number; /* Unix seconds / SLOT_S */
 	enum slots_what what;
 	struct slots_owner owner;
 	uint64_t records;
-	struct crypto_sha256 *digest; /* of where it begins in the ledger, and the text */
+	struct place begin;
+	uint32_t crc; /* of the text */
 	struct gzip gzip;
 	struct buffer text, packed;
 	struct parquet_file parquet;
@@ -49,10 +56,7 @@ struct slots {
 	struct slot *open[SLOTS_OPEN_MAX];
 	struct err err;
 	/* Of the batch that is read. */
-	struct {
-		uint8_t stream[WIRE_STREAM_ID];
-		uint64_t sequence, lines; /* so many came of it already */
-	} here;
+	struct place here;
 	const struct wire_hello *hello;
 	struct slots_owner owners[WIRE_INTERFACES_MAX];
 	struct parquet_maker *parquet; /* if that is made */
@@ -75,10 +79,6 @@ static int reserve(struct slots *s, struct buffer *b, size_t more)
 
 static void free_slot(struct slots *s, struct slot *slot)
 {
-	uint8_t digest[SHA256_BYTES];
-
-	if (slot->digest)
-		crypto_sha256_end(slot->digest, digest);
 	s->bytes -= slot->text.cap + slot->packed.cap;
 	free(slot->text.at);
 	free(slot->packed.at);
@@ -128,7 +128,7 @@ static int pack(struct slots *s, struct slot *slot, bool is_end)
 {
 	int rc = 0;
 
-	crypto_sha256_add(slot->digest, slot->text.at, slot->text.len);
+	slot->crc = s->by->crc(slot->crc, slot->text.at, slot->text.len);
 	if (is_parquet(s, slot)) {
 		rc = pack_parquet(s, slot, is_end);
 	} else {
@@ -155,7 +155,8 @@ static int close_slot(struct slots *s, size_t i)
 	int rc = pack(s, slot, true);
 
 	if (rc == 0) {
-		crypto_sha256_peek(slot->digest, digest);
+		crypto_sha256_two(digest, &slot->begin, sizeof slot->begin, &slot->crc,
+				  sizeof slot->crc);
 		object.bytes = slot->packed.at;
 		object.len = slot->packed.len;
 		rc = slots_key(key, &s->config, slot->what, &slot->owner, slot->number, digest);
@@ -175,11 +176,7 @@ static int begin_slot(struct slots *s, struct slot *slot)
 {
 	int rc = reserve(s, &slot->text, LINE_MAX_);
 
-	slot->digest = crypto_sha256_new();
-	if (rc == 0 && !slot->digest)
-		rc = err_set(&s->err, -ENOMEM, "no memory for a file of records");
-	if (rc == 0) /* two machines may tell the same lines of the same five minutes */
-		crypto_sha256_add(slot->digest, &s->here, sizeof s->here);
+	slot->begin = s->here; /* two machines may tell the same lines of the same five minutes */
 	if (rc == 0 && slot->what != SLOTS_DNS && s->config.format == SLOTS_TEXT)
 		slot->text.len = flowrec_print_header((char *)slot->text.at, &s->config.fields);
 	return rc;

@@ -38,14 +38,26 @@ static const struct exclusion {
 	{"::1/128", ANY, ANY, RECONCILE_INTERNAL},
 };
 
-static bool fits(const struct exclusion *x, const struct unlogged_query *q)
-{
-	struct cidr cidr;
+enum { EXCLUSIONS = sizeof exclusions / sizeof exclusions[0] };
 
+/* The table's, read once: every record is asked for. */
+static const struct cidr *cidrs(void)
+{
+	static struct cidr read[EXCLUSIONS];
+	static bool is_read;
+
+	for (size_t i = 0; !is_read && i < EXCLUSIONS; i++)
+		(void)cidr_parse(exclusions[i].cidr, &read[i], NULL);
+	is_read = true;
+	return read;
+}
+
+static bool fits(const struct exclusion *x, const struct cidr *cidr, const struct unlogged_query *q)
+{
 	if ((x->protocol != ANY && x->protocol != q->protocol) ||
 	    (x->port != ANY && x->port != q->srcport && x->port != q->dstport))
 		return false;
-	return cidr_parse(x->cidr, &cidr, NULL) == 0 && cidr_has(&cidr, q->family, q->remote);
+	return cidr_has(cidr, q->family, q->remote);
 }
 
 /* 169.254.169.253's twin: the base of the VPC's range + 2. Without --subnet it is known by port and last byte alone. */
@@ -87,8 +99,10 @@ static enum reconcile_reason of_subnet(const struct unlogged_query *q)
 
 enum reconcile_reason unlogged_reason(const struct unlogged_query *q)
 {
-	for (size_t i = 0; i < sizeof exclusions / sizeof exclusions[0]; i++) {
-		if (fits(&exclusions[i], q))
+	const struct cidr *table = cidrs();
+
+	for (size_t i = 0; i < EXCLUSIONS; i++) {
+		if (fits(&exclusions[i], &table[i], q))
 			return exclusions[i].reason;
 	}
 	if (is_resolver(q))

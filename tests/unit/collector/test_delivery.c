@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "collector/credentials.h"
 #include "platform/clock.h"
 #include "tests/unit/evidence/keys.h"
 #include "tests/unit/evidence/sensors.h"
@@ -47,6 +48,11 @@ const char *clock_text(char out[static CLOCK_TEXT], uint64_t unix_s)
 {
 	(void)snprintf(out, CLOCK_TEXT, "%" PRIu64, unix_s);
 	return out;
+}
+
+/* This kind has none. */
+void credentials_wipe_environment(void)
+{
 }
 
 /* ---- the kind ---- */
