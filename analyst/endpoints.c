@@ -61,7 +61,7 @@ static void print_json(const struct endpoint_sum *sum, const struct label *label
 	else
 		printf("null");
 	printf(",\"state\":\"%s\",\"names\":[", endpoint_state_text(d));
-	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
+	for (size_t i = 0; i < label->n; i++) {
 		if (i)
 			putchar(',');
 		json_print_string(stdout, label->names[i]);
@@ -74,8 +74,8 @@ static void print_text(const struct endpoint_sum *sum, const struct label *label
 	char line[ENDPOINT_LINE_MAX];
 
 	printf("%s %s %s %s", sum->sensor, sum->is_replay ? "replay" : "live",
-	       endpoint_line(line, &sum->digest, sum->rule), label ? label->names[0] : "-");
-	for (size_t i = 1; label && i < LABELS_NAMES && label->names[i]; i++)
+	       endpoint_line(line, &sum->digest, sum->rule), label->n > 0 ? label->names[0] : "-");
+	for (size_t i = 1; i < label->n; i++)
 		printf(",%s", label->names[i]);
 	putchar('\n');
 }
@@ -93,15 +93,15 @@ static int print_all(struct told *told, const struct query *query)
 		printf("sensor mode %s names\n", endpoint_header);
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {
 		const struct endpoint_digest *digest = &sums[i].digest;
-		const struct label *label =
+		const struct label label =
 			labels_find(told->labels, digest->family, &digest->remote);
 
 		if (!query_wants(query, digest->first, digest->last))
 			continue;
 		if (query->json)
-			print_json(&sums[i], label);
+			print_json(&sums[i], &label);
 		else
-			print_text(&sums[i], label);
+			print_text(&sums[i], &label);
 	}
 	if (endpoints_left_out(endpoints) > 0)
 		fprintf(stderr,

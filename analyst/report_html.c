@@ -116,8 +116,7 @@ static void print_finding(FILE *out, const struct report *r, const struct findin
 	findings_origin(r->gather.findings, f, &origin);
 	fputs("<tr>", out);
 	html_end(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
-	html_names(out, r->lang, r->gather.labels, f->key.family, &f->remote,
-		   finding_name(r->lang, f));
+	html_names(out, r->gather.labels, f->key.family, &f->remote, finding_name(r->lang, f));
 	fputs("<td>", out);
 	html_text(out, report_outcome_text(r, f->outcome));
 	if (f->key.kind != FINDING_UNEXPECTED_EGRESS)
@@ -208,7 +207,7 @@ static void print_ends(FILE *out, const struct report *r, enum report_part part)
 			continue;
 		fputs("<tr>", out);
 		html_end(out, d->family, &d->remote, d->port, d->protocol);
-		html_names(out, r->lang, r->gather.labels, d->family, &d->remote, NULL);
+		html_names(out, r->gather.labels, d->family, &d->remote, NULL);
 		html_cell(out, sum->rule ? sum->rule : word(r->lang, W_NO_RULE));
 		html_cell(out, flow_verdict_text(r->lang, d->verdict));
 		html_cell(out, report_outcome_text(r, d->outcome));

@@ -111,12 +111,12 @@ static void print_obligation(FILE *out, const struct report *r, size_t i)
 
 /* ---- endpoints ---- */
 
-static void put_names(FILE *out, const struct label *label)
+static void put_names(FILE *out, struct label label)
 {
 	fputs(",\"names\":[", out);
-	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
+	for (size_t i = 0; i < label.n; i++) {
 		fputs(i ? "," : "", out);
-		json_print_string(out, label->names[i]);
+		json_print_string(out, label.names[i]);
 	}
 	fputc(']', out);
 }

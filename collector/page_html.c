@@ -190,7 +190,7 @@ static void print_end(FILE *out, const struct page_state *s, enum verdict_lang l
 	findings_origin(s->gather.findings, f, &origin);
 	fputs("<tr>", out);
 	html_end(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
-	html_names(out, lang, s->gather.labels, f->key.family, &f->remote, f->name);
+	html_names(out, s->gather.labels, f->key.family, &f->remote, finding_name(lang, f));
 	html_cell(out, outcome_text(lang, f->outcome));
 	print_traffic(out, f, &origin);
 }
@@ -204,7 +204,7 @@ static void print_finding(FILE *out, const struct page_state *s, enum verdict_la
 	fprintf(out, "<tr><td>%s</td>", severity_text(lang, (enum finding_severity)f->severity));
 	html_cell(out, kind_text(lang, (enum finding_kind)f->key.kind));
 	html_end(out, f->key.family, &f->remote, f->key.port, f->key.protocol);
-	html_names(out, lang, s->gather.labels, f->key.family, &f->remote, f->name);
+	html_names(out, s->gather.labels, f->key.family, &f->remote, finding_name(lang, f));
 	print_traffic(out, f, &origin);
 }
 
@@ -301,7 +301,7 @@ static void print_allowed(FILE *out, const struct page_state *s, enum verdict_la
 
 		fputs("<tr>", out);
 		html_end(out, d->family, &d->remote, d->port, d->protocol);
-		html_names(out, lang, s->gather.labels, d->family, &d->remote, NULL);
+		html_names(out, s->gather.labels, d->family, &d->remote, NULL);
 		html_cell(out, list[i]->rule ? list[i]->rule : word(lang, W_NO_RULE));
 		html_cell(out, flow_verdict_text(lang, d->verdict));
 		html_cell(out, outcome_text(lang, d->outcome));

@@ -120,25 +120,21 @@ void html_end(FILE *out, uint8_t family, const struct addr *addr, uint16_t port,
 		finding_protocol_text(words, protocol));
 }
 
-void html_names(FILE *out, enum verdict_lang lang, const struct labels *labels, uint8_t family,
-		const struct addr *addr, const char *name)
+void html_names(FILE *out, const struct labels *labels, uint8_t family, const struct addr *addr,
+		const char *name)
 {
-	const struct label *label = labels_find(labels, family, addr);
-	char text[SAY_MAX], n[NUMBER_TEXT];
+	const struct label label = labels_find(labels, family, addr);
 
 	fputs("<td class=\"name\">", out);
 	if (name)
 		html_bdi(out, name);
-	else if (!label)
+	else if (label.n == 0)
 		fputs("–", out);
-	for (size_t i = 0; label && i < LABELS_NAMES && label->names[i]; i++) {
-		if (name && strcmp(name, label->names[i]) == 0)
+	for (size_t i = 0; i < label.n; i++) {
+		if (name && strcmp(name, label.names[i]) == 0)
 			continue;
 		fputs(i || name ? "<br>" : "", out);
-		html_bdi(out, label->names[i]);
+		html_bdi(out, label.names[i]);
 	}
-	if (label && label->n > LABELS_NAMES)
-		fprintf(out, "<br>%s",
-			say(text, lang, W_MORE, number_text(n, label->n - LABELS_NAMES), NULL));
-	fputs("</td>", out);
+	fputs(label.more ? "<br>…</td>" : "</td>", out);
 }

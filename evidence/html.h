@@ -33,5 +33,5 @@ void html_when(FILE *out, uint64_t unix_s);
 void html_cell(FILE *out, const char *text); /* NULL: a dash */
 /* Cells of an endpoint: address, port (0: none) and protocol; its names, of which `name` is one (NULL: none). */
 void html_end(FILE *out, uint8_t family, const struct addr *addr, uint16_t port, uint8_t protocol);
-void html_names(FILE *out, enum verdict_lang lang, const struct labels *labels, uint8_t family,
-		const struct addr *addr, const char *name);
+void html_names(FILE *out, const struct labels *labels, uint8_t family, const struct addr *addr,
+		const char *name);

@@ -9,10 +9,13 @@
 #include <string.h>
 
 #include "evidence/table.h"
+#include "platform/crypto.h"
 
 struct name {
-	char text[BATCH_NAME_MAX + 1]; /* the rest zero: it is the key */
+	uint64_t key[2]; /* the begin of the text's SHA-256 */
+	char *text;
 };
+enum { NAME_KEY = 16 };
 
 struct address {
 	struct addr addr;
@@ -34,7 +37,7 @@ int known_names_new(struct known_names **ret, size_t max)
 {
 	struct known_names *k = calloc(1, sizeof *k);
 
-	if (!k || table_new(&k->names, sizeof(struct name), sizeof(struct name), max) < 0 ||
+	if (!k || table_new(&k->names, sizeof(struct name), NAME_KEY, max) < 0 ||
 	    table_new(&k->addresses, sizeof(struct address), ADDRESS_KEY, max) < 0) {
 		known_names_free(k);
 		return -ENOMEM;
@@ -47,6 +50,8 @@ void known_names_free(struct known_names *k)
 {
 	if (!k)
 		return;
+	for (size_t i = 0; k->names && i < table_count(k->names); i++)
+		free(((struct name *)table_at(k->names, i))->text);
 	table_free(k->names);
 	table_free(k->addresses);
 	free(k);
@@ -55,7 +60,7 @@ void known_names_free(struct known_names *k)
 size_t known_names_memory(size_t max)
 {
 	return sizeof(struct known_names) + table_memory(sizeof(struct name), max) +
-	       table_memory(sizeof(struct address), max);
+	       table_memory(sizeof(struct address), max) + max * (BATCH_NAME_MAX + 1);
 }
 
 static struct address key_of(uint32_t owner, uint8_t family, const struct addr *addr)
@@ -69,22 +74,38 @@ static struct address key_of(uint32_t owner, uint8_t family, const struct addr *
 	return key;
 }
 
+/* The name's place; NULL: there is none for it. */
+static int take_name(struct known_names *k, const char *text, struct name **ret)
+{
+	uint8_t digest[SHA256_BYTES];
+	struct name fresh = {.text = NULL};
+	void *at;
+	int rc;
+
+	crypto_sha256(digest, text, strlen(text));
+	memcpy(fresh.key, digest, sizeof fresh.key);
+	rc = table_take(k->names, &fresh, &at);
+	*ret = at;
+	if (rc < 0 || !at || (*ret)->text)
+		return rc;
+	(*ret)->text = strdup(text);
+	return (*ret)->text ? 0 : -ENOMEM;
+}
+
 int known_names_add(struct known_names *k, uint32_t owner, const struct batch_name *name)
 {
 	struct address key = key_of(owner, name->family, &name->remote), *address;
-	struct name text;
+	struct name *text;
 	uint32_t index;
 	void *at;
 	int rc;
 
 	if (!*name->name)
 		return 0;
-	memset(&text, 0, sizeof text);
-	memcpy(text.text, name->name, strnlen(name->name, sizeof text.text - 1));
-	rc = table_take(k->names, &text, &at);
-	if (rc < 0 || !at)
+	rc = take_name(k, name->name, &text);
+	if (rc < 0 || !text)
 		return rc;
-	index = (uint32_t)table_index(k->names, at);
+	index = (uint32_t)table_index(k->names, text);
 	rc = table_take(k->addresses, &key, &at);
 	if (rc < 0 || !at)
 		return rc;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Labels: two tables of evidence/table.h, and a set of the names that were asked for.
+ * Labels: names by address as known_names.h keeps them, a table of parent domains, and a set of the names that were asked for.
  */
 #include "evidence/labels.h"
 
@@ -16,19 +16,18 @@
 #include "platform/crypto.h"
 
 struct labels {
-	struct table *addresses, *domains;
+	struct known_names *addresses; /* of all sensors: owner 0 */
+	struct table *domains;
 	struct hashset *names;
 	const struct label_domain **sorted;
 };
-
-enum { LABEL_KEY = sizeof(struct addr) + sizeof(uint64_t) };
 
 int labels_new(struct labels **ret)
 {
 	struct labels *l = calloc(1, sizeof *l);
 
 	*ret = l;
-	if (!l || table_new(&l->addresses, sizeof(struct label), LABEL_KEY, LABELS_MAX) < 0 ||
+	if (!l || known_names_new(&l->addresses, LABELS_MAX) < 0 ||
 	    table_new(&l->domains, sizeof(struct label_domain), 16, LABELS_DOMAINS) < 0)
 		return -ENOMEM;
 	return hashset_new(&l->names);
@@ -38,15 +37,9 @@ void labels_free(struct labels *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; l->addresses && i < table_count(l->addresses); i++) {
-		struct label *label = table_at(l->addresses, i);
-
-		for (size_t n = 0; n < LABELS_NAMES; n++)
-			free(label->names[n]);
-	}
 	for (size_t i = 0; l->domains && i < table_count(l->domains); i++)
 		free(((struct label_domain *)table_at(l->domains, i))->name);
-	table_free(l->addresses);
+	known_names_free(l->addresses);
 	table_free(l->domains);
 	hashset_free(l->names);
 	free(l->sorted);
@@ -111,34 +104,6 @@ static int add_dns(struct labels *l, const struct batch_dns *dns)
 	return rc < 0 ? rc : 0;
 }
 
-/* ---- names of addresses ---- */
-
-static int add_name(struct labels *l, const struct batch_name *name)
-{
-	struct label item = {.addr = name->remote, .family = name->family};
-	struct label *label;
-	void *at;
-
-	if (!*name->name)
-		return 0;
-	if (table_take(l->addresses, &item, &at) < 0)
-		return -ENOMEM;
-	label = at;
-	if (!label)
-		return 0;
-	for (size_t i = 0; i < LABELS_NAMES; i++) {
-		if (!label->names[i]) {
-			label->names[i] = strdup(name->name);
-			label->n++;
-			return label->names[i] ? 0 : -ENOMEM;
-		}
-		if (strcmp(label->names[i], name->name) == 0)
-			return 0;
-	}
-	label->n++;
-	return 0;
-}
-
 int labels_add(struct labels *l, const struct batch *batch)
 {
 	size_t n;
@@ -150,17 +115,18 @@ int labels_add(struct labels *l, const struct batch *batch)
 		rc = add_dns(l, &dns[i]);
 	names = batch_name_list(batch, &n);
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = add_name(l, &names[i]);
+		rc = known_names_add(l->addresses, 0, &names[i]);
 	return rc;
 }
 
 /* ---- asking ---- */
 
-const struct label *labels_find(const struct labels *l, uint8_t family, const struct addr *addr)
+struct label labels_find(const struct labels *l, uint8_t family, const struct addr *addr)
 {
-	struct label item = {.addr = *addr, .family = family};
+	struct label ret = {.n = 0};
 
-	return table_find(l->addresses, &item);
+	ret.n = known_names_of(l->addresses, 0, family, addr, ret.names, &ret.more);
+	return ret;
 }
 
 static int compare(const void *one, const void *two)
@@ -192,5 +158,5 @@ int labels_domains(struct labels *l, const struct label_domain *const **ret, siz
 
 uint64_t labels_left_out(const struct labels *l)
 {
-	return table_left_out(l->addresses) + table_left_out(l->domains);
+	return known_names_left_out(l->addresses) + table_left_out(l->domains);
 }

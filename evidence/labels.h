@@ -6,23 +6,23 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "evidence/known_names.h"
 #include "proto/batch.h"
 
 enum {
-	LABELS_NAMES = 3,      /* of an address; further ones are counted */
 	LABELS_MAX = 65536,    /* addresses */
 	LABELS_DOMAINS = 16384 /* parent domains */
 };
 
+/* Borrowed until the next batch is added. */
 struct label {
-	struct addr addr;
-	uint64_t family;
-	char *names[LABELS_NAMES];
-	uint64_t
-		n; /* all that were told, one told twice by different sources counting once if it is kept */
+	const char *names[KNOWN_NAMES_EACH];
+	size_t n;
+	bool more; /* there are others */
 };
 
 struct label_domain {
@@ -41,9 +41,8 @@ void labels_free(struct labels *labels);
 /* 0 or -ENOMEM. */
 int labels_add(struct labels *labels, const struct batch *batch);
 
-/* NULL if it has no name. */
-const struct label *labels_find(const struct labels *labels, uint8_t family,
-				const struct addr *addr);
+/* How an address is called, by whichever sensor. */
+struct label labels_find(const struct labels *labels, uint8_t family, const struct addr *addr);
 /* Most questions first. Borrowed until the next call with these labels; -ENOMEM. */
 int labels_domains(struct labels *labels, const struct label_domain *const **ret, size_t *ret_n);
 /* Names and questions that found no room. */
