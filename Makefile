@@ -135,6 +135,7 @@ collector-$(CONFIG_PAGE) += evidence/follow proto/dns_log $(verdict-y) $(html-y)
 # What an interface has on, in words.
 collector-$(CONFIG_DELIVER) += $(slots-y) $(addprefix collector/,deliver delivery delivery_cursor deliver_slots)
 collector-$(CONFIG_DELIVER_FILES) += collector/deliver_files
+collector-$(CONFIG_JETSTREAM) += proto/batch_write proto/names_write $(addprefix collector/,relay jetstream jetstream_front jetstream_writer front writer)
 collector-y += platform/nic_text
 analyst-y += platform/nic_text analyst/losses
 
@@ -184,7 +185,7 @@ LIBS_platform := -levent_core -lmbedtls -lmbedx509 -lmbedcrypto
 LIBS_proto := -lprotobuf-c
 LIBS_sensor := -lpcap
 LIBS_gzip := $(if $(STATIC),,-lz) $(if $(ISAL),-lisal)
-LIBS_collector := $(if $(CONFIG_COLLECTOR_HTTP),-lcurl) $(if $(CONFIG_DELIVER),$(LIBS_gzip))
+LIBS_collector := $(if $(CONFIG_COLLECTOR_HTTP),-lcurl) $(if $(CONFIG_JETSTREAM),-lnats) $(if $(CONFIG_DELIVER),$(LIBS_gzip))
 LIBS_analyst := $(LIBS_gzip)
 LIBS = $(LIBS_sensor) $(LIBS_analyst) $(LIBS_proto) $(LIBS_platform)
 
@@ -344,7 +345,8 @@ appliance-config:
 	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config
 full-config:
 	$(Q)mkdir -p $(O)/full
-	$(Q)[ -e $(O)/full/config ] || printf '# CONFIG_%s is not set\n' ALERT_CURL DELIVER_S3 DELIVER_CLOUDWATCH >$(O)/full/config  # no libcurl to link it with
+	$(Q)printf '# CONFIG_%s is not set\n' $(NOT-STATIC) >$(O)/full/config.new
+	$(Q)cmp -s $(O)/full/config.new $(O)/full/config.given || { cp $(O)/full/config.new $(O)/full/config && cp $(O)/full/config.new $(O)/full/config.given; }
 static-base: deps full-config appliance-config
 	@sh scripts/deps.sh build test static emulate
 	@sh scripts/deps-static.sh build $(NATIVE)

@@ -94,6 +94,7 @@ int alerts_check(const struct alert_options *options, struct err *err)
 static void begin_process(const struct alerts *a)
 {
 	child_begin(a->control[1]);
+	child_give_way();
 	if (IS_ENABLED(CONFIG_DELIVER_AWS))
 		credentials_wipe_environment();
 }

@@ -19,6 +19,10 @@ void child_begin(int collectors_end)
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		(void)signal(signals[i], SIG_IGN);
 	(void)close(collectors_end);
+}
+
+void child_give_way(void)
+{
 	(void)!nice(NICE);
 }
 

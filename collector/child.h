@@ -12,9 +12,10 @@
 
 enum { CHILD_END_MS = 15000 }; /* so long they may take to end */
 
-/* The first call in a new process: signals are the collector's, and it is nicer to the machine. `collectors_end` (of the
- * pipe) is closed. */
+/* The first call in a new process: signals are the collector's. `collectors_end` (of the pipe) is closed. */
 void child_begin(int collectors_end);
+/* And it gives way to the collector: for what nobody waits for. */
+void child_give_way(void);
 
 /* User, memory and eperm as the collector's own; NULL: no change. */
 void child_take_after(struct sandbox *sandbox, const struct sandbox *like);

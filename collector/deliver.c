@@ -123,6 +123,7 @@ static int start_one(struct deliver *d, size_t i, struct err *err)
 		for (size_t k = 0; k < i; k++)
 			(void)close(d->lifelines[k]);
 		child_begin(ends[1]);
+		child_give_way();
 		delivery_run(delivery);
 	}
 	(void)close(ends[0]);

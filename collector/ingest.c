@@ -28,6 +28,7 @@ static const char no_disk[] = "the collector cannot write its ledger";
 
 enum {
 	OUTPUT_MAX = 64 * 1024, /* of a peer that does not read its acknowledgements */
+	AHEAD_MAX = 16,         /* batches of a peer that are not yet elsewhere */
 	STOP_MS = 1000,
 	STOP_STEP_MS = 10,
 };
@@ -42,11 +43,17 @@ struct conn {
 	char name
 		[TLS_NAME_MAX]; /* of the certificate; "" before the handshake is done: a stranger */
 	uint8_t certificate[SHA256_BYTES];
-	uint64_t came_ns; /* monotonic: when the last frame that is owed an answer came */
+	uint64_t came_wall_ns; /* when its hello came */
+	uint64_t came_ns;      /* monotonic: when the last frame that is owed an answer came */
 	struct wire_reader reader;
 	struct wire_hello *hello; /* NULL before it came */
 	struct ledger_sensor *sensor;
 	struct ingest_stream stream;
+	/* with `elsewhere` */
+	void *place;
+	uint8_t *held; /* its hello, until it is known how far it is there */
+	size_t held_len;
+	uint64_t there, handed; /* batches that are there, and were handed on */
 	bool joined;
 	bool owed;     /* an acknowledgement after the next commit */
 	bool goodbye;  /* the sensor said so */
@@ -123,6 +130,9 @@ static void conn_free(struct conn *conn, const char *why)
 	loop_timer_free(conn->timer);
 	wire_reader_fini(&conn->reader);
 	wire_hello_free(conn->hello);
+	if (conn->place)
+		ingest->config.elsewhere->close(conn->place);
+	free(conn->held);
 	if (conn->ended)
 		tls_close(conn->tls); /* what was written goes out first */
 	else
@@ -156,22 +166,37 @@ static void conn_refuse(struct conn *conn, const char *why)
 
 /* ---- commit and acknowledge ---- */
 
+/* Reads on, unless the peer does not read, or waits, or too much of its is on the way elsewhere. */
+static void steer(struct conn *conn)
+{
+	bool waits = conn->place && (!conn->joined || conn->handed - conn->there >= AHEAD_MAX);
+
+	tls_pause(conn->tls, waits || conn->ingest->done || tls_pending(conn->tls) > OUTPUT_MAX);
+}
+
+/* On disk here and, if it must be, elsewhere. */
+static uint64_t durable(const struct conn *conn)
+{
+	uint64_t here = ledger_stream_durable(conn->sensor, conn->hello->stream);
+
+	return conn->place && conn->there < here ? conn->there : here;
+}
+
 static void acknowledge(struct conn *conn)
 {
 	uint8_t message[WIRE_SMALL_MAX];
 	struct wire_ack ack = {
-		.durable = ledger_stream_durable(conn->sensor, conn->hello->stream),
+		.durable = durable(conn),
 		.clock_ns = clock_wall_ns(),
 		.held_ns = clock_mono_ns() - conn->came_ns,
 	};
 	ssize_t len = wire_ack_encode(message, sizeof message, &ack);
 
-	conn->owed = false;
+	conn->owed = conn->there < conn->handed;
 	if (len < 0)
 		return;
 	send_frame(conn, WIRE_ACK, message, len);
-	if (tls_pending(conn->tls) > OUTPUT_MAX)
-		tls_pause(conn->tls, true);
+	steer(conn);
 }
 
 static void commit(void *ctx)
@@ -191,7 +216,7 @@ static void commit(void *ctx)
 			continue;
 		if (ledger_sensor_failed(conn->sensor))
 			conn_refuse(conn, no_disk);
-		else if (conn->owed)
+		else if (conn->owed && conn->there >= conn->handed)
 			acknowledge(conn);
 	}
 }
@@ -230,50 +255,66 @@ static void replace_other(struct conn *conn)
 	conn_refuse(other, why);
 }
 
-/* Commits what is waiting, so that the welcome tells all that is here. NULL, or why the sensor is
- * refused. */
+/* Appends the hello. NULL, or why the sensor is refused. */
 static const char *store_hello(struct conn *conn, const uint8_t *message, size_t len,
 			       uint64_t now_ns)
 {
-	struct ledger *ledger = conn->ingest->config.ledger;
-	struct ledger_sensor *sensor;
+	const struct ingest_config *config = &conn->ingest->config;
+	const char *why = NULL;
 	struct err err;
 	int rc;
 
-	rc = ledger_sensor_open(ledger, conn->hello->sensor, &sensor, &err);
+	rc = ledger_sensor_open(config->ledger, conn->hello->sensor, &conn->sensor, &err);
 	if (rc == 0) {
-		conn->sensor = sensor;
 		replace_other(conn);
-		rc = ledger_append_hello(sensor, now_ns, conn->hello->stream, message, len, &err);
-		counts_append(conn->ingest->config.counts, COUNT_HELLOS, len, rc == 0);
+		if (conn->place)
+			why = config->elsewhere->join(conn->place, conn->sensor, conn->hello,
+						      message, len, now_ns, &err);
+		else
+			rc = ledger_append_hello(conn->sensor, now_ns, conn->hello->stream, message,
+						 len, &err);
+		counts_append(config->counts, COUNT_HELLOS, len, rc == 0 && !why);
 	}
-	if (rc == 0) {
-		rc = ledger_commit(ledger, &err);
-		if (rc < 0 && !ledger_sensor_failed(
-				      sensor)) { /* another one failed: its own turn will tell */
+	if (rc < 0 && may_log(conn->ingest))
+		log_err(tag, "%s", err.text);
+	return rc < 0 ? no_disk : why;
+}
+
+/* Commits what is waiting, so that the welcome tells all that is here. NULL, or why the sensor is
+ * refused. */
+static const char *welcome(struct conn *conn)
+{
+	struct ingest *ingest = conn->ingest;
+	struct wire_welcome welcome = {.protocol = WIRE_PROTOCOL, .clock_ns = conn->came_wall_ns};
+	uint8_t out[WIRE_SMALL_MAX];
+	struct err err;
+	ssize_t n;
+
+	if (ledger_commit(ingest->config.ledger, &err) < 0) {
+		if (may_log(ingest))
 			log_err(tag, "%s", err.text);
-			rc = 0;
-		}
+		if (ledger_sensor_failed(conn->sensor))
+			return no_disk; /* another one failed: its own turn will tell */
 	}
-	if (rc < 0) {
-		if (may_log(conn->ingest))
-			log_err(tag, "%s", err.text);
-		return no_disk;
-	}
+	welcome.durable = durable(conn);
+	n = wire_welcome_encode(out, sizeof out, &welcome);
+	if (n < 0)
+		return "the welcome cannot be encoded";
+	send_frame(conn, WIRE_WELCOME, out, n);
+	conn->stream.hello = conn->hello;
+	conn->stream.peer = conn->peer;
+	conn->stream.of_sink = ingest->config.sink->joined(ingest->config.sink_ctx, &conn->stream);
+	conn->joined = true;
+	loop_timer_set(conn->timer, ingest->config.idle_ms);
 	return NULL;
 }
 
-static const char *take_hello(struct conn *conn, const uint8_t *message, size_t len,
-			      struct err *err)
+static const char *check_hello(struct conn *conn, const uint8_t *message, size_t len,
+			       struct err *err)
 {
-	struct ingest *ingest = conn->ingest;
-	struct wire_welcome welcome = {.protocol = WIRE_PROTOCOL};
-	uint8_t out[WIRE_SMALL_MAX], certificate[SHA256_BYTES];
-	const char *why;
-	ssize_t n;
-	int rc;
+	uint8_t certificate[SHA256_BYTES];
+	int rc = wire_hello_decode(&conn->hello, message, len, err);
 
-	rc = wire_hello_decode(&conn->hello, message, len, err);
 	if (rc == -ENOMEM)
 		return no_memory;
 	if (rc < 0)
@@ -288,21 +329,74 @@ static const char *take_hello(struct conn *conn, const uint8_t *message, size_t 
 	if (memcmp(certificate, conn->certificate, SHA256_BYTES) != 0)
 		return "its hello holds another certificate than its connection: the one that "
 		       "signs must be the one that speaks";
-	welcome.clock_ns = clock_wall_ns();
-	why = store_hello(conn, message, len, welcome.clock_ns);
+	return NULL;
+}
+
+/* Nothing of the peer is read until it is known how far its stream is elsewhere. */
+static const char *ask_elsewhere(struct conn *conn, const uint8_t *message, size_t len)
+{
+	const struct ingest_config *config = &conn->ingest->config;
+
+	conn->held = malloc(len + 1);
+	if (conn->held)
+		conn->place = config->elsewhere->open(config->elsewhere_ctx, conn, conn->hello);
+	if (!conn->place)
+		return no_memory;
+	memcpy(conn->held, message, len);
+	conn->held_len = len;
+	steer(conn);
+	loop_timer_set(conn->timer, config->idle_ms);
+	return NULL;
+}
+
+static const char *take_hello(struct conn *conn, const uint8_t *message, size_t len,
+			      struct err *err)
+{
+	const char *why = check_hello(conn, message, len, err);
+
+	conn->came_wall_ns = clock_wall_ns();
 	if (why)
 		return why;
-	welcome.durable = ledger_stream_durable(conn->sensor, conn->hello->stream);
-	n = wire_welcome_encode(out, sizeof out, &welcome);
-	if (n < 0)
-		return "the welcome cannot be encoded";
-	send_frame(conn, WIRE_WELCOME, out, n);
-	conn->stream.hello = conn->hello;
-	conn->stream.peer = conn->peer;
-	conn->stream.of_sink = ingest->config.sink->joined(ingest->config.sink_ctx, &conn->stream);
-	conn->joined = true;
-	loop_timer_set(conn->timer, ingest->config.idle_ms);
-	return NULL;
+	if (conn->ingest->config.elsewhere)
+		return ask_elsewhere(conn, message, len);
+	why = store_hello(conn, message, len, conn->came_wall_ns);
+	return why ? why : welcome(conn);
+}
+
+void ingest_elsewhere_stands(void *peer)
+{
+	struct conn *conn = peer;
+	const char *why =
+		conn->ended ? NULL : store_hello(conn, conn->held, conn->held_len, clock_wall_ns());
+
+	if (why)
+		conn_refuse(conn, why);
+}
+
+void ingest_elsewhere_has(void *peer, uint64_t sequence)
+{
+	struct conn *conn = peer;
+	const char *why = NULL;
+
+	if (conn->ended)
+		return;
+	conn->there = sequence;
+	if (!conn->joined) {
+		conn->handed = sequence;
+		conn->came_wall_ns = clock_wall_ns();
+		why = welcome(conn);
+	} else if (ledger_stream_durable(conn->sensor, conn->hello->stream) >= sequence) {
+		acknowledge(conn);
+	}
+	if (why)
+		conn_refuse(conn, why);
+	else
+		steer(conn);
+}
+
+void ingest_elsewhere_lost(void *peer, const char *why)
+{
+	conn_refuse(peer, why);
 }
 
 static void count_kept(struct conn *conn, enum keep kept, enum count what, size_t len)
@@ -318,9 +412,10 @@ static const char *store_batch(struct conn *conn, struct batch *batch, const uin
 			       size_t len, struct err *err)
 {
 	const struct ingest_config *config = &conn->ingest->config;
+	uint64_t now_ns = clock_wall_ns();
 	struct keep_totals totals;
-	enum keep kept = keep_batch(conn->sensor, conn->hello, clock_wall_ns(), batch, message, len,
-				    &totals, err);
+	enum keep kept =
+		keep_batch(conn->sensor, conn->hello, now_ns, batch, message, len, &totals, err);
 
 	count_kept(conn, kept, COUNT_BATCHES, len);
 	if (kept == KEEP_REFUSED)
@@ -334,6 +429,11 @@ static const char *store_batch(struct conn *conn, struct batch *batch, const uin
 		config->sink->batch(config->sink_ctx, &conn->stream, batch, &totals);
 	if (kept == KEEP_FAILED)
 		return no_disk;
+	if (kept == KEEP_TAKEN && conn->place) {
+		conn->handed = batch_head(batch)->sequence;
+		config->elsewhere->batch(conn->place, conn->sensor, conn->hello, batch, now_ns,
+					 message, len);
+	}
 	if (batch_head(batch)->goodbye)
 		conn->goodbye = true;
 	owe(conn);
@@ -365,12 +465,13 @@ static const char *take_batch(struct conn *conn, const uint8_t *message, size_t 
 static const char *take_gap(struct conn *conn, const uint8_t *message, size_t len, struct err *err)
 {
 	const struct ingest_config *config = &conn->ingest->config;
+	uint64_t now_ns = clock_wall_ns();
 	struct batch_gap gap;
 	enum keep kept;
 
 	if (ledger_sensor_failed(conn->sensor))
 		return no_disk;
-	kept = keep_gap(conn->sensor, conn->hello, clock_wall_ns(), message, len, &gap, err);
+	kept = keep_gap(conn->sensor, conn->hello, now_ns, message, len, &gap, err);
 	count_kept(conn, kept, COUNT_GAPS, len);
 	if (kept == KEEP_REFUSED)
 		return err->text;
@@ -379,6 +480,11 @@ static const char *take_gap(struct conn *conn, const uint8_t *message, size_t le
 		return no_disk;
 	}
 	loop_timer_set(conn->timer, config->idle_ms);
+	if (kept == KEEP_TAKEN && conn->place) {
+		conn->handed = gap.last;
+		config->elsewhere->gap(conn->place, conn->sensor, conn->hello, now_ns, message,
+				       len);
+	}
 	if (kept == KEEP_TAKEN)
 		config->sink->gap(config->sink_ctx, &conn->stream, &gap);
 	owe(conn);
@@ -433,6 +539,8 @@ static void on_input(void *ctx, const uint8_t *bytes, size_t len)
 	if (rc < 0 && !conn->ended)
 		conn_refuse(conn, rc == -ENOMEM ? no_memory : err.text);
 	conn->in_input = false;
+	if (conn->place && !conn->ended)
+		steer(conn);
 	if (conn->ended)
 		conn_free(conn, "refused");
 }
@@ -441,8 +549,7 @@ static void on_drained(void *ctx)
 {
 	struct conn *conn = ctx;
 
-	if (!conn->ingest->done)
-		tls_pause(conn->tls, false);
+	steer(conn);
 }
 
 static void on_closed(void *ctx, const char *why)

@@ -39,6 +39,26 @@ struct ingest_sink {
 	void (*left)(void *ctx, const struct ingest_stream *stream, bool goodbye, const char *why);
 };
 
+/* Where else what is taken must be before it is acknowledged, for a front collector (front.h). It answers by
+ * ingest_elsewhere_*() with the peer that it was given, from the loop. */
+struct ingest_elsewhere {
+	/* A sensor came: asks how far its stream is there. NULL: no memory; else the `place` of the others. */
+	void *(*open)(void *ctx, void *peer, const struct wire_hello *hello);
+	/* After ingest_elsewhere_stands(): appends the hello and what else makes the two agree, and hands the hello
+	 * on. NULL, or why the sensor is refused. */
+	const char *(*join)(void *place, struct ledger_sensor *sensor,
+			    const struct wire_hello *hello, const uint8_t *message, size_t len,
+			    uint64_t now_ns, struct err *err);
+	/* It was appended: hands it on. */
+	void (*batch)(void *place, struct ledger_sensor *sensor, const struct wire_hello *hello,
+		      const struct batch *batch, uint64_t now_ns, const uint8_t *message,
+		      size_t len);
+	void (*gap)(void *place, struct ledger_sensor *sensor, const struct wire_hello *hello,
+		    uint64_t now_ns, const uint8_t *message, size_t len);
+	/* The sensor left. */
+	void (*close)(void *place);
+};
+
 struct ingest_config {
 	struct loop *loop;
 	struct ledger *ledger;
@@ -52,6 +72,8 @@ struct ingest_config {
 	uint32_t idle_ms;           /* without a batch */
 	const struct ingest_sink *sink;
 	void *sink_ctx;
+	const struct ingest_elsewhere *elsewhere; /* NULL: a sensor's batches are here alone */
+	void *elsewhere_ctx;
 	struct counts *counts; /* NULL: nobody looks */
 };
 
@@ -66,6 +88,12 @@ struct ingest;
 
 /* Listens. Borrows what the config points to. */
 int ingest_start(struct ingest **ret, const struct ingest_config *config, struct err *err);
+/* It is known how far the peer's stream is elsewhere. Its hello is there, and all batches up to this one: first for
+ * the hello, then for each batch or gap. Or the peer cannot be served here any more. */
+void ingest_elsewhere_stands(void *peer);
+void ingest_elsewhere_has(void *peer, uint64_t sequence);
+void ingest_elsewhere_lost(void *peer, const char *why);
+
 /* The address listened at. */
 void ingest_address(const struct ingest *ingest, struct endpoint *ret);
 /* The list of revoked certificates is another one: cuts off who is on it. */

@@ -16,10 +16,12 @@
 #include "collector/console.h"
 #include "collector/credentials.h"
 #include "collector/deliver.h"
+#include "collector/front.h"
 #include "collector/ingest.h"
 #include "collector/options.h"
 #include "collector/page.h"
 #include "collector/revoked.h"
+#include "collector/writer.h"
 #include "evidence/ledger.h"
 #include "platform/clock.h"
 #include "platform/log.h"
@@ -42,6 +44,11 @@ struct collector {
 	struct revoked *revoked;
 	struct canary_port *canary;
 	struct alerts *alerts;
+	struct relay *relay; /* NULL: a collector on its own */
+	struct front *front;
+	struct writer *writer;
+	bool is_cut_off;   /* from JetStream, for good */
+	const char *store; /* as it is named now */
 	struct deliver *deliver;
 	struct page *page;
 	struct endpoint canary_at;
@@ -56,7 +63,7 @@ static int prepare(struct collector *c, struct endpoint *ret_at, struct err *err
 	struct err why;
 	int rc;
 
-	rc = endpoint_parse(o->listen, ret_at, &why);
+	rc = o->listen ? endpoint_parse(o->listen, ret_at, &why) : 0;
 	if (rc < 0)
 		return err_set(err, ERR_USAGE, "--listen: %s", why.text);
 	if (o->canary && endpoint_parse(o->canary, &c->canary_at, &why) < 0)
@@ -99,12 +106,15 @@ static int check_store(const char *store, struct err *err)
 static int check(struct collector *c, struct err *err)
 {
 	struct endpoint at;
+	bool is_on;
 	int rc = prepare(c, &at, err);
 
 	if (rc == 0)
 		rc = check_store(c->options.store, err);
 	if (IS_ENABLED(CONFIG_ALERTS) && rc == 0)
 		rc = alerts_check(&c->options.alerts, err);
+	if (IS_ENABLED(CONFIG_JETSTREAM) && rc == 0)
+		rc = relay_check(&c->options.relay, &is_on, err);
 	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
 		rc = deliver_check(&c->options.deliver, c->options.store, err);
 	if (IS_ENABLED(CONFIG_PAGE) && rc == 0)
@@ -180,12 +190,28 @@ static void seal(void *ctx)
 	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
 }
 
+static void stop(struct collector *c)
+{
+	if (IS_ENABLED(CONFIG_JETSTREAM) && c->writer) {
+		writer_stop(c->writer);
+		stopped(c);
+	} else {
+		ingest_stop(c->ingest, stopped, c);
+	}
+}
+
 static void on_signal(void *ctx)
+{
+	log_info("collector", "stopping");
+	stop(ctx);
+}
+
+static void on_relay_ended(void *ctx)
 {
 	struct collector *c = ctx;
 
-	log_info("collector", "stopping");
-	ingest_stop(c->ingest, stopped, c);
+	c->is_cut_off = true;
+	stop(c);
 }
 
 static void on_hangup(void *ctx)
@@ -227,8 +253,10 @@ static int enter_sandbox(struct collector *c, struct err *err)
 	rc = sandbox_enter(&want, &state, err);
 	if (rc < 0)
 		return rc;
-	if (state.new_root)
+	if (state.new_root) {
 		ledger_is_root(c->ledger);
+		c->store = "/";
+	}
 	if (state.seccomp)
 		log_info("sandbox", "%s", sandbox_text(text, &state));
 	else
@@ -247,6 +275,21 @@ static int open_ledger(struct collector *c, struct err *err)
 					     .retain_bytes = c->options.retain_mib * MIB};
 
 	return ledger_open(&c->ledger, c->options.store, &config, clock_wall_ns(), err);
+}
+
+static int start_writer(struct collector *c, struct err *err)
+{
+	const struct writer_config config = {.loop = c->loop,
+					     .ledger = c->ledger,
+					     .store = c->store,
+					     .relay = c->relay,
+					     .commit_ms = (uint32_t)c->options.commit_ms,
+					     .sink = &console_sink,
+					     .sink_ctx = c->console,
+					     .ended = on_relay_ended,
+					     .ended_ctx = c};
+
+	return writer_start(&c->writer, &config, err);
 }
 
 static int start(struct collector *c, struct err *err)
@@ -295,10 +338,19 @@ static int start(struct collector *c, struct err *err)
 	rc = open_canary_port(c, err);
 	if (rc < 0)
 		return rc;
-	rc = ingest_start(&c->ingest, &config, err);
-	if (rc < 0)
-		return rc;
-	rc = enter_sandbox(c, err);
+	if (IS_ENABLED(CONFIG_JETSTREAM) && c->relay && relay_is_front(c->relay)) {
+		rc = front_new(&c->front, c->loop, c->relay, on_relay_ended, c, err);
+		config.elsewhere = &front_elsewhere;
+		config.elsewhere_ctx = c->front;
+	}
+	if (rc == 0 && (!c->relay || c->front))
+		rc = ingest_start(&c->ingest, &config, err);
+	if (rc == 0)
+		rc = enter_sandbox(c, err);
+	if (IS_ENABLED(CONFIG_JETSTREAM) && c->front && rc == 0)
+		rc = front_recover(c->front, c->store, clock_wall_ns(), err);
+	else if (IS_ENABLED(CONFIG_JETSTREAM) && c->relay && rc == 0)
+		rc = start_writer(c, err);
 	if (rc < 0)
 		return rc;
 	tell_head(c);
@@ -307,8 +359,10 @@ static int start(struct collector *c, struct err *err)
 	if (IS_ENABLED(CONFIG_PAGE))
 		page_ready(c->page);
 	loop_timer_set(c->seal_timer, (uint32_t)c->options.seal_s * MS_PER_S);
-	ingest_address(c->ingest, &at);
-	log_info("collector", "listening on %s", endpoint_text(text, &at));
+	if (c->ingest) {
+		ingest_address(c->ingest, &at);
+		log_info("collector", "listening on %s", endpoint_text(text, &at));
+	}
 	look_at_certificate(c);
 	return 0;
 }
@@ -324,7 +378,11 @@ static int run(struct collector *c, struct err *err)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	describe_sandbox(o, &like);
-	if (IS_ENABLED(CONFIG_ALERTS))
+	c->store = o->store;
+	/* First: what the others hold must not keep it alive. */
+	if (IS_ENABLED(CONFIG_JETSTREAM))
+		rc = relay_start(&c->relay, &o->relay, o->no_sandbox ? NULL : &like, err);
+	if (IS_ENABLED(CONFIG_ALERTS) && rc == 0)
 		rc = alerts_start(&c->alerts, &o->alerts, o->store, o->no_sandbox ? NULL : &like,
 				  err);
 	if (IS_ENABLED(CONFIG_DELIVER) && rc == 0)
@@ -341,6 +399,10 @@ static int run(struct collector *c, struct err *err)
 	if (rc < 0)
 		return rc;
 	rc = loop_run(c->loop);
+	if (rc == 0 && c->is_cut_off)
+		return err_set(err, -EIO,
+			       "the process that talks with JetStream ended: nothing can be "
+			       "acknowledged or read; start the collector again");
 	return rc < 0 ? err_set(err, rc, "the event loop failed: %s", strerror(-rc)) : 0;
 }
 
@@ -372,6 +434,11 @@ int main(int argc, char **argv)
 	if (IS_ENABLED(CONFIG_ALERTS))
 		alerts_end(c.alerts);
 	ingest_free(c.ingest);
+	if (IS_ENABLED(CONFIG_JETSTREAM)) {
+		front_free(c.front);
+		writer_free(c.writer);
+		relay_end(c.relay);
+	}
 	console_free(c.console);
 	ledger_close(c.ledger);
 	crypto_signer_free(c.signer);

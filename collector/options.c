@@ -330,6 +330,80 @@ static const struct setting table[] = {
 		 "be given "
 		 "several times."},
 #endif
+#ifdef CONFIG_JETSTREAM
+	{.name = "to-jetstream",
+	 .kind = SETTING_LIST,
+	 .offset = AT(relay.to),
+	 .arg = "URL",
+	 .help = "Be a front: what sensors send is acknowledged when it is on disk here and in "
+		 "this "
+		 "NATS JetStream (tls://HOST:4222; one URL for each server of it). The store "
+		 "is a journal; writers keep the ledger."},
+	{.name = "from-jetstream",
+	 .kind = SETTING_LIST,
+	 .offset = AT(relay.from),
+	 .arg = "URL",
+	 .help = "Be a writer: keep the ledger of what fronts put there. No sensor connects."},
+	{.name = "jetstream-stream",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(relay.stream),
+	 .arg = "NAME",
+	 .preset = "FLOWPROOF",
+	 .help = "The stream. A front makes it if it is missing."},
+	{.name = "jetstream-replicas",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(relay.replicas),
+	 .arg = "N",
+	 .preset = "3",
+	 .min = 1,
+	 .max = 5,
+	 .help = "Servers that hold a message before it counts."},
+	{.name = "jetstream-max-age-h",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(relay.max_age_h),
+	 .arg = "N",
+	 .preset = "72",
+	 .min = 1,
+	 .max = 87600,
+	 .help = "Hours that the stream keeps a message: a writer must not be away for longer."},
+	{.name = "jetstream-partitions",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(relay.partitions),
+	 .arg = "N",
+	 .preset = "1",
+	 .min = 1,
+	 .max = 1024,
+	 .help = "Parts into which sensors are divided by their ids: one writer each. The same for "
+		 "all fronts and writers; changed only while nothing waits in the stream."},
+	{.name = "jetstream-partition",
+	 .kind = SETTING_NUMBER,
+	 .offset = AT(relay.partition),
+	 .arg = "N",
+	 .preset = "0",
+	 .min = 0,
+	 .max = 1023,
+	 .help = "The writer's, from 0."},
+	{.name = "jetstream-ca",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(relay.ca),
+	 .arg = "FILE",
+	 .help = "CA of the NATS servers (PEM). Default: the system's."},
+	{.name = "jetstream-cert",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(relay.cert),
+	 .arg = "FILE",
+	 .help = "Client certificate for them (PEM)."},
+	{.name = "jetstream-key",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(relay.key),
+	 .arg = "FILE",
+	 .help = "Its private key (PEM)."},
+	{.name = "jetstream-credentials",
+	 .kind = SETTING_TEXT,
+	 .offset = AT(relay.credentials),
+	 .arg = "FILE",
+	 .help = "User's JWT and seed for them (.creds)."},
+#endif
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = SETTING_FLAG,
@@ -399,7 +473,7 @@ int collector_options_read(struct collector_options *o, int argc, char **argv, s
 	if (rest < argc)
 		return err_set(err, ERR_USAGE, "'%s' is not an option", argv[rest]);
 	rc = need(o->store, "store", err);
-	if (rc == 0)
+	if (rc == 0 && o->relay.from.n == 0) /* a writer takes no connections */
 		rc = need(o->listen, "listen", err);
 	if (rc == 0)
 		rc = need(o->ca, "ca", err);

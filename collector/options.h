@@ -11,6 +11,7 @@
 #include "collector/alerts.h"
 #include "collector/deliver.h"
 #include "collector/page.h"
+#include "collector/relay.h"
 #include "platform/err.h"
 
 struct collector_options {
@@ -19,6 +20,7 @@ struct collector_options {
 	struct alert_options alerts;
 	struct deliver_options deliver;
 	struct page_options page;
+	struct relay_options relay;
 	bool quiet, lock_memory, no_sandbox, sandbox_eperm, debug, check, self_test, help, version;
 };
 

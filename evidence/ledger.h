@@ -81,6 +81,8 @@ void ledger_is_root(struct ledger *ledger);
 int ledger_seal(struct ledger *ledger, uint64_t now_ns, struct err *err);
 /* As ledger_seal, and signs that the collector ends in good order. */
 int ledger_end(struct ledger *ledger, uint64_t now_ns, struct err *err);
+/* The random bytes that all its files begin with. */
+void ledger_id(const struct ledger *ledger, uint8_t ret[static LEDGER_STORE_ID]);
 /* The last manifest that was signed. */
 void ledger_head(const struct ledger *ledger, uint64_t *ret_number,
 		 uint8_t ret_digest[static SHA256_BYTES]);

@@ -369,6 +369,11 @@ int ledger_open(struct ledger **ret, const char *store, const struct ledger_conf
 	return rc;
 }
 
+void ledger_id(const struct ledger *ledger, uint8_t ret[static LEDGER_STORE_ID])
+{
+	memcpy(ret, ledger->id, LEDGER_STORE_ID);
+}
+
 void ledger_is_root(struct ledger *ledger)
 {
 	ledger->store[0] = '\0'; /* ledger_path() puts the slash */

@@ -3,7 +3,7 @@
 # deps.sh GROUP...   Installs the Debian packages of the groups that are missing. The one place that knows their names.
 set -eu
 
-build="gcc libc6-dev libpcap-dev libevent-dev libmbedtls-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libisal-dev libcurl4-openssl-dev python3 python3-kconfiglib"
+build="gcc libc6-dev libpcap-dev libevent-dev libmbedtls-dev libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libisal-dev libcurl4-openssl-dev libnats-dev python3 python3-kconfiglib"
 test="libcmocka-dev iproute2 iputils-ping openssl procps python3-jsonschema tzdata"
 # make static: the C library and the other libraries are built from source (scripts/deps-static.sh).
 static="gcc libc6-dev file flex bison make dpkg-dev patch debian-archive-keyring python3-kconfiglib protobuf-c-compiler"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ingest_load ADDR:PORT SENSORS BATCHES RECORDS [HOSTS]   Sensors that push full batches at a collector, all connected at once.
+ * ingest_load ADDR:PORT SENSORS BATCHES RECORDS [HOSTS [FIRST]]   Sensors that push full batches at a collector, all connected at once.
  *
- * Each of the SENSORS, named s0, s1, ..., has a certificate of its own from ca.crt and ca.key in the present
+ * Each of the SENSORS, named s0, s1, ... (or from FIRST on), has a certificate of its own from ca.crt and ca.key in the present
  * folder, keeps WINDOW batches (alone: WINDOW_ALONE) unacknowledged, and stays connected when BATCHES of RECORDS records are acknowledged. When all are
  * it prints "records N seconds S": from the first hello to the last acknowledgement, and ends at the end of its standard input.
  */
@@ -225,9 +225,10 @@ int main(int argc, char **argv)
 	struct load *load = calloc(1, sizeof *load);
 	struct err err = {""};
 	uint64_t begin;
+	size_t first;
 
-	if (argc < 5 || argc > 6 || !load || endpoint_parse(argv[1], &load->to, &err) < 0)
-		die("usage: ingest_load ADDR:PORT SENSORS BATCHES RECORDS [HOSTS]");
+	if (argc < 5 || argc > 7 || !load || endpoint_parse(argv[1], &load->to, &err) < 0)
+		die("usage: ingest_load ADDR:PORT SENSORS BATCHES RECORDS [HOSTS [FIRST]]");
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -236,12 +237,13 @@ int main(int argc, char **argv)
 	load->batches = strtoul(argv[3], NULL, 10);
 	load->records = strtoul(argv[4], NULL, 10);
 	load->hosts = argc > 5 ? strtoul(argv[5], NULL, 10) : 64;
+	first = argc > 6 ? strtoul(argv[6], NULL, 10) : 0;
 	load->sensors = calloc(load->n, sizeof *load->sensors);
 	if (!load->sensors || loop_new(&load->loop, &err) < 0 ||
 	    batch_writer_new(&load->writer) < 0)
 		die("no memory");
 	for (size_t i = 0; i < load->n; i++)
-		make_sensor(&load->sensors[i], load, i);
+		make_sensor(&load->sensors[i], load, i + first);
 	begin = clock_mono_ns();
 	for (size_t i = 0; i < HANDSHAKES; i++)
 		connect_next(load);

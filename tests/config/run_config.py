@@ -136,14 +136,14 @@ def main():
             equal(sorted(needed(program) & {"libevent_core", "libmbedtls", "libmbedx"}), [], "libraries")
             check("libpcap" in needed(program), "readelf's output was not understood")
             keeps(whole, program, d)
-        with tap.case("a collector without ALERT_CURL, ALERT_COMMAND, DELIVER and PAGE: no libcurl, no gzip, no HTTP, no execve, and their settings are unknown"):
-            program = configure("alerts", ("ALERT_CURL", "ALERT_COMMAND", "PAGE", *DELIVER), program="flowproof-collector")
-            equal(sorted(needed(program) & {"libcurl", "libz", "libisal"}), [], "libraries")
-            equal([s for s in symbols(program) if re.match("deliver|slots_|gzip_|aws_|s3_|cloudwatch_|sigv4_|credentials_|page_|web_|html_|gather_(begin|facts|settle)|verdict_", s)], [], "still in the program")
+        with tap.case("a collector without ALERT_CURL, ALERT_COMMAND, DELIVER, PAGE and JETSTREAM: no libcurl, no gzip, no libnats, no HTTP, no execve, and their settings are unknown"):
+            program = configure("alerts", ("ALERT_CURL", "ALERT_COMMAND", "PAGE", "JETSTREAM", *DELIVER), program="flowproof-collector")
+            equal(sorted(needed(program) & {"libcurl", "libz", "libisal", "libnats"}), [], "libraries")
+            equal([s for s in symbols(program) if re.match("deliver|slots_|gzip_|aws_|s3_|cloudwatch_|sigv4_|credentials_|relay_|front_|writer_|jetstream_|page_|web_|html_|gather_(begin|facts|settle)|verdict_", s)], [], "still in the program")
             check("libevent_core" in str(needed(program)), "readelf's output was not understood")
             equal(sorted(symbols(program) & {"execve", "fexecve", "alert_webhook_open", "alert_tls_open", "alert_command_open"}), [], "still in the program")
             check("alert_syslog_open" in symbols(program), "syslog is gone too")
-            for option in ("--alert-webhook", "--alert-command", "--deliver-files", "--deliver-state", "--s3-bucket", "--cloudwatch-group", "--aws-region", "--http", "--http-token-file"):
+            for option in ("--alert-webhook", "--alert-command", "--deliver-files", "--deliver-state", "--s3-bucket", "--cloudwatch-group", "--aws-region", "--http", "--http-token-file", "--to-jetstream", "--from-jetstream"):
                 match("unknown|not an option|unrecogni|no option|invalid", run(program, option, "/x").expect(2).err, option)
         with tap.case("all_defconfig names every option that can be switched"):
             with open(os.path.join(ROOT, "configs", "all_defconfig"), encoding="ascii") as f:
@@ -154,7 +154,7 @@ def main():
                     there |= set(re.findall(r"^(?:menu)?config (\w+)\n\tbool \"", f.read(), re.M))
             equal(sorted(said), sorted(there))
             equal(sorted(set(OPTIONS) - there), [], "options tested and not there")
-            equal(sorted(there - set(OPTIONS) - {"SENSOR", "COLLECTOR", "ANALYST", "PAGE", *ALERTS, *DELIVER}), [], "options there and not tested")
+            equal(sorted(there - set(OPTIONS) - {"SENSOR", "COLLECTOR", "ANALYST", "PAGE", "JETSTREAM", *ALERTS, *DELIVER}), [], "options there and not tested")
     tap.done()
 
 

@@ -853,6 +853,111 @@ static void test_stop(void **state)
 	leave(s);
 }
 
+/* ---- elsewhere ---- */
+
+/* A place that answers when the test says so. */
+static struct {
+	struct house *house;
+	void *peer;
+	unsigned joins, batches, closes;
+} place;
+
+static void *open_place(void *ctx, void *peer, const struct wire_hello *hello)
+{
+	assert_ptr_equal(ctx, &place);
+	assert_string_equal(hello->sensor, "one");
+	place.peer = peer;
+	loop_stop(place.house->loop);
+	return &place;
+}
+
+static const char *join_place(void *at, struct ledger_sensor *sensor,
+			      const struct wire_hello *hello, const uint8_t *message, size_t len,
+			      uint64_t now_ns, struct err *err)
+{
+	assert_ptr_equal(at, &place);
+	place.joins++;
+	assert_int_equal(ledger_append_hello(sensor, now_ns, hello->stream, message, len, err), 0);
+	return NULL;
+}
+
+static void batch_of_place(void *at, struct ledger_sensor *sensor, const struct wire_hello *hello,
+			   const struct batch *batch, uint64_t now_ns, const uint8_t *message,
+			   size_t len)
+{
+	assert_ptr_equal(at, &place);
+	assert_int_equal(batch_head(batch)->sequence, ++place.batches);
+	(void)sensor, (void)hello, (void)now_ns, (void)message, (void)len;
+	loop_stop(place.house->loop);
+}
+
+static void close_place(void *at)
+{
+	assert_ptr_equal(at, &place);
+	place.closes++;
+}
+
+static const struct ingest_elsewhere elsewhere = {
+	.open = open_place, .join = join_place, .batch = batch_of_place, .close = close_place};
+
+static void go_elsewhere(struct house *house)
+{
+	stop(house);
+	memset(&place, 0, sizeof place);
+	place.house = house;
+	house->config.elsewhere = &elsewhere;
+	house->config.elsewhere_ctx = &place;
+	start(house);
+}
+
+/* Waits long enough for a commit, and turns the loop meanwhile. */
+static void wait_commit(struct house *house)
+{
+	struct loop_timer *timer;
+
+	assert_int_equal(loop_timer_new(&timer, house->loop, stop_loop, house->loop), 0);
+	loop_timer_set(timer, 20 * house->config.commit_ms);
+	run(house);
+	loop_timer_free(timer);
+}
+
+/* Nothing is welcomed or acknowledged before it is elsewhere too, however durable it is here. */
+static void test_elsewhere(void **state)
+{
+	struct house *house = *state;
+	struct sensor *s;
+
+	go_elsewhere(house);
+	s = connect_sensor(house, house->one, 'a');
+	send_hello(s, "one", WIRE_PROTOCOL);
+	while (!place.peer)
+		run(house);
+	wait_commit(house);
+	assert_int_equal(s->n_frames, 0);
+	ingest_elsewhere_stands(place.peer);
+	assert_int_equal(place.joins, 1);
+	wait_commit(house);
+	assert_int_equal(s->n_frames, 0);
+	ingest_elsewhere_has(place.peer, 0);
+	expect_welcome(s, 0);
+	send_next(s, 1);
+	send_next(s, 1);
+	while (place.batches < 2)
+		run(house);
+	wait_commit(house);
+	assert_int_equal(stored(LEDGER_BATCH), 2);
+	assert_int_equal(s->n_frames, 0);
+	ingest_elsewhere_has(place.peer, 1);
+	expect_ack(s, 1);
+	assert_int_equal(s->n_frames, 0);
+	ingest_elsewhere_has(place.peer, 2);
+	expect_ack(s, 2);
+	ingest_elsewhere_lost(place.peer, "gone to another");
+	expect_refusal(s, "gone to another");
+	assert_int_equal(place.closes, 1);
+	leave(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -868,6 +973,7 @@ int main(void)
 		T(test_strangers),
 		T(test_disk_full),
 		T(test_stop),
+		T(test_elsewhere),
 	};
 
 	log_set_level(LOG_LEVEL_ERR); /* refusals are expected here */
