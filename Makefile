@@ -386,7 +386,7 @@ deliver-suites := suite_readers suite_signer
 test-deliver: deps
 	@sh scripts/deps.sh deliver
 	+$(Q)$(MAKE) --no-print-directory programs $(O)/tests/deliver/aws_drive
-	$(Q)$(PY3) tests/run.py $(O) $(deliver-suites:%=--suite tests/deliver/%.py)
+	$(Q)$(PY3) tests/run.py $(O) $(deliver-suites:%=--suite tests/deliver/%.py) --suite tests/jetstream/suite_jetstream.py
 
 # ---- browser -----------------------------------------------------------------------------------------
 # Reports in Debian's chromium; pictures in build/browser/. npm fetches two packages that only this test needs.
@@ -422,6 +422,11 @@ bench-ingest: programs $(O)/tests/bench/ingest_load
 .PHONY: bench-deliver
 bench-deliver: programs $(O)/tests/bench/ingest_load
 	$(Q)$(PY3) tests/bench/deliver.py $(O)
+# Several collectors with JetStream between them: CPU by part.
+.PHONY: bench-fronts
+bench-fronts: programs $(O)/tests/bench/ingest_load
+	@sh scripts/deps.sh deliver
+	$(Q)$(PY3) tests/bench/fronts.py $(O)
 # Where each detector begins to find, measured in recorded background: docs/limits.md is written anew.
 .PHONY: limits
 limits: programs
@@ -524,6 +529,7 @@ help:
 #> make bench-ingest    records a second that the collector makes durable, its memory with 1,000 sensors, what an audit costs, and
 #>                      bytes on the wire beside NetFlow v9 and IPFIX
 #> make bench-deliver   ingest without a delivery and beside one that is dead, stands still, works; what an export costs (root)
+#> make bench-fronts    CPU of fronts, NATS servers and a writer a batch (docs/scale.md)
 #> make soak            schedules of faults for SECONDS=60, or COUNT of them; FLOWPROOF_SEED=N for the same ones again
 #> make test-worlds     reconcile over 10,000 simulated machines whose hidden flows are known (WORLDS=N)
 #> make bench-report    CPU and memory of a report over a day of 1 M records

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "collector/child.h"
+#include "collector/credentials.h"
 #include "collector/jetstream.h"
 #include "platform/clock.h"
+#include "platform/config.h"
 #include "platform/log.h"
 
 static const char tag[] = "jetstream";
@@ -96,6 +98,8 @@ int relay_start(struct relay **ret, const struct relay_options *options, const s
 	r->pid = fork();
 	if (r->pid == 0) {
 		child_begin(ends[0]);
+		if (IS_ENABLED(CONFIG_DELIVER_AWS))
+			credentials_wipe_environment();
 		child_take_after(&sandbox, like);
 		jetstream_run(options, like ? &sandbox : NULL, ends[1]);
 	}

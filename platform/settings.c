@@ -18,7 +18,7 @@
 #include "platform/file.h"
 
 enum {
-	SETTINGS_MAX = 64,          /* rows of a table */
+	SETTINGS_MAX = 104,         /* rows of a table */
 	CONFIG_MAX_BYTES = 1 << 20, /* of a configuration file */
 	LONG_ONLY = 256, /* getopt's value of row i is LONG_ONLY + i: apart from all letters */
 	WHERE_TEXT = 200,
@@ -239,7 +239,8 @@ static size_t row_of(const struct reader *r, int c)
 	return i;
 }
 
-static int read_command_line(struct reader *r, int argc, char **argv, int *ret_rest)
+static __attribute__((noinline)) int read_command_line(struct reader *r, int argc, char **argv,
+						       int *ret_rest)
 {
 	struct option options[SETTINGS_MAX + 1] = {{0}};
 	char letters[2 * SETTINGS_MAX + 3] = "+:", *p = letters + 2, where[WHERE_TEXT];

@@ -16,7 +16,7 @@ boot="qemu-system-arm cpio"
 pack="rpm dpkg-dev systemd python3-yaml curl"
 check="clang clang-format cppcheck mandoc"
 # make test-deliver: Ceph's S3, AWS's own signers and models of its services.
-deliver="radosgw ceph-mon ceph-osd python3-botocore nodejs npm"
+deliver="radosgw ceph-mon ceph-osd python3-botocore nodejs npm nats-server openssl"
 # make test-browser.
 browser="chromium nodejs npm fonts-ipafont-gothic openssl"
 # What `make bench` compares with. YAF and ipfixprobe are not in Debian; an installed yaf takes part.
