@@ -113,7 +113,7 @@ collector-$(CONFIG_DELIVER_AWS) += platform/json_read $(addprefix collector/,sig
 collector-$(CONFIG_DELIVER_S3) += platform/crypto_md5 $(addprefix collector/,deliver_s3 s3)
 collector-$(CONFIG_DELIVER_CLOUDWATCH) += $(addprefix collector/,deliver_cloudwatch cloudwatch)
 collector-$(CONFIG_COLLECTOR_HTTP) += collector/http
-analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor) \
+analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor audit_entries audit_heads) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
 	     $(addprefix analyst/,main query records logs dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 # The static analyst is for tests of the static collector: it takes no gzip apart.

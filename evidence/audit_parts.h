@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the parts of the audit share: audit.c (the folder, the whole), audit_manifest.c (the chain of
- * manifests), audit_sensor.c (one sensor's segments).
+ * manifests), audit_sensor.h (one sensor).
  */
 #pragma once
 

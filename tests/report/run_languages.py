@@ -277,7 +277,7 @@ def damaged(w):
 
 
 # Where sentences that end in a report are written.
-SOURCES = [f"evidence/{name}.c" for name in ("audit", "audit_manifest", "audit_sensor", "ledger_segment", "ledger_index", "ledger_read", "manifest", "replay")] + ["proto/chain.c"]
+SOURCES = [f"evidence/{name}.c" for name in ("audit", "audit_manifest", "audit_sensor", "audit_entries", "audit_heads", "ledger_segment", "ledger_index", "ledger_read", "manifest", "replay")] + ["proto/chain.c"]
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 SPEC = re.compile(r"%(?:\.\d+)?(?:llu|zu|lu|u|d|s)")
 

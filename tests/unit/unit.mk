@@ -121,10 +121,10 @@ ledger-writer := platform/text $(addprefix evidence/,manifest ledger_segment led
 	platform/log platform/clock platform/err
 unit-evidence/test_ledger := $(ledger-writer) evidence/ledger_index evidence/ledger_read platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys
 unit += evidence/test_audit
-unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor) proto/batch_write proto/names_write proto/logs_write proto/signature \
+unit-evidence/test_audit := $(ledger-writer) $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor audit_entries audit_heads) proto/batch_write proto/names_write proto/logs_write proto/signature \
 	platform/crypto_cert platform/crypto_issuer tests/unit/evidence/keys tests/unit/evidence/sensors
 unit += evidence/test_follow
-unit-evidence/test_follow := $(filter-out $(addprefix evidence/,audit audit_manifest audit_sensor),$(unit-evidence/test_audit)) evidence/follow evidence/replay
+unit-evidence/test_follow := $(filter-out $(addprefix evidence/,audit audit_manifest audit_sensor audit_entries audit_heads),$(unit-evidence/test_audit)) evidence/follow evidence/replay
 unit += evidence/test_ledger_faults
 unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_sign,$(unit-evidence/test_audit)) \
 	tests/unit/evidence/fake_disk tests/unit/evidence/fake_sign
@@ -185,7 +185,7 @@ endif
 unit += evidence/test_spans
 unit-evidence/test_spans := evidence/spans
 unit += collector/test_delivery
-unit-collector/test_delivery := $(filter-out platform/clock $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor),$(unit-evidence/test_audit)) \
+unit-collector/test_delivery := $(filter-out platform/clock $(addprefix evidence/,ledger_index ledger_read audit audit_manifest audit_sensor audit_entries audit_heads),$(unit-evidence/test_audit)) \
 	collector/delivery collector/delivery_cursor evidence/range evidence/replay $(sandbox-y)
 unit += collector/test_alert_syslog
 unit-collector/test_alert_syslog := collector/alert_syslog
