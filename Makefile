@@ -133,7 +133,7 @@ analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_logs repo
 collector-$(CONFIG_PAGE) += evidence/follow proto/dns_log $(verdict-y) $(html-y) evidence/reconcile_reasons platform/web platform/http_head platform/metrics_text \
 	    $(addprefix collector/,page page_process page_state page_view page_html page_serve page_guard page_metrics page_report page_text)
 # What an interface has on, in words.
-collector-$(CONFIG_DELIVER) += $(slots-y) $(addprefix collector/,deliver delivery delivery_cursor deliver_slots)
+collector-$(CONFIG_DELIVER) += $(slots-y) platform/metrics_text $(addprefix collector/,deliver deliver_metrics delivery delivery_cursor deliver_slots)
 collector-$(CONFIG_DELIVER_FILES) += collector/deliver_files
 collector-$(CONFIG_JETSTREAM) += proto/batch_write proto/names_write $(addprefix collector/,relay jetstream jetstream_front jetstream_writer front writer)
 collector-y += platform/nic_text

@@ -186,6 +186,7 @@ static size_t reap(void *ctx)
 
 	for (size_t i = 0; i < d->n; i++) {
 		if (child_reap(&d->pids[i], &status)) {
+			d->health[i].ended = 1;
 			if (!d->is_ending || !child_ended_well(status))
 				log_err(tag,
 					"%s ended (%s): nothing is delivered there until the "
@@ -239,11 +240,6 @@ size_t deliver_count(const struct deliver *d)
 const char *deliver_name(const struct deliver *d, size_t i)
 {
 	return d->deliveries[i].name;
-}
-
-bool deliver_runs(const struct deliver *d, size_t i)
-{
-	return d->pids[i] > 0;
 }
 
 const struct delivery_health *deliver_health(const struct deliver *d, size_t i)

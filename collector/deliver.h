@@ -10,6 +10,7 @@
 #include "collector/s3.h"
 #include "platform/err.h"
 #include "platform/loop.h"
+#include "platform/metrics_text.h"
 
 struct deliver_options {
 	char *state;                             /* folder of the cursors */
@@ -42,12 +43,13 @@ void deliver_begin(struct deliver *deliver);
 /* Lets them finish what is under way, which takes 15 s at most, and frees. Before the loop is freed. */
 void deliver_end(struct deliver *deliver);
 
-/* For the page: how many there are, and of each its name, whether its process runs, and a look at its health, which it goes
- * on writing. */
+/* For the page, also in its process: how many there are, and of each its name and a look at its health, which it goes on
+ * writing. */
 size_t deliver_count(const struct deliver *deliver);
 const char *deliver_name(const struct deliver *deliver, size_t i);
-bool deliver_runs(const struct deliver *deliver, size_t i);
 const struct delivery_health *deliver_health(const struct deliver *deliver, size_t i);
+/* The same as metrics. */
+void deliver_metrics(struct metrics_text *m, const struct deliver *deliver);
 
 /* ---- kinds: each fills a zeroed delivery from the options; nothing is made on disk before ops.begin. Borrowed: all. ---- */
 

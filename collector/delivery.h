@@ -120,6 +120,7 @@ struct delivery_health {
 	_Atomic uint64_t
 		complete_to_s; /* all that came in before, and was due, is delivered; 0: not known yet */
 	_Atomic uint64_t lost_segments; /* deleted by retention before they were delivered */
+	_Atomic uint64_t ended;         /* by the collector: 1 */
 	_Atomic uint64_t damages;       /* places of the ledger that cannot be read */
 	char error[DELIVERY_ERROR]; /* the last one; printable; may be torn while it is written */
 };

@@ -391,8 +391,8 @@ static int run(struct collector *c, struct err *err)
 	if (IS_ENABLED(CONFIG_DELIVER_AWS))
 		credentials_wipe_environment();
 	if (IS_ENABLED(CONFIG_PAGE) && rc == 0)
-		rc = page_start(&c->page, &o->page, o->store, o->ca, o->no_sandbox ? NULL : &like,
-				err);
+		rc = page_start(&c->page, &o->page, o->store, o->ca, c->deliver,
+				o->no_sandbox ? NULL : &like, err);
 	raise_file_limit();
 	if (rc == 0)
 		rc = start(c, err);

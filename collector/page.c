@@ -125,7 +125,7 @@ static int start(struct page *p, const struct page_options *o, const struct sand
 }
 
 int page_start(struct page **ret, const struct page_options *o, const char *store, const char *ca,
-	       const struct sandbox *like, struct err *err)
+	       const struct deliver *deliver, const struct sandbox *like, struct err *err)
 {
 	struct page *p;
 	int rc;
@@ -139,6 +139,7 @@ int page_start(struct page **ret, const struct page_options *o, const char *stor
 	p->ends[0] = p->ends[1] = p->config.listener = p->pid = -1;
 	p->config.store = store;
 	p->config.ca = ca;
+	p->config.deliver = deliver;
 	rc = start(p, o, like, err);
 	if (rc == 0)
 		*ret = p;

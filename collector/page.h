@@ -18,15 +18,18 @@ struct page_options {
 };
 
 struct page;
+struct deliver;
 
 /* Is everything that the options name as it should be? */
 int page_check(const struct page_options *options, struct err *err);
 
-/* Listens, and starts the process; *ret is NULL if no page is asked for. `ca`: for reports; borrowed. `like`: the
+/* Listens, and starts the process; *ret is NULL if no page is asked for. `ca`: for reports; `deliver`: for metrics, NULL without
+ * one; borrowed. `like`: the
  * collector's own sandbox, for user, memory and eperm; NULL: without one. To be called before anything secret is
  * read. */
 int page_start(struct page **ret, const struct page_options *options, const char *store,
-	       const char *ca, const struct sandbox *like, struct err *err);
+	       const char *ca, const struct deliver *deliver, const struct sandbox *like,
+	       struct err *err);
 
 /* All that follow: NULL is fine. */
 

@@ -5,8 +5,10 @@
  */
 #include <stdlib.h>
 
+#include "collector/deliver.h"
 #include "collector/page_parts.h"
 #include "platform/clock.h"
+#include "platform/config.h"
 #include "platform/metrics_text.h"
 #include "platform/version.h"
 
@@ -249,29 +251,31 @@ static void put_page(struct metrics_text *m, const struct page_state *s,
 }
 
 static void put_all(struct metrics_text *m, const struct page_state *state,
-		    const struct counts *counts, const struct page_served *served)
+		    const struct page_config *config, const struct page_served *served)
 {
 	metrics_begin(m, "flowproof_build_info", METRICS_GAUGE, "1; the build is a label.");
 	metrics_count(
 		m, METRICS_LABELS("version", version_build(), "program", "flowproof-collector"), 1);
-	put_ingest(m, counts);
+	put_ingest(m, config->counts);
 	put_sensors(m, state);
 	put_verdict(m, state);
+	if (IS_ENABLED(CONFIG_DELIVER))
+		deliver_metrics(m, config->deliver);
 	put_page(m, state, served);
 }
 
-char *page_metrics(const struct page_state *state, const struct counts *counts,
+char *page_metrics(const struct page_state *state, const struct page_config *config,
 		   const struct page_served *served, size_t *ret_len)
 {
 	struct metrics_text m = {.cap = 0};
 	char *out;
 
-	put_all(&m, state, counts, served);
+	put_all(&m, state, config, served);
 	/* What counts meanwhile may become longer. */
 	m = (struct metrics_text){.cap = m.len + 4096};
 	out = m.out = malloc(m.cap);
 	if (out)
-		put_all(&m, state, counts, served);
+		put_all(&m, state, config, served);
 	*ret_len = m.len < m.cap ? m.len : m.cap - 1;
 	return out;
 }

@@ -30,6 +30,7 @@ struct page_config {
 	struct sandbox sandbox, report_sandbox;
 	struct page_guard guard;
 	const struct counts *counts;
+	const struct deliver *deliver; /* NULL: none */
 };
 
 /* The process: until the collector ends. */
@@ -136,7 +137,7 @@ struct page_served {
 	uint64_t clients, events, clients_refused, reports, reports_failed;
 };
 /* NUL-terminated; NULL without memory. Freed by the caller. */
-char *page_metrics(const struct page_state *state, const struct counts *counts,
+char *page_metrics(const struct page_state *state, const struct page_config *config,
 		   const struct page_served *served, size_t *ret_len);
 
 /* ---- requests (page_serve.c) ---- */

@@ -157,7 +157,7 @@ static void serve_metrics(struct page_server *s, struct web_request *r)
 	char *bytes;
 
 	web_stats(s->web, &s->served.web);
-	bytes = page_metrics(s->state, s->config->counts, &s->served, &len);
+	bytes = page_metrics(s->state, s->config, &s->served, &len);
 	answer_bytes(r, METRICS_CONTENT_TYPE, "", bytes, len);
 }
 

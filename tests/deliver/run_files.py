@@ -11,12 +11,15 @@ import random
 import signal
 import shutil
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from world import ACCOUNT, COMPLEMENT, DNS, FLOW, HERE, IDENTITY, REGION, Files, World, check, equal, match, records, run, until, write  # noqa: E402
 from chroot import private_mounts, tmpfs  # noqa: E402
 from harness import Tap, folder  # noqa: E402
+import page  # noqa: E402
 import parquet  # noqa: E402
+import prometheus  # noqa: E402
 import jsonschema  # noqa: E402
 
 ALL = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status vpc-id subnet-id " \
@@ -200,6 +203,34 @@ def delivered(tap, w):
         match(rf"{conf}:1: .*deliver-late-s", run("flowproof-collector", *options, "-c", conf).expect(2).err)
 
 
+def health(tap, w):
+    with tap.case("metrics: what was delivered, up to when, and that it fails and no longer does"):
+        store, out, state = w.path("store"), w.path("out"), w.path("state")
+        os.mkdir(out)
+        os.mkdir(os.path.join(out, "AWSLogs"), 0o500)
+        os.chown(os.path.join(out, "AWSLogs"), 1, 1)
+        begun = time.time()
+
+        def value(name):
+            got = prometheus.parse(page.get(c.page, "/metrics")[2].decode())
+            return prometheus.value(got, "flowproof_collector_delivery_" + name, delivery="files")
+
+        with page.start(store, w.pki, "--deliver-files", out, "--deliver-state", state, *SOON) as c:
+            w.send(c, "one", w.capture(1, 6))
+            until(lambda: value("failing_since_timestamp_seconds") >= int(begun), "it fails")
+            check(value("failures_total") > 0, "failures")
+            equal(value("units_total"), 0, "units")
+            c.stop().expect(0)
+        shutil.rmtree(os.path.join(out, "AWSLogs"))
+        with page.start(store, w.pki, "--deliver-files", out, "--deliver-state", state, *SOON) as c:
+            until(lambda: value("complete_to_timestamp_seconds") >= int(begun), "all is delivered")
+            files = Files(out)
+            got = [value(n) for n in ("units_total", "records_total", "bytes_total", "failing_since_timestamp_seconds", "ended", "lost_segments_total")]
+            equal(got, [len(files.names), sum(map(len, files.lines.values())), sum(os.path.getsize(os.path.join(out, n)) for n in files.names), 0, 0, 0])
+            c.stop().expect(0)
+        same(files, store)
+
+
 def child(c):
     """The delivery's process."""
     out = [int(p) for p in os.listdir("/proc") if p.isdigit() and parent(p) == c.p.pid]
@@ -219,7 +250,7 @@ def count_of(out):
     return sum(len(names) for _, _, names in os.walk(out))
 
 
-def killed(tap, w, rounds=6):
+def killed(tap, w, rounds=4):
     with tap.case("killed -9 again and again, collector and delivery: in the end the files are the ledger, nothing lost, nothing twice"):
         rng = random.Random(7)
         store, out, state = w.path("store"), w.path("out"), w.path("state")
@@ -301,6 +332,7 @@ def main():
         as_ocsf(tap, w, store)
         hostile(tap, w)
         delivered(tap, w)
+        health(tap, w)
         killed(tap, w)
         hindered(tap, w)
     tap.done()

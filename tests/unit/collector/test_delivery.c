@@ -476,6 +476,30 @@ static void any_order(void **state)
 	stale(&w);
 }
 
+/* Retention takes a segment that is not yet read: that is counted, and what is left is delivered. */
+static void what_retention_took_is_counted(void **state)
+{
+	static struct world w;
+	struct err err = {""};
+
+	(void)state;
+	fresh(&w, false);
+	append(&w, 0, 2, t0);
+	pass(&w, 0);
+	append(&w, 0, 3, t0); /* never read */
+	w.n_put -= 3;
+	now_s = t0 + 1000; /* the segment is closed by the manifest after 900 s */
+	assert_int_equal(ledger_seal(w.ledger, now_s * NS_PER_S, &err), 0);
+	append(&w, 0, 4, t0 + 1000);
+	assert_int_equal(unlink("store/x/00000001.fpl"), 0);
+	pass(&w, 0);
+	all_went_once(&w);
+	assert_int_equal(w.health.lost_segments, 1);
+	pass(&w, 0);
+	assert_int_equal(w.health.lost_segments, 1);
+	stale(&w);
+}
+
 static void refuses_what_it_did_not_write(void **state)
 {
 	static const char good[] =
@@ -550,6 +574,7 @@ int main(void)
 		cmocka_unit_test_teardown(death_repeats_one_unit_at_most, remove_all),
 		cmocka_unit_test_teardown(the_end_leaves_the_plan, remove_all),
 		cmocka_unit_test_teardown(any_order, remove_all),
+		cmocka_unit_test_teardown(what_retention_took_is_counted, remove_all),
 		cmocka_unit_test_teardown(refuses_what_it_did_not_write, remove_all),
 	};
 
