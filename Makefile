@@ -88,6 +88,7 @@ sensor-$(CONFIG_STREAM) += platform/tls platform/tls_config platform/crypto_pem 
 sensor-$(CONFIG_RHYTHM) += sensor/rhythm
 sensor-$(CONFIG_METRICS) += $(addprefix platform/,responder http_head metrics_text) sensor/pipeline_metrics sensor/session_metrics
 sensor-$(CONFIG_HOST) += sensor/session_host
+sensor-$(CONFIG_BLIND) += sensor/session_blind sensor/blind platform/taps
 sensor-$(CONFIG_IMDS) += sensor/session_identity sensor/own platform/ec2/imds platform/ec2/imds_run
 sensor-$(CONFIG_TAIL) += proto/logs proto/logs_write $(addprefix sensor/,spool_logs tail tail_read tail_opener session_tail)
 sensor-$(CONFIG_CANARY) += sensor/canary sensor/session_canary proto/canary
@@ -100,7 +101,7 @@ sensor-$(if $(STATIC),y) += platform/unresolved
 
 # What follows from the ledger: the engine, then a file a detector.
 findings-y := limits table beat domain known_names watch say finding finding_say finding_print finding_export peer findings findings_ask detect detect_unexpected detect_port detect_protocol detect_doh detect_icmp \
-	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon detect_spread detect_log
+	      detect_volume detect_scan detect_watch detect_dns detect_metadata detect_beacon detect_spread detect_log detect_blinding
 ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/logs proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \

@@ -5,7 +5,8 @@
 #include "evidence/detect.h"
 
 const struct detector *const detectors[] = {
-	&detect_unexpected, &detect_port,   &detect_doh,    &detect_icmp,  &detect_protocol,
-	&detect_volume,     &detect_drip,   &detect_scan,   &detect_watch, &detect_dns,
-	&detect_metadata,   &detect_beacon, &detect_spread, &detect_log,   NULL,
+	&detect_unexpected, &detect_port,   &detect_doh,      &detect_icmp,
+	&detect_protocol,   &detect_volume, &detect_drip,     &detect_scan,
+	&detect_watch,      &detect_dns,    &detect_metadata, &detect_beacon,
+	&detect_spread,     &detect_log,    &detect_blinding, NULL,
 };

@@ -48,7 +48,7 @@ struct detector {
 extern const struct detector *const detectors[];
 extern const struct detector detect_unexpected, detect_port, detect_doh, detect_icmp,
 	detect_protocol, detect_volume, detect_drip, detect_scan, detect_watch, detect_dns,
-	detect_metadata, detect_beacon, detect_spread, detect_log;
+	detect_metadata, detect_beacon, detect_spread, detect_log, detect_blinding;
 
 /* The finding stands, with what `finding` says of it; one with the same key is replaced, its severity and
  * reached only rise. `name` of it is copied. */

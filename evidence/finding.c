@@ -36,6 +36,8 @@ const struct finding_kind_info finding_kinds[FINDING_KINDS] = {
 			  "T1071.003"},
 	[FINDING_ODD_PROTOCOL] = {"odd_protocol", "Tunnel or unusual IP protocol",
 				  "Unusual Behaviors/Network Flow", "T1095"},
+	[FINDING_BLINDING] = {"blinding", "The capture may be blinded, or was passed by",
+			      "TTPs/Defense Evasion", "T1562.006"},
 	[FINDING_WATCH_LIST] = {"watch_list", "Address or name on the watch list",
 				"Unusual Behaviors/IP address", NULL},
 	[FINDING_LOG_WIPED] = {"log_wiped", "A log of this machine was cut or rewritten",

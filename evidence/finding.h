@@ -3,7 +3,7 @@
  * A finding: one conclusion about one remote end, its grounds in the ledger, and its forms.
  *
  * One finding per kind, sensor, remote address, responder's port, protocol and name. A replayed capture
- * file and live capture are never one finding.
+ * file and live capture are never one finding. What is found on the machine itself has no remote address: its family is 0.
  */
 #pragma once
 
@@ -20,6 +20,7 @@
 /* The order is that of the text among findings of one severity: what a detector concludes, then the many lines
  * that it may follow from. */
 enum finding_kind {
+	FINDING_BLINDING,
 	FINDING_WATCH_LIST,
 	FINDING_METADATA_CREDENTIALS,
 	FINDING_DNS_TUNNEL,

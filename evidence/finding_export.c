@@ -132,6 +132,20 @@ static void put_ocsf_file(FILE *out, const struct finding *f, const struct findi
 	(void)fputs("]}}]", out);
 }
 
+/* Of the machine itself: what was found there, in words. */
+static void put_ocsf_machine(FILE *out, const struct finding *f,
+			     const struct finding_origin *origin)
+{
+	(void)fputs(",\"evidences\":[{\"device\":{\"hostname\":", out);
+	json_print_string(out, origin->sensor);
+	(void)fprintf(out, ",\"type_id\":0,\"type\":\"Unknown\"},\"data\":{\"count\":%" PRIu64,
+		      f->count);
+	put_text(out, "found", f->name ? f->name : "");
+	(void)fputs(",\"ledger\":[", out);
+	finding_print_streams(f, origin, out);
+	(void)fputs("]}}]", out);
+}
+
 static void put_ocsf_evidence(FILE *out, const struct finding *f,
 			      const struct finding_origin *origin)
 {
@@ -190,7 +204,9 @@ void finding_print_ocsf(const struct finding *f, const struct finding_origin *or
 	json_print_string(out, account_of(origin));
 	(void)fputs("}}", out);
 	put_ocsf_info(out, f, origin, what);
-	(finding_has_remote(f) ? put_ocsf_evidence : put_ocsf_file)(out, f, origin);
+	(finding_has_remote(f)              ? put_ocsf_evidence
+	 : f->key.kind == FINDING_LOG_WIPED ? put_ocsf_file
+					    : put_ocsf_machine)(out, f, origin);
 	(void)fputs(",\"resources\":[{\"uid\":", out);
 	json_print_string(out, known(origin->instance, origin->sensor));
 	(void)fprintf(out, ",\"type\":\"%s\"",
@@ -204,6 +220,11 @@ void finding_print_ocsf(const struct finding *f, const struct finding_origin *or
 			      "\"type\":\"IP Address\",\"value\":\"%s\"",
 			      f->key.direction == FLOWREC_INGRESS ? "src" : "dst",
 			      finding_remote_text(remote, f));
+	} else if (f->key.kind != FINDING_LOG_WIPED) {
+		(void)fputs("\"name\":\"evidences[].device.hostname\",\"type_id\":1,\"type\":"
+			    "\"Hostname\"",
+			    out);
+		put_text(out, "value", origin->sensor);
 	} else {
 		(void)fputs(
 			"\"name\":\"evidences[].file.path\",\"type_id\":7,\"type\":\"File Name\"",

@@ -7,6 +7,7 @@
 
 #include "evidence/finding.h"
 #include "platform/clock.h"
+#include "proto/batch.h"
 
 enum saying {
 #define SAYING(id, en, ja) S_##id,
@@ -111,6 +112,26 @@ static void put_wiped(struct words *w, const struct finding *f)
 	    clock_text(until, f->last), NULL);
 }
 
+static void put_blinding(struct words *w, const struct finding *f)
+{
+	static const uint8_t what[BATCH_BLINDING_KINDS] = {
+		[BATCH_BLINDING_SOCKET] = S_BLIND_SOCKET,
+		[BATCH_BLINDING_PROMISCUOUS] = S_BLIND_PROMISCUOUS,
+		[BATCH_BLINDING_XDP] = S_BLIND_XDP,
+		[BATCH_BLINDING_TC] = S_BLIND_TC,
+		[BATCH_BLINDING_EBPF] = S_BLIND_EBPF,
+		[BATCH_BLINDING_FILTER] = S_BLIND_FILTER};
+	const char *name = f->name ? strchr(f->name, ' ') : NULL; /* behind the word of the kind */
+	char n[NUMBER], until[CLOCK_TEXT];
+
+	name = name ? name + 1 : "?";
+	if (f->values[0] == BATCH_BLINDING_COUNTERS)
+		put(w, S_BLIND_COUNTERS, name, digits(n, f->count), NULL);
+	else if (f->values[0] > 0 && f->values[0] < BATCH_BLINDING_KINDS)
+		put(w, (enum saying)what[f->values[0]], name, NULL);
+	put(w, S_UNTIL, clock_text(until, f->last), NULL);
+}
+
 static void put_kind(struct words *w, const struct finding *f)
 {
 	const char *name = f->name ? finding_name(w->lang, f) : "?";
@@ -150,6 +171,7 @@ static void put_kind(struct words *w, const struct finding *f)
 			put(w, S_METADATA, NULL);
 		return;
 	case FINDING_BEACON: put_beacon(w, f); return;
+	case FINDING_BLINDING:
 	case FINDING_LOG_WIPED:
 	case FINDING_KINDS: break;
 	}
@@ -163,7 +185,7 @@ const char *finding_say(char out[static FINDING_SENTENCE], enum verdict_lang lan
 	struct words w = {.lang = lang, .out = out};
 
 	if (!finding_has_remote(f)) {
-		put_wiped(&w, f);
+		(f->key.kind == FINDING_BLINDING ? put_blinding : put_wiped)(&w, f);
 		out[w.len] = '\0';
 		return out;
 	}

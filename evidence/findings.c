@@ -391,7 +391,7 @@ static int add_events(struct findings *f, const struct findings_from *batch_from
 
 		if (sec < from_s || sec > to_s)
 			continue;
-		rc = take_source(f, batch_from, 0, from);
+		rc = take_source(f, batch_from, batch_event_interface(&events[i]), from);
 		for (size_t k = 0; rc == 0 && detectors[k]; k++)
 			if (detectors[k]->event)
 				detectors[k]->event(f, f->states[k], from, batch_from->hello,

@@ -83,7 +83,8 @@ uint64_t detect_hash(const struct findings *f, const void *bytes, size_t len)
 static bool is_named(uint8_t kind)
 {
 	return kind == FINDING_DNS_TUNNEL || kind == FINDING_WATCH_LIST || kind == FINDING_BEACON ||
-	       kind == FINDING_METADATA_CREDENTIALS || kind == FINDING_LOG_WIPED;
+	       kind == FINDING_METADATA_CREDENTIALS || kind == FINDING_LOG_WIPED ||
+	       kind == FINDING_BLINDING;
 }
 
 void detect_raise(struct findings *f, const struct finding *given)

@@ -377,6 +377,18 @@ static void add_event(struct gather_run *run, const struct batch_event *event)
 			run->canaries[i] = run->has_canaries ? event->values[i] : 0;
 		}
 		break;
+	case BATCH_EVENT_BLINDING:
+		run->blindings++;
+		run->blind_last = event->time_ns / NS_PER_S;
+		if (!run->blind_first)
+			run->blind_first = run->blind_last;
+		break;
+	case BATCH_EVENT_BLIND_CHECK:
+		run->blind_checks++;
+		run->unchecked =
+			run->unchecked || event->n_values < 2 ||
+			event->values[1] & (BATCH_UNCHECKED_SOCKETS | BATCH_UNCHECKED_LINKS);
+		break;
 	case BATCH_EVENT_CONNECTED:
 	case BATCH_EVENT_SPOOL_RECOVERED:
 	case BATCH_EVENT_INTERFACE_GONE:

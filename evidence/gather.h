@@ -68,6 +68,9 @@ struct gather_run {
 	uint64_t clock_steps, clock_step_s;
 	bool has_canaries;
 	int64_t canaries[4];   /* the latest BATCH_EVENT_CANARIES */
+	/* Of BATCH_EVENT_BLINDING and BATCH_EVENT_BLIND_CHECK */
+	uint64_t blind_checks, blindings, blind_first, blind_last;
+	bool unchecked;        /* a check could not look at all that it had to */
 	bool has_host, looked; /* looked: the first look is over */
 	uint64_t unseen_start; /* packets that captured interfaces had counted at the first look */
 	size_t n_links;

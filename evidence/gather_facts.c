@@ -68,6 +68,9 @@ enum gather_weight gather_weigh(const struct gather *g, const struct finding *f)
 	findings_origin(g->findings, f, &origin);
 	if (origin.is_replay || !is_within(g, origin.sensor, f->first, f->last))
 		return GATHER_ASIDE;
+	/* Whether something left that way nobody knows: a gate of its own is not met. */
+	if (f->key.kind == FINDING_BLINDING)
+		return GATHER_SUSPICION;
 	/* What goes to a group stays on the link: nobody was spoken to, and nobody expects it. */
 	if (f->key.kind == FINDING_UNEXPECTED_EGRESS)
 		return addr_is_group(f->key.family, &f->key.remote) ? GATHER_SUSPICION
@@ -203,6 +206,10 @@ static void facts_of_run(const struct gather_run *run, const struct gather_senso
 		add(e, FACT_CANARIES_UNSEEN, (uint64_t)run->canaries[2], 0, 0);
 	if (!run->has_canaries)
 		not_whole(e, FACT_CANARIES_UNSEEN);
+	add(e, FACT_BLINDINGS, run->blindings, run->blind_first,
+	    run->blind_last ? run->blind_last + 1 : 0);
+	if (run->unchecked || !run->blind_checks)
+		not_whole(e, FACT_BLINDINGS);
 	if (run->n_interfaces < e->facts[FACT_INTERFACES].n)
 		e->facts[FACT_INTERFACES].n = run->n_interfaces;
 	facts_of_links(run, e);
@@ -242,7 +249,7 @@ static void facts_of_sensor(const struct gather *g, const struct gather_sensor *
 			    struct verdict_evidence *e)
 {
 	const struct gather_run *before = NULL;
-	uint64_t packets = 0, canaries = 0, first, last, missing;
+	uint64_t packets = 0, canaries = 0, checks = 0, first, last, missing;
 
 	for (size_t i = 0; i < g->n_runs; i++) {
 		const struct gather_run *run = &g->runs[i];
@@ -253,12 +260,14 @@ static void facts_of_sensor(const struct gather *g, const struct gather_sensor *
 		packets += run->packets;
 		if (run->canaries[0] > 0 && run->canaries[1] >= 0)
 			canaries += (uint64_t)run->canaries[0] + (uint64_t)run->canaries[1];
+		checks += run->blind_checks;
 		facts_of_run(run, sensor, !before, e);
 		facts_of_changes(g, run, before, e);
 		before = run;
 	}
 	least(e, FACT_PACKETS, packets);
 	least(e, FACT_CANARIES, canaries);
+	least(e, FACT_BLIND_CHECKS, checks);
 	least(e, FACT_SPAN_S, sensor->to_s - sensor->from_s);
 	missing =
 		timeline_unwatched(&sensor->timeline, sensor->from_s, sensor->to_s, &first, &last);
@@ -379,6 +388,8 @@ static const uint8_t told[] = {
 	FACT_NIC_DROPPED,
 	FACT_SKIPPED_WINDOWS,
 	FACT_CANARIES,
+	FACT_BLIND_CHECKS,
+	FACT_BLINDINGS,
 	FACT_CANARIES_UNSEEN,
 	FACT_DNS_MESSAGES,
 	FACT_DNS_UNREAD,
@@ -434,6 +445,7 @@ void gather_facts(const struct gather *g, struct verdict_evidence *e)
 	if (!has_live)
 		return;
 	e->facts[FACT_PACKETS].n = e->facts[FACT_CANARIES].n = UINT64_MAX;
+	e->facts[FACT_BLIND_CHECKS].n = UINT64_MAX;
 	e->facts[FACT_SPAN_S].n = e->facts[FACT_INTERFACES].n = UINT64_MAX;
 	for (size_t i = 0; i < g->n_sensors; i++)
 		facts_of_sensor(g, &g->sensors[i], e);

@@ -108,6 +108,12 @@ static void needs(char out[static LIMIT_TEXT], enum finding_kind kind)
 		(void)snprintf(out, LIMIT_TEXT,
 			       "one packet of another IP protocol than TCP, UDP, ICMP, ICMPv6");
 		return;
+	case FINDING_BLINDING:
+		(void)snprintf(out, LIMIT_TEXT,
+			       "one look of the sensor (each minute) at which it is there; packets "
+			       "that went "
+			       "unseen: more than 8 and one in a thousand");
+		return;
 	case FINDING_LOG_WIPED:
 		(void)snprintf(
 			out, LIMIT_TEXT,
@@ -126,6 +132,9 @@ static const char *const blind[FINDING_KINDS] = {
 		"what a rootkit keeps from the capture; frames without a local address; what "
 		"hides inside traffic that a rule expects",
 	[FINDING_UNEXPECTED_INBOUND] = "peers that a rule expects",
+	[FINDING_BLINDING] =
+		"a rootkit that hides within the kernel; what is there between two looks "
+		"only; eBPF programs loaded after the start",
 	[FINDING_WATCH_LIST] = "names inside encrypted DNS, QUIC or an encrypted ClientHello",
 	[FINDING_METADATA_CREDENTIALS] =
 		"requests whose head the capture cut; credentials read before the watch began",

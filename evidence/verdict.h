@@ -53,7 +53,7 @@ extern const struct verdict_fact_info verdict_facts[FACTS];
 
 /* ---- obligations ---- */
 
-enum { OBLIGATIONS = 22, OBLIGATION_CONDITIONS_MAX = 6 };
+enum { OBLIGATIONS = 22, OBLIGATION_CONDITIONS_MAX = 8 };
 
 enum condition_kind {
 	CONDITION_END, /* ends a list */

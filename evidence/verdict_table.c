@@ -49,17 +49,21 @@ const struct obligation obligations[OBLIGATIONS] = {
 		"no_loss",
 		true,
 		{"No packet was lost unseen", "知らぬ間に失われたパケットはない"},
-		{"Is every frame accounted for, was none dropped by kernel or card, and did the "
+		{"Is every frame accounted for, was none dropped by kernel or card, did the "
 		 "capture see every canary "
-		 "packet (3 at least)?",
+		 "packet (3 at least), and was nothing found that may blind it or pass it by?",
 		 "すべてのフレームの行方が説明でき、カーネルもカードも破棄せず、カナリアパケット（3"
 		 " "
-		 "個以上）をすべてキャプチャが捉えたか。"},
-		{"Give the sensor a canary port (--canary) and a larger capture ring, as root.",
+		 "個以上）をすべてキャプチャが捉え、目隠しや迂回となり得るものが見つからなかったか"
+		 "。"},
+		{"Give the sensor a canary port (--canary) and a larger capture ring, as root; "
+		 "look at "
+		 "what it found (`flowproof findings`).",
 		 "センサーにカナリアポート（--canary）と大きめのキャプチャリングを与え、root "
-		 "で実行してください。"},
+		 "で実行し、検出されたもの（`flowproof findings`）を確認してください。"},
 		{AT_MOST(RESIDUAL, 0), AT_MOST(KERNEL_DROPPED, 0), AT_MOST(NIC_DROPPED, 0),
-		 AT_MOST(SKIPPED_WINDOWS, 0), AT_LEAST(CANARIES, 3), AT_MOST(CANARIES_UNSEEN, 0)},
+		 AT_MOST(SKIPPED_WINDOWS, 0), AT_LEAST(CANARIES, 3), AT_MOST(CANARIES_UNSEEN, 0),
+		 AT_LEAST(BLIND_CHECKS, 1), AT_MOST(BLINDINGS, 0)},
 	},
 	{
 		"nothing_hidden",

@@ -18,6 +18,7 @@
 
 #include "platform/crypto_sign.h"
 #include "platform/err.h"
+#include "proto/blinding.h"
 #include "proto/burst.h"
 #include "proto/endpoint.h"
 #include "proto/flowrec.h"
@@ -164,6 +165,12 @@ enum batch_event_kind {
 	BATCH_EVENT_LOG_VANISHED, /* values: file, inode, size, names that it has elsewhere still */
 	BATCH_EVENT_LOG_REWRITTEN, /* values: file, inode, offset up to which it was read, size now */
 	BATCH_EVENT_LOG_UNREADABLE, /* values: file, errno; text: why it is not read (any more) */
+	BATCH_EVENT_BLINDING, /* values: enum batch_blinding, number of the interface in the stream (-1:
+					    of none), how many more than told before (of things that are there
+					    or not 1, each time); text: of which interface, what and whose */
+	BATCH_EVENT_BLIND_CHECK, /* values: things found, enum batch_unchecked bits, packets that the
+					    interfaces counted since the start, of them unseen. Behind what
+					    was found, at the start, each minute and at the end */
 	BATCH_EVENT_KINDS
 };
 
@@ -177,6 +184,8 @@ struct batch_event {
 	char text[BATCH_EVENT_TEXT];
 };
 
+/* Of which interface of the stream an event tells; 0 if of none. */
+uint16_t batch_event_interface(const struct batch_event *event);
 /* "clock-step", ...; "event-N" for one that is not known. `out`: BATCH_EVENT_TEXT bytes. */
 const char *batch_event_name(char *out, uint8_t kind);
 

@@ -645,6 +645,14 @@ const char *batch_table_text(enum batch_table table)
 	return texts[table];
 }
 
+uint16_t batch_event_interface(const struct batch_event *event)
+{
+	bool tells = event->kind == BATCH_EVENT_BLINDING && event->n_values > 1 &&
+		     event->values[1] >= 0 && event->values[1] < WIRE_INTERFACES_MAX;
+
+	return tells ? (uint16_t)event->values[1] : 0;
+}
+
 const char *batch_event_name(char *out, uint8_t kind)
 {
 	static const char *const names[BATCH_EVENT_KINDS] = {
@@ -670,6 +678,8 @@ const char *batch_event_name(char *out, uint8_t kind)
 		[BATCH_EVENT_LOG_VANISHED] = "log-vanished",
 		[BATCH_EVENT_LOG_REWRITTEN] = "log-rewritten",
 		[BATCH_EVENT_LOG_UNREADABLE] = "log-unreadable",
+		[BATCH_EVENT_BLINDING] = "blinding",
+		[BATCH_EVENT_BLIND_CHECK] = "blind-check",
 	};
 	const char *name = kind < BATCH_EVENT_KINDS ? names[kind] : NULL;
 

@@ -39,6 +39,11 @@ struct capture {
 	struct pcap_stat last; /* as libpcap told it, to see its 32-bit counters wrap */
 	uint64_t received, dropped;
 	bool stats_known;
+	bool stopped;
+	struct {
+		int length; /* instructions; -errno */
+		struct bpf_insn first;
+	} filter;       /* the kernel's, as we left it */
 	char name[128]; /* for messages */
 };
 
@@ -64,6 +69,30 @@ static int set_filter(struct capture *c, const char *filter, struct err *err)
 		rc = err_set(err, ERR_USAGE, "filter '%s': %s", filter, pcap_geterr(c->pcap));
 	pcap_freecode(&program);
 	return rc;
+}
+
+/* sock_getsockopt: a length of 0 asks for the number of instructions, which is told as the length; -EACCES: an eBPF program. */
+static void read_filter(const struct capture *c, int *ret_length, struct bpf_insn *ret_first)
+{
+	socklen_t n = 0;
+
+	memset(ret_first, 0, sizeof *ret_first);
+	*ret_length = getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, NULL, &n) == 0
+			      ? (int)n
+			      : -errno;
+	if (*ret_length == 1)
+		(void)getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, ret_first, &n);
+}
+
+bool capture_filter_changed(const struct capture *c)
+{
+	struct bpf_insn first;
+	int length;
+
+	if (!c->live || c->stopped)
+		return false;
+	read_filter(c, &length, &first);
+	return length != c->filter.length || memcmp(&first, &c->filter.first, sizeof first) != 0;
 }
 
 static int check_link(struct capture *c, struct err *err)
@@ -203,6 +232,8 @@ int capture_open_live(struct capture **ret, const char *interface, uint16_t ifac
 		rc = filtered ? set_filter(c, filter, err) : shorten(c, program, segments, err);
 	if (!rc && pcap_setnonblock(c->pcap, 1, why) != 0)
 		rc = err_set(err, -EIO, "%s: %s", interface, why);
+	if (!rc)
+		read_filter(c, &c->filter.length, &c->filter.first);
 out:
 	if (program >= 0)
 		(void)close(program);
@@ -298,6 +329,7 @@ int capture_present(const struct capture *c, struct err *err)
 void capture_stop(struct capture *c)
 {
 	/* To keep no byte of a frame is not to take it (packet(7), bpf(4)). */
+	c->stopped = true;
 	if (!c->live || keep(c, 0) == 0)
 		return;
 	log_warn("capture", "%s: cannot be stopped, continuing; its last frames may be cut off",

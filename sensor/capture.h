@@ -78,4 +78,8 @@ struct capture_stats {
 /* Totals since the open call; 32-bit counters of libpcap are carried on over their wrap. */
 void capture_stats(struct capture *capture, struct capture_stats *ret);
 
+/* Live: is the kernel's filter of this capture another than it was when it was opened? Somebody who got hold of the socket may
+ * attach one; an eBPF program in place of another cannot be told. */
+bool capture_filter_changed(const struct capture *capture);
+
 void capture_close(struct capture *capture);

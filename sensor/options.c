@@ -87,6 +87,14 @@ static const struct setting table[] = {
 	{"region", 0, SETTING_TEXT, AT(region), "NAME", NULL, 0, 0,
 	 "Short for --field region=NAME."},
 	{"az-id", 0, SETTING_TEXT, AT(az_id), "ID", NULL, 0, 0, "Short for --field az-id=ID."},
+#ifdef CONFIG_BLIND
+	{"blind-s", 0, SETTING_NUMBER, AT(blind_s), "N", "60", 0, 3600,
+	 "Seconds between looks for what may blind the capture: packet sockets, XDP, tc, counters. "
+	 "0: "
+	 "never."},
+	{"reader", 0, SETTING_LIST, AT(readers), "NAME", NULL, 0, 0,
+	 "Name of a process whose packet sockets are expected, such as dhclient; may be repeated."},
+#endif
 #ifdef CONFIG_IMDS
 	{"identity", 0, SETTING_TEXT, AT(identity), "auto|imds|config", "auto", 0, 0,
 	 "Where the interfaces' fields come from that the configuration does not give: EC2's "

@@ -49,6 +49,8 @@ struct options {
 		self_test, help, version;
 
 	char *identity;
+	uint64_t blind_s;
+	struct setting_list readers;
 
 	/* as understood */
 	bool asks_metadata;             /* live, and --identity says so */

@@ -64,6 +64,14 @@ void pipeline_follow(struct pipeline *pipeline, const struct endpoint *local,
 void pipeline_followed(const struct pipeline *pipeline, struct flow_count ret[static 2]);
 /* These connections are our own and expected; borrowed, NULL: none. */
 void pipeline_own(struct pipeline *pipeline, const struct own *own);
+/* What became of the frames of a capture, as it stood at the last reading of its counters. */
+struct pipeline_frames {
+	bool known;      /* the kernel tells what it takes */
+	uint64_t taken;  /* by the kernel, for us */
+	uint64_t handed; /* over to the pipeline */
+	uint64_t seen;   /* packets that these stand for, and what kernel and card lost */
+};
+void pipeline_frames(const struct pipeline *pipeline, uint16_t iface, struct pipeline_frames *ret);
 /* Since `from_s` (Unix seconds) the capture did not see what it had to: every window from there on is
  * SKIPDATA. */
 void pipeline_blind(struct pipeline *pipeline, uint64_t from_s, uint64_t now_ns);

@@ -16,6 +16,19 @@ void pipeline_fill_account(const struct pipeline *p, uint16_t iface, uint64_t wi
 	account_fill(&p->account, iface, live, window, ret);
 }
 
+void pipeline_frames(const struct pipeline *p, uint16_t iface, struct pipeline_frames *ret)
+{
+	const struct account_interface *a = &p->account.of[iface];
+
+	*ret = (struct pipeline_frames){
+		.known = a->kernel.known,
+		.taken = a->kernel.received,
+		.handed = a->received,
+		.seen = a->received + a->offload_packets + a->kernel.dropped +
+			(a->nic.known ? a->nic.last - a->nic.first : 0),
+	};
+}
+
 static void print_mirror(const struct pipeline *p, FILE *out)
 {
 	fputs("mirror:", out);

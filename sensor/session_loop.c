@@ -52,6 +52,8 @@ static void end_input(struct session *s)
 	}
 	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
 		session_canary_end(s);
+	if (IS_ENABLED(CONFIG_BLIND) && s->blind)
+		session_blind_look(s);
 	if (IS_ENABLED(CONFIG_IMDS) && s->asking)
 		session_identity_end(s);
 	if (IS_ENABLED(CONFIG_HOST) && s->host)
@@ -160,6 +162,8 @@ static void on_live_tick(void *ctx)
 		session_metrics_turn(s);
 	if (IS_ENABLED(CONFIG_TAIL) && s->tail && session_tail_tick(s))
 		loop_timer_set(s->tick, TAIL_TICK_MS);
+	if (IS_ENABLED(CONFIG_BLIND) && s->blind)
+		session_blind_tick(s);
 	rc = pipeline_tick(s->pipeline, clock_wall_ns(), s->err);
 	for (uint16_t i = 0; !rc && i < s->n_captures; i++) {
 		rc = capture_present(s->captures[i], s->err);
@@ -242,6 +246,8 @@ static int set_up(struct session *s, struct input *inputs, bool live, struct err
 		rc = session_host_new(s, err);
 	if (IS_ENABLED(CONFIG_CANARY) && !rc && s->options->canary)
 		rc = session_canary_open(s, err);
+	if (IS_ENABLED(CONFIG_BLIND) && !rc && live && s->options->blind_s)
+		rc = session_blind_open(s, err);
 	if (IS_ENABLED(CONFIG_IMDS) && !rc && live && s->options->asks_metadata)
 		rc = session_identity_open(s, err);
 	if (IS_ENABLED(CONFIG_METRICS) && !rc && s->options->metrics)
@@ -273,6 +279,8 @@ int session_run_loop(struct session *s, struct err *err)
 		return rc;
 	if (IS_ENABLED(CONFIG_HOST) && s->host)
 		session_host_tell(s);
+	if (IS_ENABLED(CONFIG_BLIND) && s->blind)
+		session_blind_look(s);
 	if (IS_ENABLED(CONFIG_CANARY) && s->canary)
 		session_canary_start(s);
 	if (IS_ENABLED(CONFIG_IMDS) && s->asking)
@@ -291,6 +299,8 @@ void session_free_loop(struct session *s)
 		session_metrics_free(s);
 	if (IS_ENABLED(CONFIG_CANARY))
 		session_canary_free(s);
+	if (IS_ENABLED(CONFIG_BLIND))
+		session_blind_free(s);
 	if (IS_ENABLED(CONFIG_IMDS))
 		session_identity_free(s);
 	if (IS_ENABLED(CONFIG_TAIL))

@@ -60,6 +60,7 @@ struct session {
 	bool said_goodbye; /* the stream's last batch is in the spool */
 	bool input_over;   /* nothing more will be read */
 
+	struct session_blind *blind;     /* NULL: nothing is looked for */
 	struct session_identity *asking; /* NULL: instance metadata is not asked */
 	struct session_metrics *metrics; /* NULL: nobody may ask */
 
@@ -129,6 +130,14 @@ void session_canary_start(struct session *session);
 void session_canary_end(struct session *session);
 void session_canary_print(const struct session *session, FILE *out);
 void session_canary_free(struct session *session);
+/* Live: what may stand between the packets and the capture, looked for at the start, each --blind-s and at the end. Opened
+ * before the sandbox, with the pipeline there. */
+int session_blind_open(struct session *session, struct err *err);
+void session_blind_look(struct session *session);
+void session_blind_tick(struct session *session);
+void session_blind_free(struct session *session);
+/* What was told goes out now. */
+void session_stream_now(struct session *session);
 /* Who this machine is, from EC2's instance metadata: live, if the options say so. Opened with loop and pipeline there. The first
  * Hello waits for it, for a while. */
 int session_identity_open(struct session *session, struct err *err);

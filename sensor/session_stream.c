@@ -234,6 +234,11 @@ void session_stream_urgent(struct session *s, enum batch_event_kind kind, const 
 	flush(s, false);
 }
 
+void session_stream_now(struct session *s)
+{
+	flush(s, false);
+}
+
 void session_stream_tick(struct session *s)
 {
 	uint64_t now = mono_ms();

@@ -120,7 +120,22 @@ def everything():
     add("metadata_credentials", METADATA, 80, "credentials of role app-role, 2 times by IMDSv1, 1 by IMDSv2: " + out_en + "; out 0 packets/0 bytes, in 0/0, "
         "until 2025-11-25T00:02:22Z", "ロール app-role の認証情報、IMDSv1 で 2 回、IMDSv2 で 1 回：" + out_ja +
         "。送信 0 パケット／0 バイト、受信 0 パケット／0 バイト、2025-11-25T00:02:22Z まで")
+    # Of the machine itself: (kind of blinding, text, how many, English, Japanese), told once; until minute 2.
+    for what, text, n, en, ja in BLINDINGS:
+        said["blinding", "-", text] = (en + "; until 2025-11-25T00:02:00Z", ja + "。2025-11-25T00:02:00Z まで")
     return rows, said
+
+
+BLINDINGS = (
+    (1, "eth0 inode 5", 1, "another program has a packet socket, which reads what passes and can send past the capture: eth0 inode 5",
+     "別のプログラムがパケットソケットを持つ（通過するものを読み、キャプチャを通さず送信できる）：eth0 inode 5"),
+    (2, "eth1", 1, "the interface was made promiscuous, not by the sensor: eth1", "センサー以外がインターフェースをプロミスキャスにした：eth1"),
+    (3, "eth0 program 7", 1, "a program has the packets before the capture (XDP): eth0 program 7", "キャプチャより先にパケットを受け取るプログラム（XDP）がある：eth0 program 7"),
+    (4, "eth0 ingress u32", 1, "a filter of tc takes part in what passes: eth0 ingress u32", "通過するものに tc のフィルターが介在する：eth0 ingress u32"),
+    (5, "eth2", 40, "eth2 counted 40 packets that the capture did not see", "eth2 が数えたパケットのうち 40 個をキャプチャが見ていない"),
+    (6, "kprobe x id 9", 1, "an eBPF program of a kind that can change what others see: kprobe x id 9", "他者の見るものを変え得る種類の eBPF プログラムがある：kprobe x id 9"),
+    (7, "eth3", 1, "the capture's filter is another than it was: eth3", "キャプチャのフィルターが元と異なる：eth3"),
+)
 
 
 def questions():
@@ -131,6 +146,10 @@ def questions():
 
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/app-role"
+
+
+def key_of(f):
+    return f["kind"], f["remote"], f["name"].split(" ", 1)[1] if f["remote"] == "-" else f["port"]
 
 
 class World:
@@ -147,7 +166,8 @@ class World:
         s.batch(4100, records=rows, accounts=[account(4080, packets, kernel=None)], questions=questions(), counts=(17, 17),
                 requests=[request(140, METADATA, CREDENTIALS, False), request(141, METADATA, CREDENTIALS, False), request(142, METADATA, CREDENTIALS, True)],
                 bursts=[burst("203.0.113.66", 4444, TCP, [130 + 60 * i for i in range(8)])],
-                events=[event(story.CLOCK_STEP, 100, 3 * 10**9), event(story.CANARIES, 175, 4, 4, 0, 0, text="10.0.9.9")])
+                events=[event(story.CLOCK_STEP, 100, 3 * 10**9), event(story.CANARIES, 175, 4, 4, 0, 0, text="10.0.9.9"),
+                        *(event(story.BLINDING, 120, what, 0, n, text=text) for what, text, n, _, _ in BLINDINGS)])
         # Ends without a goodbye.
         quiet = Story("quiet", T0, POLICY, RULES, stream=2)
         quiet.batch(60, records=[flow(50, METADATA, 80, TCP, 5, 400, outcome=DATA_OUT)], accounts=[account(0, 5)], counts=(0, 0))
@@ -170,9 +190,9 @@ class World:
                           f"2 - eni-0test {ME} 192.88.97.1 1 2 6 3 120 {T0 + 2000} {T0 + 2000} ACCEPT OK\n2 - eni-0test - - - - - - - {T0} {T0 + 59} - SKIPDATA\nnonsense\n")
 
     def findings(self, sensor, lang):
-        """By (kind, remote, port)."""
+        """By (kind, remote, port), of the machine itself by (kind, -, what it is)."""
         out = run("flowproof", "report", "-d", self.store, "--sensor", sensor, "--suspects", self.watch, "--lang", lang, "--json", "-").expect(1).out
-        return {(f["finding"]["kind"], f["finding"]["remote"], f["finding"]["port"]): f["finding"]["what"] for f in json.loads(out)["findings"]}
+        return {key_of(f["finding"]): f["finding"]["what"] for f in json.loads(out)["findings"]}
 
 
 def sentences(tap, w):
@@ -187,7 +207,7 @@ def sentences(tap, w):
             equal(ja.get(key), japanese)
     with tap.case("findings --json says the English ones"):
         out = run("flowproof", "findings", "-d", w.store, "--json", "--watch", w.watch).expect(0).out
-        told = {(f["kind"], f["remote"], f["port"]): f["what"] for f in map(json.loads, out.splitlines()) if f["sensor"] == "everything"}
+        told = {key_of(f): f["what"] for f in map(json.loads, out.splitlines()) if f["sensor"] == "everything"}
         equal(told, en)
     with tap.case("metadata of which nothing was read"):
         key = ("metadata_credentials", METADATA, 80)
@@ -202,7 +222,7 @@ def sentences(tap, w):
 # Names and terms that are written so in Japanese: protocols, products, units, fields and words of the command line.
 TERMS = set("""VPC DNS HTTP HTTPS TLS QUIC IP IPv6 UDP TCP ARP ICMP DHCP MAC CA JSON HTML SHA Amazon AWS Windows Time Sync Flow Logs flowproof Cloudflare IMDSv1 IMDSv2 UTC JST
 PM AM TXT CNAME MX KEY NULL ID ClientHello SNI SKIPDATA NODATA ACCEPT REJECT ACL SIGTERM root FILE PATH CONFIG_NAMES ec2 aws describe instances ping
-icmp tcp udp gre Subnet""".split())
+icmp tcp udp gre Subnet XDP eBPF tc""".split())
 OPTION = re.compile(r"--?[a-z][a-z-]*|`[^`]*`|flowproof [a-z]+")
 # What names something: addresses, domains, digests, paths, identifiers, times.
 NAME = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z|[0-9a-f]{8,}|[\w./:@-]*[./:_@][\w./:@-]*|\b[a-z]+-[\w-]+|eth\d|i-\w+")
@@ -239,7 +259,7 @@ def texts_of(value, key=None):
         yield value
 
 
-NAMES = ("everything", "quiet", "app-role", "collector", "canary", "0.1.0 (test)", "cloudtrail")
+NAMES = ("everything", "quiet", "app-role", "collector", "canary", "0.1.0 (test)", "cloudtrail", *(text for _, text, *_ in BLINDINGS))
 
 
 def japanese(tap, w, store, sensor, what, *options):

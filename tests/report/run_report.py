@@ -56,7 +56,7 @@ BENIGN_ENDS = [endpoint(RESOLVER, 53, UDP, 1, 2, (5, 350), (5, 900), verdict=sto
 PACKETS = 5 + 5 + 20 + 15 + 4 + 4
 
 
-def tell(name, more_records=(), more_ends=(), links=(), accounts=None, canaries=(4, 4, 0, 0), counts=(5, 5), questions=None, labels=(),
+def tell(name, more_records=(), more_ends=(), links=(), accounts=None, canaries=(4, 4, 0, 0), looks=((0, 0, 90, 0),), counts=(5, 5), questions=None, labels=(),
          last_events=(), tables=story.ROOMY, clock=(0, 2000000), goodbye=True, end=LENGTH - 1, policy=POLICY, rules=(), t0=T0, stream=1, **hello):
     """The benign run, with what is to be different."""
     s = Story(name, t0, policy, [*RULES, *rules], stream=stream, **hello)
@@ -74,7 +74,8 @@ def tell(name, more_records=(), more_ends=(), links=(), accounts=None, canaries=
     s.batch(120, records=second, accounts=[account_at(60, seen[1])], counts=counts, clock=clock, tables=tables)
     late = [event(story.INTERFACE, 175, x[0 + 1], x[2], *x[5:], text=x[0]) for x in links]
     s.batch(end, records=[record(120, 180, status=story.NODATA)], accounts=[account_at(120, seen[1])], endpoints=[*BENIGN_ENDS, *more_ends],
-            events=[*late, *([event(story.CANARIES, 175, *canaries, text=COLLECTOR)] if canaries else []), *last_events], counts=counts,
+            events=[*late, *([event(story.CANARIES, 175, *canaries, text=COLLECTOR)] if canaries else []),
+                    *(event(story.BLIND_CHECK, 176, *look) for look in looks), *last_events], counts=counts,
             tables=tables, clock=clock, goodbye=goodbye)
     return s
 
@@ -112,6 +113,9 @@ def broken():
         (3, "skipped", {"skipped_windows"}, [dict(more_records=[record(60, 120, status=story.SKIPDATA)])]),
         (3, "canary-lost", {"canaries_unseen"}, [dict(canaries=(4, 4, 1, 0))]),
         (3, "no-canaries", {"canaries", "canaries_unseen"}, [dict(canaries=None)]),
+        (3, "blinded", {"blindings"}, [dict(last_events=[event(story.BLINDING, 176, 3, 0, 1, text="eth0 program 7")])]),
+        (3, "never-looked", {"blind_checks", "blindings"}, [dict(looks=())]),
+        (3, "not-all-looked-at", {"blindings"}, [dict(looks=((0, 0, 90, 0), (0, 1, 90, 0)))]),
         (6, "dns-malformed", {"dns_unread"}, [dict(counts=(5, 5, 0, 2))]),
         (6, "dns-unread", {"dns_messages", "dns_unread"}, [dict(counts=None)]),
         (7, "filtered", {"filtered"}, [dict(filtered=True)]),
