@@ -17,6 +17,7 @@
 #include "sensor/names.h"
 #include "sensor/offload.h"
 #include "sensor/rhythm.h"
+#include "sensor/session.h"
 #include "sensor/spool.h"
 #include "sensor/tail.h"
 #include "sensor/uplink.h"
@@ -51,6 +52,10 @@ void memory_print(const struct options *o, FILE *out)
 	part(out, &sum, "rhythm", rhythm_memory(CONFIG_RHYTHM_SLOTS));
 #endif
 	part(out, &sum, "offload-table", offload_memory());
+	if (IS_ENABLED(CONFIG_BLIND) && o->blind_s)
+		part(out, &sum, "blind", session_blind_memory());
+	if (IS_ENABLED(CONFIG_IMDS) && o->asks_metadata)
+		part(out, &sum, "metadata", session_identity_memory());
 	part(out, &sum, "capture-file", 2 * (size_t)CAPTURE_FILE_BUFFER + FRAME_BYTES);
 	part(out, &sum, "text-output", (size_t)CONFIG_OUTPUT_KIB * 1024);
 	if (IS_ENABLED(CONFIG_STREAM)) {

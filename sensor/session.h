@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "platform/err.h"
 #include "sensor/options.h"
 
@@ -12,6 +14,10 @@
  * with a collector, acknowledged; else negative with its sentence. What was read until a failure
  * was written out. */
 int session_run(const struct options *options, struct err *err);
+
+/* Bytes that the looks for blinding take, and asking for instance metadata. */
+size_t session_blind_memory(void);
+size_t session_identity_memory(void);
 
 /* Opens nothing, looks at everything: policy, certificates, interfaces. For --check. */
 int session_check(const struct options *options, struct err *err);

@@ -17,6 +17,7 @@
 #include "platform/log.h"
 #include "platform/taps.h"
 #include "sensor/blind.h"
+#include "sensor/session.h"
 
 enum {
 	OWNERS_MAX = 32,
@@ -301,6 +302,11 @@ static void compare(struct session_blind *b, uint16_t i)
 }
 
 /* ---- life ---- */
+
+size_t session_blind_memory(void)
+{
+	return sizeof(struct session_blind);
+}
 
 int session_blind_open(struct session *s, struct err *err)
 {

@@ -14,6 +14,7 @@
 #include "platform/ec2/imds_run.h"
 #include "platform/log.h"
 #include "sensor/own.h"
+#include "sensor/session.h"
 
 _Static_assert((int)IMDS_INTERFACES_MAX >= (int)WIRE_INTERFACES_MAX, "all are asked of");
 
@@ -235,6 +236,11 @@ static const struct imds_run_ops ops = {
 	.machine = {.value = on_value}, .connects = on_connects, .over = on_over};
 
 /* ---- life ---- */
+
+size_t session_identity_memory(void)
+{
+	return sizeof(struct session_identity) + imds_run_memory();
+}
 
 int session_identity_open(struct session *s, struct err *err)
 {

@@ -164,6 +164,11 @@ void imds_run_start(struct imds_run *r)
 	take(r, IMDS_BEGIN, NULL, 0, "");
 }
 
+size_t imds_run_memory(void)
+{
+	return sizeof(struct imds_run);
+}
+
 const struct imds *imds_run_end(struct imds_run *r)
 {
 	drop(r);

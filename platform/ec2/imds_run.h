@@ -27,5 +27,7 @@ int imds_run_new(struct imds_run **ret, struct loop *loop, const struct imds_wan
 void imds_run_start(struct imds_run *run);
 /* Asks nothing more, and does not call `over`. What was learned so far is the run's. */
 const struct imds *imds_run_end(struct imds_run *run);
+/* Bytes that a run takes, connections apart. */
+size_t imds_run_memory(void);
 /* NULL is fine. */
 void imds_run_free(struct imds_run *run);

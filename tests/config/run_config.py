@@ -36,6 +36,7 @@ OPTIONS = {
     "HOST": (("session_host_tell",), (), ()),
     "TAIL": (("tail_tick", "tail_opener_start", "batch_add_log", "ring_give_up_logs"), (), ("--tail", "--tail-from", "--tail-kib-s")),
     "CANARY": (("canary_next", "session_canary_open"), (), ()),
+    "BLIND": (("blind_compare", "session_blind_look", "taps_sockets"), (), ("--blind-s", "--reader")),
     "IMDS": (("imds_step", "session_identity_open", "own_add"), (), ("--identity",)),
     "METRICS": (("responder_new", "session_metrics_open", "metrics_count"), ("accept4",), ("--metrics", "--metrics-remote")),
     "SPOOL_FILE": (("spool_file_open", "ring_recover"), (), ()),

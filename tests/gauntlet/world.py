@@ -226,10 +226,11 @@ class Room:
         """A frame of its own making, past the kernel's stack."""
         if ethertype is None:
             ethertype = 0x86dd if packet[0] >> 4 == 6 else 0x0800
-        s = self.stack.enter_context(net.sock(self.ns, socket.AF_PACKET, socket.SOCK_RAW, 0))
-        with net.inside(self.ns):
-            s.bind(("eth0", 0))
-        s.send((dst or self.router_mac) + (src or self.mac) + struct.pack(">H", ethertype) + packet)
+        # Between two looks of the sensor for packet sockets: these techniques are about what they send.
+        with net.sock(self.ns, socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
+            with net.inside(self.ns):
+                s.bind(("eth0", 0))
+            s.send((dst or self.router_mac) + (src or self.mac) + struct.pack(">H", ethertype) + packet)
 
     def ip(self, proto, payload, src=None, remote=None, **how):
         remote = remote or self.remote
