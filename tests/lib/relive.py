@@ -102,7 +102,7 @@ class Live:
             field(5, "0.1.0 (golden)") + field(6, b"\1" * 32) + field(10, begin * 10**9)
         up = [event(story.START, 0, text="sandbox"), event(story.INTERFACE, 0, 1, story.UP, 0, 0, text="lo"),
               event(story.INTERFACE, 0, 2, story.UP | story.CAPTURED, 0, 0, text="eth0"), event(story.HOST, 0, 60, 2), event(story.CONNECTED, 0, 1, text="collector")]
-        last = [event(story.CANARIES, end - begin, canaries, canaries, 0, 0, text="collector")]
+        last = [event(story.CANARIES, end - begin, canaries, canaries, 0, 0, text="collector"), event(story.BLIND_CHECK, end - begin, 0, 0, 9, 0)]
         at, self.batches = begin, [(begin, {}, up)]
         for i, batch in enumerate(batches):
             to = max(at, min(end_of(batch) or at, end)) if i + 1 < len(batches) else end

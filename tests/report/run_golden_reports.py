@@ -208,8 +208,8 @@ def facts_of(m, more):
     all_zero = """unwatched_s interfaces_unwatched residual kernel_dropped nic_dropped skipped_windows canaries_unseen dns_unread filtered link_local policy_changes
     policy_other policy_wide allowed_destinations allowed_bytes_out attempts endpoints_left_out came_in clock_steps flows_evicted flows_merged spool_gave_up gave_way
     malformed unjudged not_ip findings_left_out calls_left_out suspicions open_runs gap_batches records_missing audit_broken audit_incomplete damage build_changes
-    config_changes replays old_flows allowance_exceeded unseen_before_start""".split()
-    return {**{name: (0, True) for name in all_zero}, "span_s": (m.end - m.begin, True), "packets": (m.packets, True), "interfaces": (1, True), "canaries": (8, True),
+    config_changes replays old_flows allowance_exceeded unseen_before_start blindings""".split()
+    return {**{name: (0, True) for name in all_zero}, "span_s": (m.end - m.begin, True), "packets": (m.packets, True), "interfaces": (1, True), "canaries": (8, True), "blind_checks": (1, True),
             "policy_rules": (rules, True), "identity_differs": (0, False), "runs": (1, True), "clock_off_ms": (1, True), **more}
 
 
