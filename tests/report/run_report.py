@@ -289,7 +289,7 @@ def silent(name):
     for minute in (0, 60, 120):
         end = minute == 120
         s.batch(minute + 59, records=[record(minute, minute + 60, status=story.NODATA)], accounts=[account(minute, 0)], counts=(0, 0), goodbye=end,
-                events=[event(story.CANARIES, 175, 4, 4, 0, 0, text=COLLECTOR)] if end else [])
+                events=[event(story.CANARIES, 175, 4, 4, 0, 0, text=COLLECTOR), event(story.BLIND_CHECK, 175, 0, 0, 0, 0)] if end else [])
     return s
 
 
