@@ -105,7 +105,7 @@ findings-y := limits table beat domain known_names watch say finding finding_say
 ledger-y := proto/endpoint_columns proto/burst_columns platform/crypto_pem platform/crypto_sign proto/batch_read proto/names_read proto/names proto/logs proto/signature \
 	    $(addprefix evidence/,manifest ledger_segment ledger_sum ledger_index ledger_read replay endpoints $(findings-y))
 collector-y := $(base-y) proto/canary $(sandbox-y) $(ledger-y) $(addprefix evidence/,ledger_write ledger_resume ledger_seal) \
-	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main options confine child revoked canary ingest keep refusal_log console)
+	       platform/loop platform/socket platform/tls platform/tls_config $(addprefix collector/,main options confine child revoked canary ingest ingest_frames keep refusal_log console)
 collector-$(CONFIG_ALERTS) += evidence/follow $(addprefix collector/,alerts alert_engine alert_output alert_file alert_text alert_limit alert_syslog)
 collector-$(CONFIG_ALERT_SYSLOG) += collector/alert_socket
 collector-$(CONFIG_ALERT_COMMAND) += collector/alert_command
@@ -287,7 +287,7 @@ $(O)/tests/faults/shim.so: tests/faults/shim.c $(O)/autoconf.h
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -fPIC -shared -o $@ $<
 $(O)/tests/faults/schedules: $(addprefix $(O)/,$(addsuffix .o,$(sort tests/faults/schedules tests/faults/check tests/faults/sim tests/faults/sim_tls \
-		sensor/uplink sensor/uplink_machine sensor/clockwatch collector/ingest collector/keep collector/refusal_log platform/addr \
+		sensor/uplink sensor/uplink_machine sensor/clockwatch collector/ingest collector/ingest_frames collector/keep collector/refusal_log platform/addr \
 		$(filter-out platform/clock platform/crypto platform/file platform/crypto_%,$(spool-objects)) \
 		$(filter-out platform/clock platform/crypto platform/crypto_% tests/unit/evidence/keys tests/unit/evidence/sensors,$(unit-evidence/test_ledger_faults)))))
 	$(call say,LINK,$@)

@@ -167,7 +167,7 @@ unit-proto/test_chain := proto/chain platform/crypto platform/err
 unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/fields proto/wire proto/flowproof.pb-c platform/err
 unit += collector/test_ingest
-unit-collector/test_ingest := collector/ingest collector/keep collector/refusal_log $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns \
+unit-collector/test_ingest := collector/ingest collector/ingest_frames collector/keep collector/refusal_log $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns \
 	platform/tls platform/tls_config platform/loop platform/socket platform/crypto_cert platform/crypto_issuer platform/addr
 unit += proto/test_flowrec
 unit-proto/test_flowrec := proto/fields proto/flowrec proto/flowrec_text proto/flowrec_json platform/json platform/addr platform/err
