@@ -341,6 +341,8 @@ submake = $(MAKE) --no-print-directory CROSS= STATIC=$(1) O=$(O)/$(2)
 sensors = for t in $(1); do \
 	$(call submake,$$t,$$t) $(O)/$$t/flowproof-sensor && \
 	$(call submake,$$t,appliance/$$t) KCONFIG_CONFIG=$(O)/appliance/config $(O)/appliance/$$t/flowproof-sensor || exit 1; done
+# There are no static libraries to link these with.
+NOT-STATIC := ALERT_CURL DELIVER_S3 DELIVER_CLOUDWATCH JETSTREAM
 .PHONY: full-config appliance-config static-base test-static test-cross
 appliance-config:
 	$(Q)mkdir -p $(O)/appliance && cp -u configs/appliance_defconfig $(O)/appliance/config

@@ -234,10 +234,10 @@ static bool answer(int socket, const struct tail_answer *a)
 		fds[n++] = a->copy;
 	if (n > 0) {
 		m.msg_control = control.room;
-		m.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+		m.msg_controllen = (socklen_t)CMSG_SPACE((size_t)n * sizeof(int)); /* musl: no size_t */
 		control.head.cmsg_level = SOL_SOCKET;
 		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+		control.head.cmsg_len = (socklen_t)CMSG_LEN((size_t)n * sizeof(int));
 		memcpy(CMSG_DATA(&control.head), fds, (size_t)n * sizeof(int));
 	}
 	return sendmsg(socket, &m, MSG_NOSIGNAL) == (ssize_t)sizeof *a;
