@@ -28,29 +28,14 @@ struct options {
 #define AT(member) offsetof(struct options, member)
 
 static const struct setting table[] = {
-	{.name = "store",
-	 .letter = 'd',
-	 .kind = SETTING_TEXT,
-	 .offset = AT(store),
-	 .arg = "DIR",
-	 .help = "The collector's store, or a copy of it."},
-	{.name = "ca",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(ca),
-	 .arg = "FILE",
-	 .help = "Certificate of the CA that signed the collector's and the sensors' certificates "
-		 "(PEM)."},
-	{.name = "heads",
-	 .kind = SETTING_TEXT,
-	 .offset = AT(heads),
-	 .arg = "FILE",
-	 .help = "Heads that `flowproof seal` printed before: each must be in the chain."},
-	{.name = "json", .kind = SETTING_FLAG, .offset = AT(json), .help = "One JSON object."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = AT(help),
-	 .help = "Print this."},
+	OPTION_TEXT("store", 'd', AT(store), "DIR", "The collector's store, or a copy of it."),
+	OPTION_TEXT("ca", 0, AT(ca), "FILE",
+		    "Certificate of the CA that signed the collector's and the sensors' "
+		    "certificates (PEM)."),
+	OPTION_TEXT("heads", 0, AT(heads), "FILE",
+		    "Heads that `flowproof seal` printed before: each must be in the chain."),
+	OPTION_FLAG("json", AT(json), "One JSON object."),
+	OPTION_HELP(AT(help)),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };

@@ -23,26 +23,16 @@ struct options {
 	bool ocsf, asff, limits;
 };
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct setting table[] = {
-	{.name = "watch",
-	 .kind = SETTING_LIST,
-	 .offset = offsetof(struct options, watch),
-	 .arg = "FILE",
-	 .help = "Addresses, networks and names to report, one a line. Repeatable."},
-	{.name = "suspects",
-	 .kind = SETTING_LIST,
-	 .offset = offsetof(struct options, suspects),
-	 .arg = "ALB_LOG",
-	 .help = "Report the clients of this ALB access log, gzip or not, as --watch does. "
-		 "Repeatable."},
-	{.name = "ocsf",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, ocsf),
-	 .help = "OCSF Detection Findings, one a line."},
-	{.name = "asff",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, asff),
-	 .help = "AWS Security Finding Format, one a line."},
+	OPTION_LIST("watch", AT(watch), "FILE",
+		    "Addresses, networks and names to report, one a line. Repeatable."),
+	OPTION_LIST("suspects", AT(suspects), "ALB_LOG",
+		    "Report the clients of this ALB access log, gzip or not, as --watch does. "
+		    "Repeatable."),
+	OPTION_FLAG("ocsf", AT(ocsf), "OCSF Detection Findings, one a line."),
+	OPTION_FLAG("asff", AT(asff), "AWS Security Finding Format, one a line."),
 	{.name = "limits",
 	 .kind = SETTING_ACTION,
 	 .offset = offsetof(struct options, limits),

@@ -24,22 +24,16 @@ struct options {
 	bool raw, summary;
 };
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct setting table[] = {
 	QUERY_SETTINGS(struct options, query),
-	{.name = "file",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, file),
-	 .arg = "PATH",
-	 .help = "Only this file, and without a line that names it."},
-	{.name = "summary",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, summary),
-	 .help = "Instead of lines print each file: how much came, what is missing, what became of "
-		 "it."},
-	{.name = "raw",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, raw),
-	 .help = "Control characters to a terminal, too, as they are."},
+	OPTION_TEXT("file", 0, AT(file), "PATH",
+		    "Only this file, and without a line that names it."),
+	OPTION_FLAG("summary", AT(summary),
+		    "Instead of lines print each file: how much came, what is missing, what became "
+		    "of it."),
+	OPTION_FLAG("raw", AT(raw), "Control characters to a terminal, too, as they are."),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };

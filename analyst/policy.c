@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyst/policy_check.h"
+#include "analyst/query.h"
 #include "platform/crypto.h"
 #include "platform/settings.h"
 #include "policy/import.h"
@@ -33,6 +34,8 @@ struct options {
 		.arg = what, .help = text                                                          \
 	}
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct setting table[] = {
 	TEXT_ROW("records", 0, records, "FILE",
 		 "check: lines of records, under their header line or of the default format; - for "
@@ -49,23 +52,14 @@ static const struct setting table[] = {
 		 "check: what the word collector stands for. May be repeated."),
 	LIST_ROW("resolver", resolvers, "ADDR",
 		 "check: what the word resolver stands for. May be repeated."),
-	{.name = "all",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, all),
-	 .help = "check: print what stays as it was and is expected, too."},
-	{.name = "rules",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, rules),
-	 .help = "check: print each rule with what it decided instead: unused rules are seen."},
+	OPTION_FLAG("all", AT(all), "check: print what stays as it was and is expected, too."),
+	OPTION_FLAG("rules", AT(rules),
+		    "check: print each rule with what it decided instead: unused rules are seen."),
 	TEXT_ROW("interface", 0, interface, "ENI",
 		 "import: the interface whose groups, and whose subnet's ACL, hold."),
 	TEXT_ROW("groups", 0, groups, "SG,...", "import: the security groups that hold."),
 	TEXT_ROW("acl", 0, acl, "ACL", "import: the network ACL that holds."),
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = offsetof(struct options, help),
-	 .help = "Print this."},
+	OPTION_HELP(AT(help)),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0], FOUND = 1 };

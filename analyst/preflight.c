@@ -17,32 +17,17 @@ struct options {
 	bool json, help;
 };
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct setting table[] = {
-	{.name = "aws",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, aws),
-	 .arg = "DIR",
-	 .help = "What the AWS CLI printed, a .json file an answer; platform/ec2/collect fills "
-		 "it."},
-	{.name = "interface",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, interface),
-	 .arg = "ID",
-	 .help = "Look at this interface alone."},
-	{.name = "collector",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, collector),
-	 .arg = "ADDR:PORT",
-	 .help = "Where the sensor must deliver to: is the way open?"},
-	{.name = "json",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, json),
-	 .help = "One JSON object."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = offsetof(struct options, help),
-	 .help = "Print this."},
+	OPTION_TEXT(
+		"aws", 0, AT(aws), "DIR",
+		"What the AWS CLI printed, a .json file an answer; platform/ec2/collect fills it."),
+	OPTION_TEXT("interface", 0, AT(interface), "ID", "Look at this interface alone."),
+	OPTION_TEXT("collector", 0, AT(collector), "ADDR:PORT",
+		    "Where the sensor must deliver to: is the way open?"),
+	OPTION_FLAG("json", AT(json), "One JSON object."),
+	OPTION_HELP(AT(help)),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };

@@ -33,39 +33,32 @@ struct query {
 	struct query_damage damages[QUERY_DAMAGES_MAX];
 };
 
-/* The rows of the options, for the table of a subcommand whose struct `type` has the query as
- * `member`. */
-#define QUERY_SETTINGS(type, member)                                                               \
-	{.name = "store",                                                                          \
-	 .letter = 'd',                                                                            \
-	 .kind = SETTING_TEXT,                                                                     \
-	 .offset = offsetof(type, member.store),                                                   \
-	 .arg = "DIR",                                                                             \
-	 .help = "The collector's store."},                                                        \
-		{.name = "sensor",                                                                 \
-		 .kind = SETTING_TEXT,                                                             \
-		 .offset = offsetof(type, member.sensor),                                          \
-		 .arg = "ID",                                                                      \
-		 .help = "Only this sensor."},                                                     \
-		{.name = "from",                                                                   \
-		 .kind = SETTING_TEXT,                                                             \
-		 .offset = offsetof(type, member.from),                                            \
-		 .arg = "TIME",                                                                    \
-		 .help = "Only what reaches into the time from here on: Unix seconds or "          \
-			 "2026-01-31T12:34Z (UTC)."},                                              \
-		{.name = "to",                                                                     \
-		 .kind = SETTING_TEXT,                                                             \
-		 .offset = offsetof(type, member.to),                                              \
-		 .arg = "TIME",                                                                    \
-		 .help = "Only what reaches into the time up to here, inclusive."},                \
-		{.name = "json",                                                                   \
-		 .kind = SETTING_FLAG,                                                             \
-		 .offset = offsetof(type, member.json),                                            \
-		 .help = "JSON, one object a line."},                                              \
+/* Rows of a subcommand's table of settings. `at`: offsetof() of the member. */
+#define OPTION_ROW(kind_, name_, letter_, at_, arg_, preset_, help_)                               \
 	{                                                                                          \
-		.name = "help", .letter = 'h', .kind = SETTING_ACTION,                             \
-		.offset = offsetof(type, member.help), .help = "Print this."                       \
+		.name = (name_), .letter = (letter_), .kind = (kind_), .offset = (at_),            \
+		.arg = (arg_), .preset = (preset_), .help = (help_)                                \
 	}
+#define OPTION_TEXT(name, letter, at, arg, help)                                                   \
+	OPTION_ROW(SETTING_TEXT, name, letter, at, arg, NULL, help)
+#define OPTION_PRESET(name, at, arg, preset, help)                                                 \
+	OPTION_ROW(SETTING_TEXT, name, 0, at, arg, preset, help)
+#define OPTION_LIST(name, at, arg, help) OPTION_ROW(SETTING_LIST, name, 0, at, arg, NULL, help)
+#define OPTION_FLAG(name, at, help)      OPTION_ROW(SETTING_FLAG, name, 0, at, NULL, NULL, help)
+#define OPTION_HELP(at)                  OPTION_ROW(SETTING_ACTION, "help", 'h', at, NULL, NULL, "Print this.")
+
+/* Those of the query, which the subcommand's struct `type` has as `member`. */
+#define QUERY_SETTINGS(type, member)                                                               \
+	OPTION_TEXT("store", 'd', offsetof(type, member.store), "DIR", "The collector's store."),  \
+		OPTION_TEXT("sensor", 0, offsetof(type, member.sensor), "ID",                      \
+			    "Only this sensor."),                                                  \
+		OPTION_TEXT("from", 0, offsetof(type, member.from), "TIME",                        \
+			    "Only what reaches into the time from here on: Unix seconds or "       \
+			    "2026-01-31T12:34Z (UTC)."),                                           \
+		OPTION_TEXT("to", 0, offsetof(type, member.to), "TIME",                            \
+			    "Only what reaches into the time up to here, inclusive."),             \
+		OPTION_FLAG("json", offsetof(type, member.json), "JSON, one object a line."),      \
+		OPTION_HELP(offsetof(type, member.help))
 
 /* Checks the options and derives the span. `rest` is what settings_read() gave. */
 int query_prepare(struct query *query, int argc, char **argv, int rest, struct err *err);

@@ -23,48 +23,35 @@ struct options {
 	bool json, help;
 };
 
-#define TEXT(name_, letter_, member, arg_, help_)                                                  \
-	{                                                                                          \
-		.name = (name_), .letter = (letter_), .kind = SETTING_TEXT,                        \
-		.offset = offsetof(struct options, member), .arg = (arg_), .help = (help_)         \
-	}
+#define AT(member) offsetof(struct options, member)
 
 static const struct setting table[] = {
-	TEXT("store", 'd', store, "DIR", "The collector's store."),
-	TEXT("sensor", 0, sensor, "ID", "Only this sensor of it."),
-	TEXT("records", 0, records, "FILE",
-	     "Instead of a store: records as text, from `flowproof-sensor -r` or `flowproof "
-	     "records`; - for "
-	     "standard input."),
-	{.name = "flow-logs",
-	 .kind = SETTING_LIST,
-	 .offset = offsetof(struct options, flow_logs),
-	 .arg = "PATH...",
-	 .help = "Flow Logs: files, folders with all below them, - for standard input. Plain or "
-		 "gzip, any "
-		 "format."},
-	TEXT("against", 0, against, "DIR",
-	     "Instead of Flow Logs: the store of another sensor, such as the appliance's."),
-	TEXT("format", 0, format, "\"NAME ...\"|@FILE",
-	     "Fields of Flow Logs without a header line, or what describe-flow-logs printed."),
-	TEXT("interface", 0, interface, "ID",
-	     "Compare this interface alone; records that name none are of it."),
-	TEXT("span", 0, span, "FROM,TO",
-	     "The time that was watched: Unix seconds or 2026-01-31T12:34Z. Inside nothing is cut, "
-	     "outside is "
-	     "the edge."),
-	{.name = "subnet",
-	 .kind = SETTING_LIST,
-	 .offset = offsetof(struct options, subnets),
-	 .arg = "CIDR",
-	 .help = "A range of the VPC or its subnets: tells the resolver (base + 2) and the router "
-		 "(base + 1)."},
-	{.name = "tolerance",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, tolerance),
-	 .arg = "PERCENT",
-	 .preset = "0",
-	 .help = "Packets that may differ without explanation before the exit status is 1."},
+	OPTION_TEXT("store", 'd', AT(store), "DIR", "The collector's store."),
+	OPTION_TEXT("sensor", 0, AT(sensor), "ID", "Only this sensor of it."),
+	OPTION_TEXT("records", 0, AT(records), "FILE",
+		    "Instead of a store: records as text, from `flowproof-sensor -r` or `flowproof "
+		    "records`; - for "
+		    "standard input."),
+	OPTION_LIST("flow-logs", AT(flow_logs), "PATH...",
+		    "Flow Logs: files, folders with all below them, - for standard input. Plain or "
+		    "gzip, any format."),
+	OPTION_TEXT("against", 0, AT(against), "DIR",
+		    "Instead of Flow Logs: the store of another sensor, such as the appliance's."),
+	OPTION_TEXT(
+		"format", 0, AT(format), "\"NAME ...\"|@FILE",
+		"Fields of Flow Logs without a header line, or what describe-flow-logs printed."),
+	OPTION_TEXT("interface", 0, AT(interface), "ID",
+		    "Compare this interface alone; records that name none are of it."),
+	OPTION_TEXT("span", 0, AT(span), "FROM,TO",
+		    "The time that was watched: Unix seconds or 2026-01-31T12:34Z. Inside nothing "
+		    "is cut, "
+		    "outside is "
+		    "the edge."),
+	OPTION_LIST("subnet", AT(subnets), "CIDR",
+		    "A range of the VPC or its subnets: tells the resolver (base + 2) and the "
+		    "router (base + 1)."),
+	OPTION_PRESET("tolerance", AT(tolerance), "PERCENT", "0",
+		      "Packets that may differ without explanation before the exit status is 1."),
 	{.name = "memory",
 	 .kind = SETTING_NUMBER,
 	 .offset = offsetof(struct options, memory),
@@ -73,15 +60,8 @@ static const struct setting table[] = {
 	 .min = 16,
 	 .max = 1048576,
 	 .help = "Memory for lines; what exceeds it goes to files in $TMPDIR."},
-	{.name = "json",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, json),
-	 .help = "One JSON object."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = offsetof(struct options, help),
-	 .help = "Print this."},
+	OPTION_FLAG("json", AT(json), "One JSON object."),
+	OPTION_HELP(AT(help)),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };

@@ -23,42 +23,28 @@ struct options {
 	bool no_header, summary, endpoints, events, dns, complement;
 };
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct setting table[] = {
 	QUERY_SETTINGS(struct options, query),
-	{.name = "fields",
-	 .letter = 'F',
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, fields),
-	 .arg = "\"NAME NAME ...\"",
-	 .help = "The fields to print, in order. Default: the 14 of version 2."},
-	{.name = "no-header",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, no_header),
-	 .help = "Leave out the line of field names."},
-	{.name = "endpoints",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, endpoints),
-	 .help = "Instead of records print each remote endpoint, as the sensors' digests tell it."},
-	{.name = "summary",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, summary),
-	 .help = "Instead of records print what there is of each sensor, with the packet "
-		 "equation."},
-	{.name = "events",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, events),
-	 .help = "Instead of records print what happened to the sensors: clock steps, connections, "
-		 "a full spool, batches that do not come."},
-	{.name = "dns",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, dns),
-	 .help = "Instead of records print DNS queries and their answers, as a Route 53 Resolver "
-		 "query log has them (JSON)."},
-	{.name = "complement",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, complement),
-	 .help = "Only records of traffic that Flow Logs never record: DNS to the VPC's resolver, "
-		 "metadata, time sync, DHCP, link-local."},
+	OPTION_TEXT("fields", 'F', AT(fields), "\"NAME NAME ...\"",
+		    "The fields to print, in order. Default: the 14 of version 2."),
+	OPTION_FLAG("no-header", AT(no_header), "Leave out the line of field names."),
+	OPTION_FLAG(
+		"endpoints", AT(endpoints),
+		"Instead of records print each remote endpoint, as the sensors' digests tell it."),
+	OPTION_FLAG(
+		"summary", AT(summary),
+		"Instead of records print what there is of each sensor, with the packet equation."),
+	OPTION_FLAG("events", AT(events),
+		    "Instead of records print what happened to the sensors: clock steps, "
+		    "connections, a full spool, batches that do not come."),
+	OPTION_FLAG("dns", AT(dns),
+		    "Instead of records print DNS queries and their answers, as a Route 53 "
+		    "Resolver query log has them (JSON)."),
+	OPTION_FLAG("complement", AT(complement),
+		    "Only records of traffic that Flow Logs never record: DNS to the VPC's "
+		    "resolver, metadata, time sync, DHCP, link-local."),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };

@@ -23,24 +23,16 @@ struct options {
 	bool json, help;
 };
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct setting table[] = {
-	{.name = "flow-logs",
-	 .kind = SETTING_LIST,
-	 .offset = offsetof(struct options, flow_logs),
-	 .arg = "PATH...",
-	 .help = "Flow Logs: files, folders with all below them, - for standard input. Plain or "
-		 "gzip, any "
-		 "format."},
-	{.name = "format",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, format),
-	 .arg = "\"NAME ...\"|@FILE",
-	 .help = "Fields of Flow Logs without a header line, or what describe-flow-logs printed."},
-	{.name = "interface",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, interface),
-	 .arg = "ID",
-	 .help = "Lines of this interface alone."},
+	OPTION_LIST("flow-logs", AT(flow_logs), "PATH...",
+		    "Flow Logs: files, folders with all below them, - for standard input. Plain or "
+		    "gzip, any format."),
+	OPTION_TEXT(
+		"format", 0, AT(format), "\"NAME ...\"|@FILE",
+		"Fields of Flow Logs without a header line, or what describe-flow-logs printed."),
+	OPTION_TEXT("interface", 0, AT(interface), "ID", "Lines of this interface alone."),
 	{.name = "min",
 	 .kind = SETTING_NUMBER,
 	 .offset = offsetof(struct options, min),
@@ -49,15 +41,8 @@ static const struct setting table[] = {
 	 .min = 1,
 	 .max = UINT32_MAX,
 	 .help = "List only addresses that were refused so many packets."},
-	{.name = "json",
-	 .kind = SETTING_FLAG,
-	 .offset = offsetof(struct options, json),
-	 .help = "One JSON object."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = offsetof(struct options, help),
-	 .help = "Print this."},
+	OPTION_FLAG("json", AT(json), "One JSON object."),
+	OPTION_HELP(AT(help)),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };

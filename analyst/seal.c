@@ -18,18 +18,11 @@ struct options {
 	bool help;
 };
 
+#define AT(member) offsetof(struct options, member)
+
 static const struct setting table[] = {
-	{.name = "store",
-	 .letter = 'd',
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct options, store),
-	 .arg = "DIR",
-	 .help = "The collector's store."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = offsetof(struct options, help),
-	 .help = "Print this."},
+	OPTION_TEXT("store", 'd', AT(store), "DIR", "The collector's store."),
+	OPTION_HELP(AT(help)),
 };
 
 enum { SETTINGS = sizeof table / sizeof table[0] };
