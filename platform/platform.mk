@@ -51,6 +51,6 @@ test-platform: static-base
 	+$(Q)for t in $(PLATFORM); do $(call submake,$$t,$$t) $(O)/$$t/flowproof-sensor && \
 		$(call submake,$$t,$$t/full) FULL=1 KCONFIG_CONFIG=$(abspath $(O))/full/config programs || exit 1; done
 	+$(Q)$(call appliance-of,$(TRIPLET-armhf)) && $(call appliance-of,$(TRIPLET-arm64))
-	$(Q)VERSION=$(VERSION) $(PY3) tests/run.py $(O) $(addprefix --suite tests/platform/suite_,$(addsuffix .py,$(or $(SUITES),units template appliance packages installer userdata guide)))
+	$(Q)VERSION=$(VERSION) $(PY3) tests/run.py $(O) $(addprefix --suite tests/platform/suite_,$(addsuffix .py,$(or $(SUITES),systemd units template appliance packages installer userdata guide)))
 test-boot:
 	+$(Q)$(MAKE) --no-print-directory SUITES=appliance test-platform

@@ -84,8 +84,11 @@ unpacked() { # ARCH SUITE PACKAGE...
 		mkdir -p "$cache"
 		rm -rf "$tree"
 		apt_new "$suite" deb "$arch"
-		mkdir -p "$tree/files"
-		(cd "$APT" && of_apt apt-get -qq download "$@" && for d in *.deb; do dpkg-deb -x "$d" "$tree/files"; done)
+		mkdir -p "$tree/files/usr"
+		for d in bin sbin lib; do mkdir "$tree/files/usr/$d" && ln -s "usr/$d" "$tree/files/$d"; done # as every machine has them now
+		(cd "$APT" && of_apt apt-get -qq download "$@" && for d in *.deb; do
+			dpkg-deb --fsys-tarfile "$d" | tar -x --keep-directory-symlink -C "$tree/files"
+		done)
 		rm -rf "$APT"
 		touch "$tree/ready"
 	fi

@@ -425,7 +425,8 @@ int options_read(struct options *ret, int argc, char **argv, struct err *err)
 
 	memset(ret, 0, sizeof *ret);
 	rc = settings_read(table, N_SETTINGS, ret, argc, argv, &rest, err);
-	if (rc || ret->help || ret->version || ret->self_test)
+	/* What sets interfaces up has no use for keys, which may be handed in only later. */
+	if (rc || ret->help || ret->version || ret->self_test || ret->bring_up)
 		return rc;
 	if (rest < argc)
 		return err_set(err, ERR_USAGE, "'%s' is no option; --help lists them", argv[rest]);

@@ -25,7 +25,8 @@ def main():
             match(r"eth0: That device is not up.*--bring-up", r.err)
             check(not is_up(ns.early, "eth0"), "a run that fails changes nothing")
         with tap.case("--bring-up: the named interface is up then, no other; a second time nothing is to be done"):
-            r = run("flowproof-sensor", "-i", "eth0", "--bring-up", prefix=prefix).expect(0)
+            # Of a configuration as systemd's unit has it: the key is not in it.
+            r = run("flowproof-sensor", "-i", "eth0", "-s", "192.0.2.1:4739", "--id", "i-0", "--bring-up", prefix=prefix).expect(0)
             match("eth0 was down and is set up", r.err)
             check(is_up(ns.early, "eth0") and not is_up(ns.early, "peer"), ip("-n", ns.early, "link"))
             equal(run("flowproof-sensor", "-i", "eth0", "--bring-up", prefix=prefix).expect(0).err, "", "second time")

@@ -16,41 +16,22 @@ import sys
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, "lib"))
 from chroot import output  # noqa: E402
-from harness import ROOT, Daemon, Tap, build_dir, check, equal, folder, match, run, summary  # noqa: E402
+from harness import ROOT, Tap, build_dir, check, equal, folder, match, run, summary  # noqa: E402
+import machine  # noqa: E402
+from machine import ARM64, ARMHF, BOOT_LIMIT_S, COLLECTOR_PORT, GUEST, HERE, Machine  # noqa: E402
 import net  # noqa: E402
 from pki import Pki, collector  # noqa: E402
 
 PACK = os.path.join(ROOT, "platform", "appliance", "pack")
-ARMHF, ARM64 = "arm-linux-gnueabihf", "aarch64-linux-gnu"
-QEMU = {ARMHF: ("qemu-system-arm", "cortex-a15"), ARM64: ("qemu-system-aarch64", "cortex-a53")}
 MACHINE = {ARMHF: "armv7l", ARM64: "aarch64"}
 KERNELS = ((ARMHF, "5.10", ("armhf", "bullseye", "linux-image-armmp")), (ARMHF, "6.1", ("armhf", "bookworm", "linux-image-armmp")),
            (ARM64, "6.1", ("arm64", "bookworm", "linux-image-arm64")))
 MEMORY_MIB = 64
-BOOT_LIMIT_S = 300
-HERE, GUEST, ID = "10.78.0.1", "10.78.0.2", "appliance-1"
-UDP_PORT, TCP_PORT, COLLECTOR_PORT = 9000, 9001, 4739
+ID = "appliance-1"
+UDP_PORT, TCP_PORT = 9000, 9001
 ICMP, TCP, UDP = 1, 6, 17
 DATAGRAMS, SYNS, PINGS = 40, 5, 4
 FORBIDDEN = ("open a file", "run a program", "start a process", "trace a process", "become root", "packet socket", "Unix socket", "netlink socket")
-
-
-class Appliance(Daemon):
-    """A machine whose serial console is a daemon's output."""
-
-    def __init__(self, triplet, kernel, initrd, words, namespace=None):
-        program, cpu = QEMU[triplet]
-        card = ("-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-device,netdev=n0") if namespace else ("-nic", "none")
-        super().__init__(program, "-M", "virt", "-cpu", cpu, "-m", str(MEMORY_MIB), "-nographic", "-nodefaults", "-serial", "stdio", "-no-reboot",
-                         "-kernel", kernel, "-initrd", initrd, "-append", " ".join(["console=ttyAMA0", "panic=-1", "quiet", *words]), *card,
-                         prefix=net.prefix(namespace) if namespace else (), stdin=subprocess.PIPE)
-
-    def say(self, line):
-        self.p.stdin.write(line.encode() + b"\n")
-        self.p.stdin.flush()
-
-    def console(self):
-        return self.text("out").replace("\r", "")
 
 
 def image(d, triplet, release, kernel, site):
@@ -90,15 +71,10 @@ def live(d, ns, triplet, release, kernel, keys, site):
     """Runs one machine through; (console, what the witness saw, records of the ledger, the witness' losses)."""
     store = os.path.join(d, f"store-{triplet}-{release}")
     vmlinuz, initrd = image(d, triplet, release, kernel, site)
-    net.ip("-n", ns, "link", "set", "lo", "up")
-    net.ip("-n", ns, "tuntap", "add", "dev", "tap0", "mode", "tap")
-    net.sysctl(ns, "ipv6/conf/tap0/disable_ipv6", 1)
-    net.ip("-n", ns, "address", "add", HERE + "/24", "dev", "tap0")
-    net.ip("-n", ns, "link", "set", "tap0", "up")
-    witness = net.Witness(ns, "tap0")
+    witness = machine.tap(ns)
     words = [f"flowproof.{w}" for w in (f"address={GUEST}/24", "gateway=" + HERE, "interface=eth0", f"collector={HERE}:{COLLECTOR_PORT}", f"id={ID}", "self-test")]
     with collector(store, f"{HERE}:{COLLECTOR_PORT}", keys.options("collector"), prefix=net.prefix(ns)) as c, \
-            Appliance(triplet, vmlinuz, initrd, words, ns) as m:
+            Machine(triplet, MEMORY_MIB, vmlinuz, initrd, words, ns) as m:
         m.wait_for("uplink: connected", "out", limit=BOOT_LIMIT_S)
         traffic(ns, witness)
         m.say("off")
@@ -106,26 +82,14 @@ def live(d, ns, triplet, release, kernel, keys, site):
         console = m.console()
         c.stop().expect(0)
     lost = witness.stop()
-    lines = run("flowproof", "records", "-d", store, "-F", "srcaddr dstaddr srcport dstport protocol packets bytes").expect(0).out.split("\n")[1:]
-    records = {}
-    for f in (line.split() for line in lines):
-        if f and f[0] != "-":
-            key = (f[0], f[1], int(f[2]), int(f[3]), int(f[4]))
-            before = records.get(key, (0, 0))
-            records[key] = (before[0] + int(f[5]), before[1] + int(f[6]))
-    return console, {k: v[:2] for k, v in witness.seen().items()}, records, lost
+    return console, machine.other(witness.seen()), machine.records(store), lost
 
 
-def other(flows):
-    """Without the stream to the collector, which ends after the capture, and the kernel's neighbour discovery, which begins before it."""
-    return {k: v for k, v in flows.items() if COLLECTOR_PORT not in k[2:4] and ":" not in k[0]}
-
-
-def machine(tap, triplet, release, future):
+def judge(tap, triplet, release, future):
     name = f"{triplet}, Linux {release}"
-    console, seen, records, lost = "", {}, {}, None
+    console, want, records, lost = "", {}, {}, None
     with tap.case(f"{name}: boots in {MEMORY_MIB} MiB, connects, and switches itself off when told to on its console"):
-        console, seen, records, lost = future.result()
+        console, want, records, lost = future.result()
         match(rf"^appliance: Linux {re.escape(release)}\.\S+ {MACHINE[triplet]}$", console)
         match(r"uplink: connected to 10\.78\.0\.1:4739", console)
         match(r"^appliance: the sensor ended: exit 0\nappliance: switching off$", console)
@@ -136,22 +100,21 @@ def machine(tap, triplet, release, future):
         check("FAIL" not in console, console)
     with tap.case(f"{name}: every packet of its network card is in the ledger, counted as the other end counts it"):
         equal(lost, 0, "packets that the witness missed")
-        want = other(seen)
         for key in ((HERE, GUEST, UDP), (HERE, GUEST, TCP), (GUEST, HERE, TCP), (HERE, GUEST, ICMP), (GUEST, HERE, ICMP)):
             check(any((k[0], k[1], k[4]) == key for k in want), f"the traffic has nothing of {key}: {want}")
         equal(sum(v[0] for k, v in want.items() if k[3] == UDP_PORT), DATAGRAMS, "datagrams sent")
         equal(sum(v[0] for k, v in want.items() if k[3] == TCP_PORT), SYNS, "SYNs sent")
-        equal(sorted(other(records).items()), sorted(want.items()), "records beside the witness")
+        equal(sorted(records.items()), sorted(want.items()), "records beside the witness")
         equal(summary(console[:console.index("\n", console.rindex("\npackets: ") + 1)])["kernel"], "0", "dropped by the kernel")
 
 
 def restarts(d, site, kernel):
     """The console of a machine whose sensor cannot start, and one whose settings are wrong."""
     vmlinuz, initrd = image(d, ARM64, "6.1", kernel, site)
-    with Appliance(ARM64, vmlinuz, initrd, ["flowproof.interface=lo", "flowproof.output=/none/there", "flowproof.ca=", "flowproof.collector="]) as m:
+    with Machine(ARM64, MEMORY_MIB, vmlinuz, initrd, ["flowproof.interface=lo", "flowproof.output=/none/there", "flowproof.ca=", "flowproof.collector="]) as m:
         m.wait_for("its settings are wrong", "out", limit=BOOT_LIMIT_S)
         wrong = m.wait(BOOT_LIMIT_S).expect(0).out
-    with Appliance(ARM64, vmlinuz, initrd, ["flowproof.interface=lo", "flowproof.output=/none/there"]) as m:
+    with Machine(ARM64, MEMORY_MIB, vmlinuz, initrd, ["flowproof.interface=lo", "flowproof.output=/none/there"]) as m:
         m.wait_for(r"restart 3 of 10 in 4 s", "out", limit=BOOT_LIMIT_S)
         m.say("on")
         m.wait_for("off and reboot are what can be said here", "out")
@@ -172,7 +135,7 @@ def main():
                        for n, (triplet, release, kernel) in enumerate(KERNELS)]
             ends = pool.submit(restarts, d, site, KERNELS[-1][2])
             for (triplet, release, _), future in zip(KERNELS, futures):
-                machine(tap, triplet, release, future)
+                judge(tap, triplet, release, future)
             with tap.case("a sensor that cannot start is tried again, ever later; one whose settings are wrong is not; the console ends both"):
                 wrong, tried = ends.result()
                 match(r"the sensor ended: exit 2", wrong)
