@@ -123,7 +123,7 @@ gzip-y := $(addprefix platform/,gzip $(if $(STATIC),,gzip_zlib) $(if $(ISAL),gzi
 slots-y := $(gzip-y) $(addprefix evidence/,slots slots_key parquet thrift ocsf object_folder unlogged dns_pairs range)
 slots-y += proto/dns_log
 flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_source flowlogs_json)
-reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match unlogged reconcile_reasons \
+reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match reconcile_logs unlogged reconcile_reasons \
 	       reconcile_result reconcile_again)
 analyst-y += $(slots-y) analyst/export $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print rejects preflight) \
 	     $(addprefix evidence/,rejects preflight preflight_room preflight_checks preflight_inventory)
@@ -444,6 +444,16 @@ soak: programs $(fault-tests)
 .PHONY: bench-report
 bench-report: programs $(O)/tests/bench/ingest_load
 	$(Q)$(PY3) tests/bench/report.py $(O)
+# Flow Logs: reading beside bare inflate and DuckDB, reconciling beside DuckDB. LINES=10000000 takes minutes and 3 GB below $(O)/bench.
+.PHONY: bench-reconcile
+LINES ?= 2000000
+bench-reconcile-programs := $(addprefix $(O)/tests/bench/,make_flowlogs read_flowlogs duckdb_query)
+$(O)/tests/bench/read_flowlogs: $(call objects,$(sort $(flowlogs-y) platform/file $(fuzz-flowrec)))
+$(bench-reconcile-programs): $(O)/%: $(O)/%.o
+	$(call say,LINK,$@)
+	$(link) $(LIBS_analyst)
+bench-reconcile: programs $(bench-reconcile-programs)
+	$(Q)$(PY3) tests/bench/reconcile.py $(O) $(LINES)
 bench-deps:
 	@sh scripts/deps.sh build bench
 
@@ -535,6 +545,7 @@ help:
 #> make bench-fronts    CPU of fronts, NATS servers and a writer a batch (docs/scale.md)
 #> make soak            schedules of faults for SECONDS=60, or COUNT of them; FLOWPROOF_SEED=N for the same ones again
 #> make test-worlds     reconcile over 10,000 simulated machines whose hidden flows are known (WORLDS=N)
+#> make bench-reconcile reading Flow Logs beside bare inflate, reconciling beside DuckDB (LINES=N, 2,000,000 of them)
 #> make bench-report    CPU and memory of a report over a day of 1 M records
 #> make fuzz            fuzz whatever reads bytes from outside with clang's libFuzzer, SECONDS=60 each; fuzz-run-NAME: one of them
 #> make menuconfig      choose what is built and how large the tables are; NAME_defconfig takes configs/NAME_defconfig

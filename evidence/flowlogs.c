@@ -167,7 +167,7 @@ void flowlogs_bad(struct flowlogs *logs, uint64_t line, const char *reason)
 		logs->ops.bad(logs->ctx, logs->file, line, reason);
 }
 
-static void count_bad(struct flowlogs *logs, const char *reason)
+void flowlogs_count_bad(struct flowlogs *logs, const char *reason)
 {
 	logs->bad++;
 	logs->counts.bad++;
@@ -229,14 +229,14 @@ int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len)
 		return 0;
 	if (!logs->has_plan)
 		choose_columns(logs, line, len);
-	rc = flowlogs_parse(&record, &logs->plan, line, len, &err);
+	rc = flowlogs_parse_padded(&record, &logs->plan, line, len, &err);
 	if (rc == 0)
 		return take_record(logs, &record);
 	if (rc == 1) {
 		logs->counts.transit++;
 		logs->good++;
 	} else {
-		count_bad(logs, err.text);
+		flowlogs_count_bad(logs, err.text);
 	}
 	return 0;
 }
@@ -253,7 +253,7 @@ static int take_dressed(struct flowlogs *logs, const char *line, size_t len)
 	}
 	if (len > FLOWREC_PARSE_MAX) {
 		logs->counts.lines++;
-		count_bad(logs, "a line of more than 65536 bytes");
+		flowlogs_count_bad(logs, "a line of more than 65536 bytes");
 		return 0;
 	}
 	if (logs->line == 1)
@@ -321,7 +321,7 @@ static int read_lines(struct flowlogs *logs, size_t have, struct err *err)
 		if (n < 0 || flowlogs_source_is_cut(&logs->source)) {
 			logs->line++;
 			logs->counts.lines++;
-			count_bad(logs, "the file is cut within this line");
+			flowlogs_count_bad(logs, "the file is cut within this line");
 		} else {
 			rc = take_dressed(logs, logs->text, state.have);
 		}

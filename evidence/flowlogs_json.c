@@ -26,8 +26,13 @@ static int take_text(struct flowlogs *logs, const char *text)
 	while (rc == 0 && *text) {
 		size_t len = strcspn(text, "\r\n");
 
-		if (len > 0)
-			rc = flowlogs_take_line(logs, text, len);
+		if (len > FLOWREC_PARSE_MAX) {
+			logs->counts.lines++;
+			flowlogs_count_bad(logs, "a line of more than 65536 bytes");
+		} else if (len > 0) {
+			memcpy(logs->room, text, len);
+			rc = flowlogs_take_line(logs, logs->room, len);
+		}
 		text += len;
 		text += strspn(text, "\r\n");
 	}

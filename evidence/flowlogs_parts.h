@@ -10,7 +10,11 @@
 #include "platform/gunzip.h"
 #include "platform/json_read.h"
 
-enum { FLOWLOGS_BLOCK = 256 * 1024, FLOWLOGS_ROOM = 2 * FLOWREC_PARSE_MAX + 1 };
+enum {
+	FLOWLOGS_BLOCK = 256 * 1024,
+	FLOWLOGS_PAD = 64, /* bytes behind a line that may be read, whatever they are */
+	FLOWLOGS_ROOM = 2 * FLOWREC_PARSE_MAX + 1 + FLOWLOGS_PAD,
+};
 
 /* ---- flowlogs_source.c: bytes of a file, gzip taken off ---- */
 
@@ -59,13 +63,19 @@ struct flowlogs {
 	struct flowlogs_plan plan;
 	struct flowlogs_source source;
 	char room[FLOWLOGS_ROOM];
-	char text[FLOWREC_PARSE_MAX + FLOWLOGS_BLOCK + 2];
+	char text[FLOWREC_PARSE_MAX + FLOWLOGS_BLOCK + 2 + FLOWLOGS_PAD];
 };
 
-/* A line that stands bare: no prefix, separated by blanks, without its end. 0, or what the record op returned. */
+/* As flowlogs_parse, of a line behind which FLOWLOGS_PAD bytes can be read. */
+int flowlogs_parse_padded(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
+			  const char *line, size_t len, struct err *err);
+
+/* A line that stands bare: no prefix, separated by blanks, without its end, FLOWLOGS_PAD bytes behind it. 0, or what the record op returned. */
 int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len);
 /* Columns for the lines that follow. */
 void flowlogs_use_columns(struct flowlogs *logs, const struct flowrec_columns *columns);
+/* Of the line at hand. */
+void flowlogs_count_bad(struct flowlogs *logs, const char *reason);
 void flowlogs_bad(struct flowlogs *logs, uint64_t line, const char *reason);
 
 /* ---- flowlogs_dress.c ---- */

@@ -10,11 +10,7 @@
 
 #include "evidence/reconcile_parts.h"
 
-enum {
-	MISSING_MIN_S =
-		180, /* lines of Flow Logs follow each other by the minute, or by ten and cover those */
-	SAMPLED_BUCKETS = 16, /* of which the clocks are measured when rows are in files */
-};
+enum { CLOCK_PAIRS_ENOUGH = 65536 }; /* from which the clocks are measured */
 
 static const uint64_t memory_default = UINT64_C(512) << 20;
 
@@ -226,9 +222,11 @@ static int witness_interface(struct reconcile *rec, const struct flowlogs_record
 	return i >= 0 && len > 0 && !rec->ifaces[i].is_host && !rec->has_nameless_host ? -1 : i;
 }
 
-static int note_time(struct reconcile *rec, struct reconcile_interface *name,
-		     const struct flowlogs_record *record, struct err *err)
+static int note_time(struct reconcile *rec, size_t i, const struct flowlogs_record *record,
+		     struct err *err)
 {
+	struct reconcile_interface *name = &rec->names[i];
+	struct spans *ends = &rec->ifaces[i].ends;
 	int64_t from = (int64_t)record->rec.start, to = (int64_t)record->rec.end;
 	int rc = 0;
 
@@ -238,8 +236,12 @@ static int note_time(struct reconcile *rec, struct reconcile_interface *name,
 	}
 	if (!spans_hold(&name->witness, from, to))
 		rc = spans_add(&name->witness, from, to, 0);
+	if (rc == 0 && !spans_hold(ends, to, to))
+		rc = spans_add(ends, to, to, RECONCILE_MISSING_MIN_S);
 	if (rc == 0 && record->rec.status == FLOWREC_SKIPDATA)
 		rc = spans_add(&name->skipped, from, to, 0);
+	if (record->rec.status != FLOWREC_SKIPDATA && to - from > rec->widest)
+		rec->widest = (uint32_t)(to - from);
 	return rc < 0 ? no_memory(err) : 0;
 }
 
@@ -263,7 +265,7 @@ int reconcile_witness(struct reconcile *rec, const struct flowlogs_record *recor
 	}
 	if (i < 0)
 		return i;
-	rc = note_time(rec, &rec->names[i], record, err);
+	rc = note_time(rec, (size_t)i, record, err);
 	if (rc < 0 || record->rec.status != FLOWREC_OK)
 		return rc;
 	if (!make_row(&row, record)) {
@@ -321,14 +323,15 @@ static int find_holes(struct reconcile *rec, struct reconcile_interface *name,
 	spans_join(&name->skipped, 1);
 	for (size_t i = 0; rc == 0 && i < name->witness.n; i++)
 		rc = spans_add(&covered, name->witness.v[i].from, name->witness.v[i].to,
-			       MISSING_MIN_S);
+			       RECONCILE_MISSING_MIN_S);
 	end = rec->config.from;
 	for (size_t i = 0; rc == 0 && i < covered.n; i++) {
-		if ((i > 0 || rec->config.has_span) && covered.v[i].from - end > MISSING_MIN_S)
+		if ((i > 0 || rec->config.has_span) &&
+		    covered.v[i].from - end > RECONCILE_MISSING_MIN_S)
 			rc = spans_add(&name->missing, end + 1, covered.v[i].from - 1, 0);
 		end = covered.v[i].to;
 	}
-	if (rc == 0 && rec->config.has_span && rec->config.to - end > MISSING_MIN_S)
+	if (rc == 0 && rec->config.has_span && rec->config.to - end > RECONCILE_MISSING_MIN_S)
 		rc = spans_add(&name->missing, end + 1, rec->config.to, 0);
 	spans_fini(&covered);
 	return rc;
@@ -364,10 +367,9 @@ static void find_span(struct reconcile *rec)
 	r->to = host_to < to ? host_to : to;
 }
 
-typedef int flow_fn(struct reconcile *rec, struct row *rows, size_t n, struct err *err);
-
-static int sample_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *err)
+static int sample_flow(void *ctx, struct row *rows, size_t n, struct err *err)
 {
+	struct reconcile *rec = ctx;
 	size_t n_host = 0;
 
 	while (n_host < n && !(rows[n_host].flags & ROW_WITNESS))
@@ -375,8 +377,10 @@ static int sample_flow(struct reconcile *rec, struct row *rows, size_t n, struct
 	return clock_sample(rec, rows, n_host, rows + n_host, n - n_host) < 0 ? no_memory(err) : 0;
 }
 
-static int match_and_count(struct reconcile *rec, struct row *rows, size_t n, struct err *err)
+static int match_and_count(void *ctx, struct row *rows, size_t n, struct err *err)
 {
+	struct reconcile *rec = ctx;
+
 	for (size_t i = 0; i < n; i++) {
 		if (!(rows[i].flags & ROW_WITNESS))
 			continue;
@@ -386,23 +390,6 @@ static int match_and_count(struct reconcile *rec, struct row *rows, size_t n, st
 		rec->result.no_rejects = rec->result.no_rejects && !(rows[i].flags & ROW_REJECT);
 	}
 	return match_flow(rec, rows, n, err);
-}
-
-static int for_flows(struct reconcile *rec, unsigned bucket, flow_fn *fn, struct err *err)
-{
-	struct row *rows;
-	size_t n, i = 0;
-	int rc = rows_bucket(rec->rows, bucket, keep_row, rec, &rows, &n, err);
-
-	while (rc == 0 && i < n) {
-		size_t k = i + 1;
-
-		while (k < n && rows_same_flow(&rows[i], &rows[k]))
-			k++;
-		rc = fn(rec, rows + i, k - i, err);
-		i = k;
-	}
-	return rc;
 }
 
 /* Hidden first, then by weight, bytes, time; then by what the flow is, so that the order is always the same. */
@@ -429,7 +416,6 @@ static int compare_entries(const void *p, const void *q)
 int reconcile_run(struct reconcile *rec, const struct reconcile_result **ret, struct err *err)
 {
 	struct reconcile_result *result = &rec->result;
-	bool is_small;
 	int rc = ifaces_settle(rec, err);
 
 	for (size_t i = 0; rc == 0 && i < result->n_interfaces; i++) {
@@ -438,15 +424,15 @@ int reconcile_run(struct reconcile *rec, const struct reconcile_result **ret, st
 	}
 	if (rc == 0 && ifaces_have_primary(rec))
 		rc = rows_again(rec->rows, to_primary, rec, err);
-	is_small = rows_spilled(rec->rows) == 0;
-	for (unsigned i = 0; rc == 0 && i < (is_small ? ROWS_BUCKETS : SAMPLED_BUCKETS); i++)
-		rc = for_flows(rec, i, sample_flow, err);
+	for (unsigned i = 0; rc == 0 && i < ROWS_BUCKETS && rec->offsets.n < CLOCK_PAIRS_ENOUGH;
+	     i++)
+		rc = rows_each_flow(rec->rows, i, keep_row, sample_flow, rec, err);
 	if (rc == 0)
 		clock_settle(rec);
 	find_span(rec);
 	result->no_rejects = true;
 	for (unsigned i = 0; rc == 0 && i < ROWS_BUCKETS; i++) {
-		rc = for_flows(rec, i, match_and_count, err);
+		rc = rows_each_flow(rec->rows, i, keep_row, match_and_count, rec, err);
 		if (rec->config.progress)
 			rec->config.progress(rec->config.ctx, i + 1, ROWS_BUCKETS);
 	}

@@ -52,6 +52,7 @@ enum reconcile_weight {
 	RECONCILE_UNCLEAR,     /* cannot be told apart from something hidden: listed */
 	RECONCILE_UNEXPLAINED, /* listed; exit status 1 beyond the tolerance */
 	RECONCILE_RED,         /* hidden from this machine */
+	RECONCILE_WEIGHTS
 };
 
 struct reconcile_reason_info {
@@ -78,6 +79,7 @@ struct reconcile_entry {
 	uint8_t klass;     /* enum reconcile_class */
 	uint8_t reason;    /* enum reconcile_reason */
 	bool is_timed;
+	bool is_host; /* the machine's alone: start and end are of its clock */
 };
 
 struct reconcile_sum {

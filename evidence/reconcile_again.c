@@ -21,7 +21,7 @@ static struct rest rest_of(const struct reconcile_entry *e)
 {
 	int64_t packets = (int64_t)e->packets, bytes = (int64_t)e->bytes;
 
-	if (e->klass == RECONCILE_HOST_ONLY)
+	if (e->is_host)
 		return (struct rest){-packets, -bytes};
 	return (struct rest){packets - (int64_t)e->host_packets, bytes - (int64_t)e->host_bytes};
 }
@@ -37,7 +37,7 @@ static int64_t distance(const struct reconcile *rec, const struct reconcile_entr
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		const struct reconcile_entry *e = i ? b : a;
-		bool is_host = e->klass == RECONCILE_HOST_ONLY;
+		bool is_host = e->is_host;
 
 		from[i] = (int64_t)e->start + (is_host ? c->applied : -(int64_t)c->late);
 		to[i] = (int64_t)e->end + (is_host ? c->applied : c->early);
@@ -51,10 +51,16 @@ static bool is_near(const struct reconcile *rec, const struct reconcile_entry *a
 	return distance(rec, a, b) == 0;
 }
 
+/* As near as the latest stamps that are believed let it be. */
+static bool is_about(const struct reconcile *rec, const struct reconcile_entry *a,
+		     const struct reconcile_entry *b)
+{
+	return distance(rec, a, b) <= RECONCILE_LATE_MAX_S;
+}
+
 static int64_t middle(const struct reconcile *rec, const struct reconcile_entry *e)
 {
-	return ((int64_t)e->start + e->end) / 2 +
-	       (e->klass == RECONCILE_HOST_ONLY ? rec->result.clock.applied : 0);
+	return ((int64_t)e->start + e->end) / 2 + (e->is_host ? rec->result.clock.applied : 0);
 }
 
 /* Of two that are near: how far their stamps are apart. */
@@ -210,11 +216,16 @@ static int64_t unported_near(const struct reconcile *rec, const struct reconcile
 	int64_t packets = 0;
 
 	for (size_t k = 0; k < n; k++) {
-		if (!has_ports(&v[k]) && (v[k].klass == RECONCILE_HOST_ONLY || !is_open(&v[k])) &&
-		    fits(e, &v[k]) && is_near(rec, e, &v[k]))
+		if (!has_ports(&v[k]) && v[k].is_host && fits(e, &v[k]) && is_near(rec, e, &v[k]))
 			packets += (int64_t)v[k].packets;
 	}
 	return packets;
+}
+
+/* Has this machine packets without ports of a protocol that has them? */
+static bool is_fragment(const struct reconcile_entry *e)
+{
+	return e->is_host && !has_ports(e) && (e->protocol == 6 || e->protocol == 17);
 }
 
 /* Sums that do not come out: beside a flow that was cut, in a gap or left out, what is left of it was too; and something that
@@ -223,45 +234,148 @@ static void settle_rest(struct reconcile *rec, struct reconcile_entry *v, size_t
 {
 	for (size_t i = 0; i < n; i++) {
 		enum reconcile_weight weight = reconcile_reasons[v[i].reason].weight;
+		bool is_beside = is_fragment(&v[i]);
 
 		if (weight == RECONCILE_RED &&
 		    unported_near(rec, v, n, &v[i]) >= rest_of(&v[i]).packets)
 			move(rec, &v[i], (enum reconcile_class)v[i].klass, RECONCILE_UNPORTED);
-		for (size_t k = 0; k < n && weight == RECONCILE_UNEXPLAINED; k++) {
+		if (weight != RECONCILE_UNEXPLAINED)
+			continue;
+		for (size_t k = 0; k < n; k++) {
 			enum reconcile_weight other = reconcile_reasons[v[k].reason].weight;
 
-			if ((other != RECONCILE_ASIDE && other != RECONCILE_UNCLEAR &&
-			     v[k].reason != RECONCILE_WITNESS_SKIPPED) ||
-			    !is_counterpart(rec, &v[i], &v[k]))
+			if ((other == RECONCILE_ASIDE || other == RECONCILE_UNCLEAR ||
+			     v[k].reason == RECONCILE_WITNESS_SKIPPED) &&
+			    is_counterpart(rec, &v[i], &v[k])) {
+				move(rec, &v[i], (enum reconcile_class)v[i].klass,
+				     (enum reconcile_reason)v[k].reason);
+				break;
+			}
+			is_beside =
+				is_beside || (is_fragment(&v[k]) && is_about(rec, &v[i], &v[k]));
+		}
+		if (reconcile_reasons[v[i].reason].weight == RECONCILE_UNEXPLAINED && is_beside)
+			move(rec, &v[i], (enum reconcile_class)v[i].klass, RECONCILE_UNPORTED);
+	}
+}
+
+/* ---- stamps farther apart than was measured ---- */
+
+static int compare_flows(const void *p, const void *q)
+{
+	const struct reconcile_entry *a = p, *b = q;
+	int d = compare_addresses(p, q);
+
+	if (d == 0)
+		d = a->srcport - b->srcport;
+	if (d == 0)
+		d = a->dstport - b->dstport;
+	if (d == 0)
+		d = (a->start > b->start) - (a->start < b->start);
+	return d ? d : a->klass - b->klass;
+}
+
+static bool is_doubt(const struct reconcile_entry *e)
+{
+	enum reconcile_weight weight = reconcile_reasons[e->reason].weight;
+
+	return weight == RECONCILE_RED || weight == RECONCILE_UNEXPLAINED;
+}
+
+/* Of one flow: what the one has too much the other has too, at another time. */
+static void settle_sums(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct rest sum = rest_of(&v[i]);
+		bool doubt = is_doubt(&v[i]);
+
+		for (size_t k = i + 1; k < n && is_open(&v[i]); k++) {
+			if (distance(rec, &v[k - 1], &v[k]) > RECONCILE_LATE_MAX_S)
+				break;
+			if (!is_open(&v[k]))
+				break;
+			sum.packets += rest_of(&v[k]).packets;
+			sum.bytes += rest_of(&v[k]).bytes;
+			doubt = doubt || is_doubt(&v[k]);
+			if (sum.packets != 0 || sum.bytes != 0 || !doubt)
 				continue;
-			move(rec, &v[i], (enum reconcile_class)v[i].klass,
-			     (enum reconcile_reason)v[k].reason);
+			for (; i <= k; i++)
+				move(rec, &v[i], (enum reconcile_class)v[i].klass,
+				     RECONCILE_TIMES_APART);
+			i = k;
 			break;
 		}
 	}
 }
 
-void again_resolve(struct reconcile *rec)
+/* Of one flow: what this machine alone has, beside a stretch that was cut and of which it has too little. */
+static void settle_cut(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0;
+		     k < n && reconcile_reasons[v[i].reason].weight == RECONCILE_UNEXPLAINED; k++) {
+			if (reconcile_reasons[v[k].reason].weight == RECONCILE_ASIDE &&
+			    rest_of(&v[i]).packets < 0 &&
+			    rest_of(&v[k]).packets + rest_of(&v[i]).packets >= 0 &&
+			    is_about(rec, &v[i], &v[k]))
+				move(rec, &v[i], (enum reconcile_class)v[i].klass,
+				     (enum reconcile_reason)v[k].reason);
+		}
+	}
+}
+
+static void settle_times(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+{
+	settle_sums(rec, v, n);
+	settle_cut(rec, v, n);
+}
+
+static void for_groups(struct reconcile *rec, int compare(const void *, const void *),
+		       int same(const struct reconcile_entry *, const struct reconcile_entry *),
+		       void settle_all(struct reconcile *, struct reconcile_entry *, size_t))
 {
 	struct reconcile_entry *v = rec->result.entries;
-	size_t n = rec->result.n_entries, i = 0, out = 0;
+	size_t n = rec->result.n_entries, i = 0;
 
 	if (n > 1)
-		qsort(v, n, sizeof *v, compare_addresses);
+		qsort(v, n, sizeof *v, compare);
 	while (i < n) {
 		size_t k = i + 1;
 
-		while (k < n && compare_addresses(&v[i], &v[k]) == 0)
+		while (k < n && same(&v[i], &v[k]))
 			k++;
-		if (k - i > 1 && k - i <= AGAIN_GROUP_MAX) {
-			settle_pairs(rec, v + i, k - i);
-			settle_stars(rec, v + i, k - i);
-			settle_group(rec, v + i, k - i);
-			settle_rest(rec, v + i, k - i);
-		}
+		if (k - i <= AGAIN_GROUP_MAX)
+			settle_all(rec, v + i, k - i);
 		i = k;
 	}
-	for (i = 0; i < n; i++) {
+}
+
+static int same_addresses(const struct reconcile_entry *a, const struct reconcile_entry *b)
+{
+	return compare_addresses(a, b) == 0;
+}
+
+static int same_flow(const struct reconcile_entry *a, const struct reconcile_entry *b)
+{
+	return compare_addresses(a, b) == 0 && a->srcport == b->srcport && a->dstport == b->dstport;
+}
+
+static void settle_fragments(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+{
+	settle_pairs(rec, v, n);
+	settle_stars(rec, v, n);
+	settle_group(rec, v, n);
+}
+
+void again_resolve(struct reconcile *rec)
+{
+	struct reconcile_entry *v = rec->result.entries;
+	size_t n = rec->result.n_entries, out = 0;
+
+	for_groups(rec, compare_addresses, same_addresses, settle_fragments);
+	for_groups(rec, compare_flows, same_flow, settle_times);
+	for_groups(rec, compare_addresses, same_addresses, settle_rest);
+	for (size_t i = 0; i < n; i++) {
 		if (reconcile_reasons[v[i].reason].weight != RECONCILE_FINE)
 			v[out++] = v[i];
 	}

@@ -13,11 +13,13 @@
 #include "platform/clock.h"
 
 enum {
-	CLOCK_SAMPLES_MAX = 1 << 20,
+	CLOCK_SAMPLES_MAX = 1 << 20, /* of one flow and all before */
 	CLOCK_SHORT_S = 900, /* of longer flows it cannot be told which lines belong together */
 	CLOCK_SHIFT_MIN_S = 120,
 	CLOCK_EXACT_S = 2,
+	CLOCK_AHEAD_MIN_S = 30, /* less is within every tolerance */
 	CLOCK_OUTLIERS_FROM = 16,
+	CLOCK_FEW = 3,
 };
 
 struct extent {
@@ -116,10 +118,11 @@ static uint32_t edge_tolerance(int64_t seen)
 	return seen <= CLOCK_EXACT_S ? seconds_of(seen) : tolerance(seen);
 }
 
-/* The farthest may be flows that came again and look equal by chance, in both directions: they stand apart from the others. */
-static int64_t farthest(int64_t most, int64_t trimmed)
+/* The farthest may be flows that came again and look equal by chance, in both directions: they stand apart from the others,
+ * farther than windows make the others differ. */
+static int64_t farthest(int64_t most, int64_t trimmed, int64_t spread)
 {
-	return most - trimmed <= RECONCILE_LATE_S ? most : trimmed;
+	return most - trimmed <= RECONCILE_LATE_S + spread / 2 ? most : trimmed;
 }
 
 static void sort_offsets(struct reconcile_clock *c, struct offsets *o)
@@ -134,41 +137,72 @@ static void sort_offsets(struct reconcile_clock *c, struct offsets *o)
 	c->end_max = o->end[o->n - 1];
 }
 
+/*
+ * The clocks' difference, witness' less machine's. A line begins at most a late minute after its packets and never ends before them,
+ * so the latest begin and the earliest end bound it. Applied where zero lies outside of that: at once if lines end before their
+ * packets, which no lateness does; if they begin after them, only beyond what may be lateness too.
+ */
+static int64_t offset_between(const struct reconcile_clock *c, int64_t spread, int64_t low,
+			      int64_t high)
+{
+	int64_t shift = (c->start_median + c->end_median) / 2;
+
+	if (low >
+	    high) /* later than documented, too: if it is the clock's, the earliest end tells it best */
+		return shift > CLOCK_SHIFT_MIN_S + spread / 2 ||
+				       shift < -CLOCK_SHIFT_MIN_S - spread / 2
+			       ? high
+			       : 0;
+	if (high >= -CLOCK_AHEAD_MIN_S && low + RECONCILE_LATE_S <= CLOCK_SHIFT_MIN_S)
+		return 0;
+	return shift < low ? low : shift > high ? high : shift;
+}
+
+/* A few that all say the same suffice where no lateness comes near it. */
+static bool are_far(size_t n, int64_t low, int64_t high)
+{
+	return n >= CLOCK_FEW && low <= high &&
+	       (high < -2 * RECONCILE_LATE_MAX_S || low > 2 * RECONCILE_LATE_MAX_S);
+}
+
 void clock_settle(struct reconcile *rec)
 {
 	struct reconcile_clock *c = &rec->result.clock;
 	struct offsets *o = &rec->offsets;
-	int64_t late = 0, early = 0, shift, spread, ledger_s = -c->ledger_ms / MS_PER_S;
-	bool is_enough = o->n >= RECONCILE_PAIRS_MIN;
-	size_t aside;
+	int64_t late, early, spread = 0, latest = 0, earliest = 0,
+			     ledger_s = -c->ledger_ms / MS_PER_S;
+	bool is_enough;
+	size_t aside = o->n < CLOCK_OUTLIERS_FROM ? 0 : 2 + o->n / 25;
 
 	c->pairs = o->n;
-	if (o->n > 0)
-		sort_offsets(c, o);
-	if (is_enough) {
-		shift = (c->start_median + c->end_median) / 2;
-		spread = c->end_median -
-			 c->start_median; /* the width of its windows beyond the packets */
-	} else {
-		shift = c->has_ledger ? ledger_s : 0; /* the word of the ledger is all there is */
-		spread = 0;
-	}
-	if (spread < 0)
-		spread = 0;
-	if (shift > CLOCK_SHIFT_MIN_S + spread / 2 || shift < -CLOCK_SHIFT_MIN_S - spread / 2)
-		c->applied = shift;
-	aside = o->n < CLOCK_OUTLIERS_FROM ? 0 : 2 + o->n / 25;
-	c->late = c->early = RECONCILE_LATE_S;
 	if (o->n > 0) {
-		late = farthest(c->start_max, o->start[o->n - 1 - aside]) - c->applied;
-		early = c->applied + farthest(-c->end_min, -o->end[aside]);
+		sort_offsets(c, o);
+		spread = c->end_median - c->start_median; /* of its windows beyond the packets */
+		if (spread < 0)
+			spread = 0;
+		latest = farthest(c->start_max, o->start[o->n - 1 - aside], spread);
+		earliest = -farthest(-c->end_min, -o->end[aside], spread);
+	}
+	is_enough =
+		o->n >= RECONCILE_PAIRS_MIN || are_far(o->n, latest - RECONCILE_LATE_S, earliest);
+	if (is_enough)
+		c->applied = offset_between(c, spread, latest - RECONCILE_LATE_S, earliest);
+	else if (ledger_s > CLOCK_SHIFT_MIN_S || ledger_s < -CLOCK_SHIFT_MIN_S)
+		c->applied = ledger_s; /* its word is all there is */
+	if (rec->widest > RECONCILE_WINDOW_MAX_S)
+		rec->widest = RECONCILE_WINDOW_MAX_S;
+	rec->window = is_enough && spread <= CLOCK_EXACT_S ? 0 : rec->widest;
+	c->late = c->early = RECONCILE_LATE_S;
+	late = latest - c->applied;
+	early = c->applied - earliest;
+	if (o->n > 0) {
 		c->late = tolerance(late);
 		c->early = tolerance(early);
 	}
-	/* An offset is known no better than lateness and windows let it be. */
+	/* An offset is known no better than lateness and windows let it be: where in between it lies does not show. */
 	if (c->applied) {
-		c->late += RECONCILE_LATE_S;
-		c->early += RECONCILE_LATE_S;
+		c->late += RECONCILE_LATE_S + seconds_of(earliest - c->applied);
+		c->early += RECONCILE_LATE_S + seconds_of(c->applied - (latest - RECONCILE_LATE_S));
 	}
 	rec->late_edge = is_enough && !c->applied ? edge_tolerance(late) : c->late;
 	rec->early_edge = is_enough && !c->applied ? edge_tolerance(early) : c->early;

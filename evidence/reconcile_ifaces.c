@@ -61,6 +61,7 @@ void ifaces_fini(struct interface *iface)
 	free(iface->locals);
 	free(iface->pairs);
 	free(iface->uses);
+	spans_fini(&iface->ends);
 }
 
 void ifaces_free(struct reconcile *rec)
@@ -385,6 +386,9 @@ static int merge(struct reconcile *rec, size_t into, size_t from)
 		rc = spans_add(&x->gaps, y->gaps.v[i].from, y->gaps.v[i].to, 0);
 	for (size_t i = 0; i < y->witness.n && rc == 0; i++)
 		rc = spans_add(&x->witness, y->witness.v[i].from, y->witness.v[i].to, 0);
+	for (size_t i = 0; i < b->ends.n && rc == 0; i++)
+		rc = spans_add(&a->ends, b->ends.v[i].from, b->ends.v[i].to,
+			       RECONCILE_MISSING_MIN_S);
 	for (size_t i = 0; i < y->skipped.n && rc == 0; i++)
 		rc = spans_add(&x->skipped, y->skipped.v[i].from, y->skipped.v[i].to, 0);
 	x->host_rows += y->host_rows;

@@ -12,11 +12,6 @@
 
 #include "evidence/reconcile_parts.h"
 
-struct sum {
-	uint64_t packets, bytes, lines;
-	bool no_packets, no_bytes; /* a line does not say */
-};
-
 struct episode {
 	const struct interface *iface;
 	enum flowrec_direction direction;
@@ -33,7 +28,7 @@ static void add(struct sum *sum, const struct row *row)
 	sum->no_bytes = sum->no_bytes || row->flags & ROW_NO_BYTES;
 }
 
-static struct sum sum_of(struct row *const *rows, size_t n, uint8_t mask, uint8_t value)
+struct sum match_sum(struct row *const *rows, size_t n, uint8_t mask, uint8_t value)
 {
 	struct sum sum = {.packets = 0};
 
@@ -50,11 +45,27 @@ static struct sum plus(struct sum a, struct sum b)
 			    a.no_packets || b.no_packets, a.no_bytes || b.no_bytes};
 }
 
-/* Equal in what both say. */
-static bool equal(struct sum a, struct sum b)
+bool match_equal(struct sum a, struct sum b)
 {
 	return (a.no_packets || b.no_packets || a.packets == b.packets) &&
 	       (a.no_bytes || b.no_bytes || a.bytes == b.bytes);
+}
+
+void match_swap(struct row **a, struct row **b)
+{
+	struct row *row = *a;
+
+	*a = *b;
+	*b = row;
+}
+
+int match_by_start(const void *p, const void *q)
+{
+	const struct row *a = *(struct row *const *)p, *b = *(struct row *const *)q;
+
+	if (a->start != b->start)
+		return (a->start > b->start) - (a->start < b->start);
+	return (a->end < b->end) - (a->end > b->end);
 }
 
 /* ---- entries ---- */
@@ -76,6 +87,7 @@ static struct reconcile_entry entry_of(const struct row *row, enum reconcile_cla
 		.direction = (uint8_t)direction,
 		.action = row->flags & ROW_REJECT ? FLOWREC_REJECT : FLOWREC_ACCEPT,
 		.start = UINT32_MAX,
+		.is_host = klass == RECONCILE_HOST_ONLY,
 	};
 }
 
@@ -96,6 +108,8 @@ static int add_entry(struct reconcile *rec, struct reconcile_entry *entry, struc
 {
 	if (!entry->is_timed)
 		entry->start = entry->end = 0;
+	if (rec->is_even && reconcile_reasons[entry->reason].weight == RECONCILE_UNEXPLAINED)
+		entry->reason = RECONCILE_TIMES_APART;
 	return result_add(rec, entry, err);
 }
 
@@ -110,7 +124,8 @@ static unsigned host_kind(const struct reconcile *rec, const struct episode *e,
 			  const struct row *row)
 {
 	(void)e;
-	return 2 * (unsigned)reasons_host_only(rec, row);
+	return 2 * (unsigned)(logs_have_other(rec, row) ? RECONCILE_DUPLICATE_LOGS
+							: reasons_host_only(rec, row));
 }
 
 _Static_assert(2 * RECONCILE_REASONS <= 64, "a bit for each reason and action");
@@ -290,9 +305,14 @@ static int add_differing(struct reconcile *rec, const struct episode *e, struct 
 static enum reconcile_reason why_more(const struct reconcile *rec, const struct episode *e,
 				      struct sum host, struct sum witness)
 {
-	bool is_more = witness.packets > host.packets ||
-		       (witness.packets == host.packets && witness.bytes > host.bytes);
-	struct sum refused = sum_of(e->witness, e->n_witness, ROW_REJECT, ROW_REJECT);
+	bool has_packets = !host.no_packets && !witness.no_packets;
+	bool has_bytes = !host.no_bytes && !witness.no_bytes;
+	bool is_more = (has_packets && witness.packets > host.packets) ||
+		       (has_bytes && witness.bytes > host.bytes);
+	/* Of merged packets the wire has more, even where some of them were left out. */
+	bool is_less = (has_packets && witness.packets < host.packets) ||
+		       (has_bytes && witness.bytes < host.bytes);
+	struct sum refused = match_sum(e->witness, e->n_witness, ROW_REJECT, ROW_REJECT);
 
 	if (is_offload(e->host[0], host, witness))
 		return RECONCILE_OFFLOAD;
@@ -300,10 +320,10 @@ static enum reconcile_reason why_more(const struct reconcile *rec, const struct 
 		return RECONCILE_CAPTURE_GAP;
 	if (is_cut(rec, e))
 		return RECONCILE_CUT;
+	if (is_less && is_skipped(rec, e))
+		return RECONCILE_WITNESS_SKIPPED;
 	if (is_more)
 		return RECONCILE_WITNESS_MORE;
-	if (is_skipped(rec, e))
-		return RECONCILE_WITNESS_SKIPPED;
 	if (refused.lines == witness.lines && e->direction != FLOWREC_INGRESS)
 		return RECONCILE_RETRANSMITTED;
 	return RECONCILE_HOST_MORE;
@@ -329,7 +349,7 @@ static int judge_difference(struct reconcile *rec, struct episode *e, struct sum
 	rc = add_lone(rec, e, RECONCILE_WITNESS_ONLY, bare, err);
 	rest = (struct sum){witness.packets - lone.packets, witness.bytes - lone.bytes,
 			    witness.lines - lone.lines, witness.no_packets, witness.no_bytes};
-	if (rc == 0 && equal(rest, host))
+	if (rc == 0 && match_equal(rest, host))
 		result_count(rec, RECONCILE_AGREE, RECONCILE_EQUAL, rest.packets, rest.bytes);
 	else if (rc == 0)
 		rc = add_differing(rec, e, host, why_more(rec, e, host, rest), bare, err);
@@ -342,9 +362,11 @@ out:
 
 static void note_action(struct reconcile *rec, const struct episode *e, struct sum refused)
 {
-	struct sum forbidden = sum_of(e->host, e->n_host, ROW_REJECT, ROW_REJECT);
+	struct sum forbidden = match_sum(e->host, e->n_host, ROW_REJECT, ROW_REJECT);
 
 	/* Records refuse only where a policy says what the boundary does. */
+	if (rec->trial)
+		return;
 	if ((forbidden.lines > 0 && refused.lines == 0) ||
 	    (refused.lines == e->n_witness && e->direction == FLOWREC_INGRESS))
 		rec->result.action_differs++;
@@ -357,16 +379,16 @@ static size_t passed_first(struct row **witness, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		if (!(witness[i]->flags & ROW_REJECT))
-			witness[out++] = witness[i];
+			match_swap(&witness[out++], &witness[i]);
 	}
 	return out;
 }
 
 static int judge_episode(struct reconcile *rec, struct episode *e, struct err *err)
 {
-	struct sum host = sum_of(e->host, e->n_host, 0, 0);
-	struct sum passed = sum_of(e->witness, e->n_witness, ROW_REJECT, 0);
-	struct sum refused = sum_of(e->witness, e->n_witness, ROW_REJECT, ROW_REJECT);
+	struct sum host = match_sum(e->host, e->n_host, 0, 0);
+	struct sum passed = match_sum(e->witness, e->n_witness, ROW_REJECT, 0);
+	struct sum refused = match_sum(e->witness, e->n_witness, ROW_REJECT, ROW_REJECT);
 	struct sum all = plus(passed, refused);
 
 	if (e->n_host == 0)
@@ -374,14 +396,15 @@ static int judge_episode(struct reconcile *rec, struct episode *e, struct err *e
 	if (e->n_witness == 0)
 		return add_lone(rec, e, RECONCILE_HOST_ONLY, NULL, err);
 	note_action(rec, e, refused);
-	if (equal(all, host)) {
+	if (match_equal(all, host) ||
+	    (rec->doubled.lines && match_equal(plus(all, rec->doubled), host))) {
 		result_count(rec, RECONCILE_AGREE, RECONCILE_EQUAL, all.packets, all.bytes);
 		return 0;
 	}
 	/* What was refused on its way in may be missing here, in whole or in part. */
 	if (refused.lines > 0 && e->direction != FLOWREC_EGRESS && host.packets >= passed.packets &&
 	    host.packets <= all.packets && host.bytes >= passed.bytes && host.bytes <= all.bytes) {
-		bool is_exact = equal(passed, host);
+		bool is_exact = match_equal(passed, host);
 
 		result_count(rec, RECONCILE_AGREE,
 			     is_exact ? RECONCILE_EQUAL : RECONCILE_REFUSED_PART, host.packets,
@@ -421,8 +444,8 @@ static int64_t end_of(const struct reconcile *rec, const struct row *row)
 }
 
 /* Merges the two sorted sides by begin, cuts where nothing reaches over, and judges each stretch. */
-static int judge_flow(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
-		      size_t n_witness, bool is_timed, struct err *err)
+int match_lines(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
+		size_t n_witness, bool is_timed, struct err *err)
 {
 	const struct row *any = n_host ? host[0] : witness[0];
 	struct episode e = {.iface = &rec->ifaces[any->iface]};
@@ -466,114 +489,6 @@ static bool same_line(const struct row *a, const struct row *b)
 	       (a->flags & ~ROW_PKT) == (b->flags & ~ROW_PKT);
 }
 
-/* A flow log with more lines of this kind tells of that time. */
-static bool is_told_elsewhere(const struct interface *iface, const struct row *row)
-{
-	bool is_reject = row->flags & ROW_REJECT;
-	int64_t middle = ((int64_t)row->start + row->end) / 2;
-
-	for (size_t i = 0; i < iface->n_uses; i++) {
-		const struct log_use *use = &iface->uses[i];
-
-		if (use->is_reject != is_reject)
-			continue;
-		if (use->log == row->log)
-			return false;
-		if (middle >= use->from && middle <= use->to)
-			return true;
-	}
-	return false;
-}
-
-/* Of several flow logs over the interface the one that tells most of each time; where that one has nothing
- * of this flow, what the next one has. */
-static size_t choose_log(const struct reconcile *rec, struct row **witness, size_t n)
-{
-	const struct interface *iface = &rec->ifaces[witness[0]->iface];
-	size_t chosen = 0;
-	uint16_t log;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!is_told_elsewhere(iface, witness[i])) {
-			struct row *row = witness[i];
-
-			witness[i] = witness[chosen];
-			witness[chosen++] = row;
-		}
-	}
-	if (chosen == 0) {
-		log = witness[0]->log;
-		for (size_t i = 0; i < n; i++) {
-			if (witness[i]->log == log)
-				witness[chosen++] = witness[i];
-		}
-	}
-	return chosen;
-}
-
-/* A flow log's lines of the flow, first among all; how many. */
-static size_t bring_first(struct row **witness, size_t n, uint16_t log)
-{
-	size_t out = 0;
-
-	for (size_t k = 0; k < n; k++) {
-		struct row *row = witness[k];
-
-		if (row->log == log) {
-			witness[k] = witness[out];
-			witness[out++] = row;
-		}
-	}
-	return out;
-}
-
-static bool are_watched(const struct reconcile *rec, struct row *const *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (!reasons_is_watched(rec, rows[i]))
-			return false;
-	}
-	return true;
-}
-
-/* Packets of lines that no edge could explain. */
-static uint64_t watched_packets(const struct reconcile *rec, struct row *const *rows, size_t n)
-{
-	uint64_t packets = 0;
-
-	for (size_t i = 0; i < n; i++)
-		packets += reasons_is_watched(rec, rows[i]) ? rows[i]->packets + 1 : 0;
-	return packets;
-}
-
-/* If what was chosen is not what the machine has: one of the flow logs alone that says the same. Of a flow that the machine
- * has not: the log that says the most for which no edge is an excuse. */
-static size_t prefer_clear_log(const struct reconcile *rec, struct row *const *host, size_t n_host,
-			       struct row **witness, size_t n, size_t chosen)
-{
-	const struct interface *iface = &rec->ifaces[witness[0]->iface];
-	struct sum want = sum_of(host, n_host, 0, 0);
-	uint64_t most = watched_packets(rec, witness, chosen);
-	int best = -1;
-
-	if (n_host > 0 ? equal(sum_of(witness, chosen, 0, 0), want)
-		       : are_watched(rec, witness, chosen))
-		return chosen;
-	for (size_t i = 0; i < iface->n_uses; i++) {
-		uint16_t log = iface->uses[i].log;
-		size_t out = bring_first(witness, n, log);
-		uint64_t packets = n_host > 0 ? 0 : watched_packets(rec, witness, out);
-
-		if (out > 0 && n_host > 0 && equal(sum_of(witness, out, 0, 0), want))
-			return out;
-		if (packets > most) {
-			most = packets;
-			best = log;
-		}
-	}
-	return best >= 0 ? bring_first(witness, n, (uint16_t)best) : choose_log(rec, witness, n);
-}
-
 int match_grow(struct reconcile *rec, size_t n)
 {
 	struct row **more;
@@ -588,16 +503,6 @@ int match_grow(struct reconcile *rec, size_t n)
 	return 0;
 }
 
-static int compare_start(const void *p, const void *q)
-{
-	const struct row *a = *(struct row *const *)p, *b = *(struct row *const *)q;
-
-	if (a->start != b->start)
-		return (a->start > b->start) - (a->start < b->start);
-	return (a->end < b->end) -
-	       (a->end > b->end); /* the longer one first: are_lanes() wants it so */
-}
-
 /* Lines that stand there twice are one, unless it takes all of them to make what the machine has: two windows whose stamps are
  * late by different times may look alike. How many are left. */
 static size_t drop_doubles(struct reconcile *rec, struct row *const *host, size_t n_host,
@@ -608,12 +513,14 @@ static size_t drop_doubles(struct reconcile *rec, struct row *const *host, size_
 	for (size_t i = 1; i < n; i++)
 		out += !same_line(witness[i - 1], witness[i]);
 	if (n == 0 || out == n ||
-	    (n_host > 0 && equal(sum_of(witness, n, 0, 0), sum_of(host, n_host, 0, 0))))
+	    (n_host > 0 && match_equal(match_sum(witness, n, 0, 0), match_sum(host, n_host, 0, 0))))
 		return n;
 	rec->result.duplicates += n - out;
 	out = 1;
 	for (size_t i = 1; i < n; i++) {
-		if (!same_line(witness[out - 1], witness[i]))
+		if (same_line(witness[out - 1], witness[i]))
+			add(&rec->doubled, witness[i]);
+		else
 			witness[out++] = witness[i];
 	}
 	return out;
@@ -635,15 +542,21 @@ int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *er
 		is_timed = is_timed && rows[i].flags & ROW_TIMED;
 		rec->scratch[i] = &rows[i];
 	}
+	rec->doubled = (struct sum){.lines = 0};
 	n_witness = drop_doubles(rec, host, n_host, witness, n - n_host);
+	rec->n_others = 0;
+	rec->is_even = false;
 	if (n_witness > 0 && rec->ifaces[witness[0]->iface].n_uses > 1) {
 		size_t told = n_witness;
+		int rc = logs_choose(rec, host, n_host, witness, told, is_timed, &n_witness, err);
 
-		n_witness = choose_log(rec, witness, told);
-		n_witness = prefer_clear_log(rec, host, n_host, witness, told, n_witness);
+		if (rc < 0)
+			return rc;
 		rec->result.other_log_lines += told - n_witness;
+	} else if (n_witness > 1) {
+		qsort(witness, n_witness, sizeof witness[0], match_by_start);
 	}
-	if (n_witness > 1)
-		qsort(witness, n_witness, sizeof witness[0], compare_start);
-	return judge_flow(rec, host, n_host, witness, n_witness, is_timed, err);
+	rec->is_even =
+		match_equal(match_sum(host, n_host, 0, 0), match_sum(witness, n_witness, 0, 0));
+	return match_lines(rec, host, n_host, witness, n_witness, is_timed, err);
 }

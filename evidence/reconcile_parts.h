@@ -14,6 +14,9 @@ enum {
 	SAMPLE_SEEN = 1024,
 	NO_INTERFACE = UINT16_MAX,
 	NAMES_SLOTS = 4 * RECONCILE_INTERFACES_MAX,
+	/* Lines of Flow Logs follow each other by the minute, or by ten and cover those. */
+	RECONCILE_MISSING_MIN_S = 180,
+	RECONCILE_WINDOW_MAX_S = 600, /* Flow Logs' longest aggregation interval */
 };
 
 struct local {
@@ -42,11 +45,12 @@ struct log_use {
 
 /* What is learnt of an interface besides what the result tells. */
 struct interface {
-	uint16_t map;     /* the interface that it is; NO_INTERFACE: not compared */
-	bool is_host;     /* the machine's records name it */
-	int64_t from, to; /* of the records */
-	bool is_watched;  /* spans came from the ledger */
-	bool has_pkt;     /* lines of the witness tell the addresses in the packet */
+	uint16_t map;      /* the interface that it is; NO_INTERFACE: not compared */
+	bool is_host;      /* the machine's records name it */
+	int64_t from, to;  /* of the records */
+	bool is_watched;   /* spans came from the ledger */
+	struct spans ends; /* of the witness' lines, those within RECONCILE_MISSING_MIN_S in one */
+	bool has_pkt;      /* lines of the witness tell the addresses in the packet */
 	size_t n_locals, n_pairs;
 	struct local *locals;
 	size_t n_sampled[2]; /* of the machine's side, the witness' */
@@ -55,6 +59,12 @@ struct interface {
 	bool has_primary;
 	size_t n_uses;
 	struct log_use *uses;
+};
+
+/* Of lines. */
+struct sum {
+	uint64_t packets, bytes, lines;
+	bool no_packets, no_bytes; /* a line does not say */
 };
 
 /* Samples of the two stamps' differences. */
@@ -75,8 +85,16 @@ struct reconcile {
 	bool has_host, has_nameless_host;
 	struct offsets offsets;
 	uint32_t late_edge, early_edge; /* what a line may lie beyond an edge */
+	uint32_t
+		widest; /* of the witness' lines, seconds from start to end; of NODATA lines: its windows */
+	uint32_t window; /* its windows' width; 0: start and end are those of packets */
 	size_t cap_entries;
+	uint64_t *trial; /* by weight: what is counted goes here instead of into the result */
 	/* of the flow at hand */
+	struct row **others; /* lines of further flow logs */
+	size_t n_others;
+	struct sum doubled; /* of the lines that were left out since they stood there before */
+	bool is_even;       /* the two have as many packets and bytes of it in all */
 	struct row **scratch;
 	size_t cap_scratch;
 };
@@ -109,9 +127,28 @@ void clock_settle(struct reconcile *rec);
 
 /* ---- reconcile_match.c ---- */
 
+/* Of those whose flags are so. */
+struct sum match_sum(struct row *const *rows, size_t n, uint8_t mask, uint8_t value);
+/* In what both say. */
+bool match_equal(struct sum a, struct sum b);
+void match_swap(struct row **a, struct row **b);
+/* For qsort(3) of pointers: by start, the longer one first. */
+int match_by_start(const void *p, const void *q);
 /* Rows of one flow on one interface: the machine's, then the witness'. */
 int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *err);
 int match_grow(struct reconcile *rec, size_t n);
+/* Those of them that count, both sorted by start: cut into episodes, and judged. */
+int match_lines(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
+		size_t n_witness, bool is_timed, struct err *err);
+
+/* ---- reconcile_logs.c ---- */
+
+/* Several flow logs tell of this interface: brings the lines first that say most clearly what became of the flow, sorted; *ret: how
+ * many. */
+/* Does a line tell of this row that was not taken? */
+bool logs_have_other(const struct reconcile *rec, const struct row *row);
+int logs_choose(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
+		size_t n, bool is_timed, size_t *ret, struct err *err);
 
 /* ---- reconcile_reasons.c ---- */
 

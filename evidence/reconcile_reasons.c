@@ -94,6 +94,23 @@ enum reconcile_reason reasons_witness_only(const struct reconcile *rec, const st
 	return RECONCILE_HIDDEN;
 }
 
+/* Could the line of this row have ended in a time in which no line of the witness ends? Where a long line of another flow reaches
+ * over it, that time is covered all the same. */
+static bool is_near_silence(const struct reconcile *rec, const struct interface *iface,
+			    int64_t from, int64_t to)
+{
+	const struct spans *ends = &iface->ends;
+
+	for (size_t i = 1; i < ends->n; i++) {
+		int64_t begin = ends->v[i - 1].to, end = ends->v[i].from;
+
+		if (end - begin > RECONCILE_MISSING_MIN_S + (int64_t)rec->window &&
+		    begin < to + rec->widest + rec->late_edge && end > from - rec->early_edge)
+			return true;
+	}
+	return false;
+}
+
 /* Both have times here: the machine's rows have theirs moved to the witness' clock. */
 enum reconcile_reason reasons_host_only(const struct reconcile *rec, const struct row *row)
 {
@@ -121,7 +138,7 @@ enum reconcile_reason reasons_host_only(const struct reconcile *rec, const struc
 	}
 	if (spans_touch(&name->skipped, from - c->early, to + c->late))
 		return RECONCILE_WITNESS_SKIPPED;
-	if (spans_touch(&name->missing, from, to))
+	if (spans_touch(&name->missing, from, to) || is_near_silence(rec, iface, from, to))
 		return RECONCILE_WITNESS_MISSING;
 	if (rec->config.has_span && !is_inside)
 		return RECONCILE_HOST_EDGE;

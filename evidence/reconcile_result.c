@@ -13,6 +13,10 @@ void result_count(struct reconcile *rec, enum reconcile_class klass, enum reconc
 {
 	struct reconcile_sum *sum = &rec->result.sums[klass][reason];
 
+	if (rec->trial) {
+		rec->trial[reconcile_reasons[reason].weight] += packets + 1;
+		return;
+	}
 	sum->flows++;
 	sum->packets += packets;
 	sum->bytes += bytes;
@@ -24,10 +28,11 @@ int result_add(struct reconcile *rec, const struct reconcile_entry *entry, struc
 
 	result_count(rec, (enum reconcile_class)entry->klass, (enum reconcile_reason)entry->reason,
 		     entry->packets, entry->bytes);
-	/* What has no ports here may be what looks hidden there: kept for the second look. */
+	if (rec->trial)
+		return 0;
+	/* What they left out here may be what looks hidden there: kept for the second look. */
 	if (reconcile_reasons[entry->reason].weight == RECONCILE_FINE &&
-	    !(entry->reason == RECONCILE_WITNESS_SKIPPED && entry->klass == RECONCILE_HOST_ONLY &&
-	      !entry->srcport && !entry->dstport))
+	    !(entry->reason == RECONCILE_WITNESS_SKIPPED && entry->klass == RECONCILE_HOST_ONLY))
 		return 0;
 	if (result->n_entries == rec->cap_entries) {
 		size_t cap = rec->cap_entries ? 2 * rec->cap_entries : 256;

@@ -6,22 +6,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "platform/file.h"
-#include "platform/hash.h"
 
-enum { ROWS_FIRST = 64 };
+enum {
+	ROWS_FIRST = 64,
+	RADIX_BITS = 11,
+	RADIX_MIN = 256, /* fewer are put in order one by one */
+	GROUP_MIN = 16,
+};
+
+/* A row by the hash of its flow. */
+struct key {
+	uint32_t hash, index;
+};
 
 struct bucket {
 	struct row *v;
 	size_t n, cap;
 	uint64_t spilled; /* rows in the file */
 	int fd;           /* -1: none */
-	bool is_sorted;
+	bool is_kept;     /* those that are not wanted are gone */
 };
 
 struct rows {
@@ -29,6 +39,12 @@ struct rows {
 	uint64_t memory, held, count, spilled;
 	const char *folder;
 	struct row *loaded; /* of a bucket that has a file */
+	/* of the bucket at hand */
+	struct key *keys; /* twice as many as rows */
+	size_t cap_keys;
+	struct row *group;
+	size_t cap_group;
+	uint32_t at[1 << RADIX_BITS];
 };
 
 int rows_new(struct rows **ret, uint64_t memory, const char *folder)
@@ -56,6 +72,8 @@ void rows_free(struct rows *rows)
 			(void)close(rows->buckets[i].fd);
 	}
 	free(rows->loaded);
+	free(rows->keys);
+	free(rows->group);
 	free(rows);
 }
 
@@ -69,17 +87,24 @@ uint64_t rows_spilled(const struct rows *rows)
 	return rows->spilled;
 }
 
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	__extension__ unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 /* Of the flow, without interface: which belongs to which is known at the end only. The buckets' sizes may be
- * chosen by whoever chooses ports; that costs him nothing and us memory, so the key need not be secret. */
+ * chosen by whoever chooses ports; that costs him nothing and us memory, so it need not be secret. */
 static uint64_t hash_of(const struct row *row)
 {
-	static const uint64_t key[2] = {0x666c6f7770726f6f, 0x7265636f6e63696c};
-	uint64_t words[5];
+	uint64_t w[4],
+		ports = (uint64_t)row->srcport << 32 | (uint64_t)row->dstport << 8 | row->protocol;
 
-	memcpy(words, &row->src, 16);
-	memcpy(words + 2, &row->dst, 16);
-	words[4] = (uint64_t)row->srcport << 32 | (uint64_t)row->dstport << 8 | row->protocol;
-	return hash_sip13(key, words, 5);
+	memcpy(w, &row->src, 16);
+	memcpy(w + 2, &row->dst, 16);
+	return fold(fold(w[0] ^ 0xa0761d6478bd642f, w[1] ^ ports ^ 0xe7037ed1a0b428db) ^ w[2],
+		    w[3] ^ 0x8ebc6af09c88c6e3);
 }
 
 static int spill(struct rows *rows, struct bucket *bucket, struct err *err)
@@ -144,37 +169,26 @@ int rows_add(struct rows *rows, const struct row *row, struct err *err)
 	}
 	bucket->v[bucket->n] = *row;
 	bucket->v[bucket->n++].hash = (uint32_t)(hash >> 32);
-	bucket->is_sorted = false;
+	bucket->is_kept = false;
 	rows->count++;
 	return 0;
 }
 
-static int compare_flow(const struct row *a, const struct row *b)
-{
-	int d = (a->hash > b->hash) - (a->hash < b->hash);
+enum {
+	FLOW_BYTES = offsetof(struct row, start)
+}; /* addresses, ports, protocol, family, interface */
 
-	if (d == 0)
-		d = memcmp(&a->src, &b->src, 2 * sizeof a->src);
-	if (d == 0)
-		d = (a->srcport > b->srcport) - (a->srcport < b->srcport);
-	if (d == 0)
-		d = (a->dstport > b->dstport) - (a->dstport < b->dstport);
-	if (d == 0)
-		d = a->protocol - b->protocol;
-	if (d == 0)
-		d = a->family - b->family;
-	return d ? d : a->iface - b->iface;
-}
+_Static_assert(FLOW_BYTES == 40, "five words without a hole");
 
-bool rows_same_flow(const struct row *a, const struct row *b)
+static bool same_flow(const struct row *a, const struct row *b)
 {
-	return compare_flow(a, b) == 0;
+	return memcmp(a, b, FLOW_BYTES) == 0;
 }
 
 static int compare(const void *p, const void *q)
 {
 	const struct row *a = p, *b = q;
-	int d = compare_flow(a, b);
+	int d = same_flow(a, b) ? 0 : memcmp(a, b, FLOW_BYTES);
 
 	if (d == 0)
 		d = (a->flags & ROW_WITNESS) - (b->flags & ROW_WITNESS);
@@ -253,26 +267,140 @@ int rows_again(struct rows *rows, rows_keep_fn *change, void *ctx, struct err *e
 	return rc;
 }
 
-int rows_bucket(struct rows *rows, unsigned i, rows_keep_fn *keep, void *ctx, struct row **ret,
-		size_t *ret_n, struct err *err)
-{
-	struct bucket *bucket = &rows->buckets[i];
-	struct row *v;
-	size_t n;
-	int rc = load(rows, bucket, &v, &n, err);
+/* ---- by flow ---- */
 
+static void pass(uint32_t at[static 1 << RADIX_BITS], const struct key *from, struct key *to,
+		 size_t n, unsigned shift)
+{
+	enum { MASK = (1 << RADIX_BITS) - 1 };
+	uint32_t sum = 0;
+
+	memset(at, 0, (MASK + 1) * sizeof at[0]);
+	for (size_t i = 0; i < n; i++)
+		at[from[i].hash >> shift & MASK]++;
+	for (size_t i = 0; i <= MASK; i++) {
+		uint32_t count = at[i];
+
+		at[i] = sum;
+		sum += count;
+	}
+	for (size_t i = 0; i < n; i++)
+		to[at[from[i].hash >> shift & MASK]++] = from[i];
+}
+
+/* By hash; rows of one hash stay in their order. Where they are then. */
+static struct key *sort_keys(struct rows *rows, size_t n)
+{
+	struct key *v = rows->keys, *spare = v + n;
+
+	if (n >= RADIX_MIN) {
+		pass(rows->at, v, spare, n, 0);
+		pass(rows->at, spare, v, n, RADIX_BITS);
+		pass(rows->at, v, spare, n, 2 * RADIX_BITS);
+		return spare;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct key key = v[i];
+		size_t k = i;
+
+		for (; k > 0 && v[k - 1].hash > key.hash; k--)
+			v[k] = v[k - 1];
+		v[k] = key;
+	}
+	return v;
+}
+
+static void sort_group(struct row *v, size_t n)
+{
+	if (n > GROUP_MIN) {
+		qsort(v, n, sizeof *v, compare);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct row row = v[i];
+		size_t k = i;
+
+		for (; k > 0 && compare(&v[k - 1], &row) > 0; k--)
+			v[k] = v[k - 1];
+		v[k] = row;
+	}
+}
+
+static int grow(struct rows *rows, size_t n_rows, size_t n_group, struct err *err)
+{
+	void *more;
+
+	if (2 * n_rows > rows->cap_keys) {
+		more = realloc(rows->keys, 2 * n_rows * sizeof rows->keys[0]);
+		if (!more)
+			return err_set(err, -ENOMEM, "no memory for a bucket of %zu rows", n_rows);
+		rows->keys = more;
+		rows->cap_keys = 2 * n_rows;
+	}
+	if (n_group > rows->cap_group) {
+		more = realloc(rows->group, 2 * n_group * sizeof rows->group[0]);
+		if (!more)
+			return err_set(err, -ENOMEM, "no memory for a flow of %zu lines", n_group);
+		rows->group = more;
+		rows->cap_group = 2 * n_group;
+	}
+	return 0;
+}
+
+/* Rows of one hash: mostly one flow. */
+static int each_of_group(struct rows *rows, size_t n, rows_flow_fn *each, void *ctx,
+			 struct err *err)
+{
+	struct row *v = rows->group;
+	size_t i = 0;
+	int rc = 0;
+
+	sort_group(v, n);
+	while (rc == 0 && i < n) {
+		size_t k = i + 1;
+
+		while (k < n && same_flow(&v[i], &v[k]))
+			k++;
+		rc = each(ctx, v + i, k - i, err);
+		i = k;
+	}
+	return rc;
+}
+
+int rows_each_flow(struct rows *rows, unsigned bucket, rows_keep_fn *keep, rows_flow_fn *each,
+		   void *ctx, struct err *err)
+{
+	struct bucket *b = &rows->buckets[bucket];
+	struct key *keys;
+	struct row *v;
+	size_t n, i = 0;
+	int rc = load(rows, b, &v, &n, err);
+
+	if (rc == 0 && (b->spilled > 0 || !b->is_kept))
+		n = keep_wanted(v, n, keep, ctx);
+	if (rc == 0 && b->spilled == 0) {
+		b->n = n;
+		b->is_kept = true;
+	}
+	if (rc == 0)
+		rc = n > UINT32_MAX ? err_set(err, ERR_FULL, "a bucket of %zu rows", n)
+				    : grow(rows, n, GROUP_MIN, err);
 	if (rc < 0)
 		return rc;
-	if (bucket->spilled > 0 || !bucket->is_sorted) {
-		n = keep_wanted(v, n, keep, ctx);
-		if (n > 1)
-			qsort(v, n, sizeof *v, compare);
+	for (size_t k = 0; k < n; k++)
+		rows->keys[k] = (struct key){v[k].hash, (uint32_t)k};
+	keys = sort_keys(rows, n);
+	while (rc == 0 && i < n) {
+		size_t k = i;
+
+		while (k < n && keys[k].hash == keys[i].hash)
+			k++;
+		rc = grow(rows, 0, k - i, err);
+		for (size_t g = i; rc == 0 && g < k; g++)
+			rows->group[g - i] = v[keys[g].index];
+		if (rc == 0)
+			rc = each_of_group(rows, k - i, each, ctx, err);
+		i = k;
 	}
-	if (bucket->spilled == 0) {
-		bucket->n = n;
-		bucket->is_sorted = true;
-	}
-	*ret = v;
-	*ret_n = n;
-	return 0;
+	return rc;
 }

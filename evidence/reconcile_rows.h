@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The rows that a reconciliation compares: what both witnesses say, 72 bytes a line, kept in 256 buckets by a hash of the flow. A
- * bucket is what is sorted and compared at once. What exceeds the memory allowed goes to files without a name.
+ * bucket is what is brought together by flow at once. What exceeds the memory allowed goes to files without a name.
  */
 #pragma once
 
@@ -53,8 +53,10 @@ uint64_t rows_spilled(const struct rows *rows);
 typedef bool rows_keep_fn(void *ctx, struct row *row);
 /* Puts all rows into buckets anew, after `change` changed their flows. */
 int rows_again(struct rows *rows, rows_keep_fn *change, void *ctx, struct err *err);
-/* All rows of a bucket that `keep` wants in one array, sorted by flow, then side, then time. Valid until the next call. */
-int rows_bucket(struct rows *rows, unsigned bucket, rows_keep_fn *keep, void *ctx, struct row **ret,
-		size_t *ret_n, struct err *err);
-/* Is it the same flow: interface, addresses, ports, protocol? */
-bool rows_same_flow(const struct row *a, const struct row *b);
+/* The rows of a flow: the same interface, addresses, ports, protocol; the machine's first, then the witness', each by time. They may be
+ * changed; they are gone after the call. */
+typedef int rows_flow_fn(void *ctx, struct row *flow, size_t n, struct err *err);
+/* Each flow of a bucket, of the rows that `keep` wants, in no order that means anything, but always the same. What `each` returned, if
+ * not 0. */
+int rows_each_flow(struct rows *rows, unsigned bucket, rows_keep_fn *keep, rows_flow_fn *each,
+		   void *ctx, struct err *err);

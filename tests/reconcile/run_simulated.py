@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "golden"))
@@ -21,6 +22,8 @@ from world import BEHAVIOURS, ENI, World  # noqa: E402
 
 WORLDS = int(os.environ.get("FLOWPROOF_WORLDS", "500"))
 SEED = int(os.environ.get("FLOWPROOF_SEED", "1"))
+# What leaves something that cannot be told from hidden traffic: packets that were lost, fragments without ports, stamps farther apart than the others show.
+UNCLEAR = {"capture_gap", "fragments", "late", "very_late", "clock", "ten_minutes"}
 CAPTURES = ("ndpi-teams.pcap", "ndpi-webex.pcap", "zeek-ftp-cwd-navigation.pcap", "ndpi-gnutella.pcap", "ndpi-alexa-app.pcapng", "pcpp-4KHttpRequests.pcap")
 
 
@@ -49,41 +52,65 @@ def run_world(world, where):
 
 
 def judge(world, out, code):
-    """What is wrong, as lines."""
-    wrong = []
+    """What is wrong, as lines; how much cannot be told apart, and is told as that."""
+    wrong, unclear = [], len(out["unclear"])
     hidden = {key_of(e) for e in out["hidden"]}
+    meanings = {r["reason"]: r["meaning"] for r in out["summary"]["reasons"]}
     must, may, later = world.expected()
     for key in sorted(must - hidden):
         wrong.append(f"not found: {key}")
     for key in sorted(hidden - may):
         wrong.append(f"false alarm: {key}")
-    for key in sorted({key_of(e) for e in out["unexplained"]} - may - later):
-        # Records that are missing in a file that never came cannot be told from traffic that Flow Logs did not see.
-        if not world.has("missing_file") and not world.unclear(key):
-            wrong.append(f"unexplained: {key} {[e for e in out['unexplained'] if key_of(e) == key][:1]}")
+    for entry in out["unexplained"]:
+        key = key_of(entry)
+        if key in may | later:
+            continue
+        if world.may_be_lost(key) and entry["reason"] in ("host_only", "host_more") and "missing" in meanings[entry["reason"]]:
+            unclear += 1
+        else:
+            wrong.append(f"unexplained: {entry}")
+    # A line that stands twice, and another that was left out, may add up to what the machine has.
+    if out["unclear"] and not world.on & UNCLEAR and not {"duplicate_file", "skipdata"} <= world.on:
+        wrong.append(f"nothing in this world is unclear: {out['unclear'][:2]}")
     if code == 0 and (hidden or out["unexplained"]):
         wrong.append("exit 0 with something hidden or unexplained")
     if code == 1 and not hidden and not out["unexplained"]:
         wrong.append("exit 1 without")
-    return wrong
+    return wrong, unclear
+
+
+class Figures:
+    """Of all worlds."""
+    worlds = hidden = found = reported = false = unclear = 0
 
 
 def many(tap, name, worlds):
-    """Runs worlds, tells the first that goes wrong with the way to see it again."""
-    found = n = hidden = 0
+    """Runs worlds, tells those that go wrong with the way to see them again."""
+    first, failed, n = Figures.hidden, [], 0
     with tap.case(name):
         with tempfile.TemporaryDirectory(prefix="flowproof-world-") as where:
-            for make in worlds:
+            for make, text in worlds:
                 world = make()
-                out, code = run_world(world, where)
-                wrong = judge(world, out, code)
                 n += 1
-                hidden += len(world.expected()[0])
-                found += len(out["hidden"])
-                check(not wrong, f"FLOWPROOF_WORLD={world.seed}:{','.join(sorted(world.on))}:\n" + "\n".join(wrong[:12]))
+                try:
+                    out, code = run_world(world, where)
+                except AssertionError as e:
+                    failed.append(f"FLOWPROOF_WORLD={text}\n{e}")
+                    continue
+                wrong, unclear = judge(world, out, code)
+                must = world.expected()[0]
+                Figures.hidden += len(must)
+                Figures.found += len(must & {key_of(e) for e in out["hidden"]})
+                Figures.reported += len(out["hidden"])
+                Figures.false += sum(not w.startswith("not found") for w in wrong)
+                Figures.unclear += unclear
+                if wrong:
+                    failed.append(f"FLOWPROOF_WORLD={text}\n" + "\n".join(wrong[:6]))
+        Figures.worlds += n
         check(n > 0, "no world was made")
-    print(f"# {n} worlds: {hidden} flows had to be found hidden, {found} were reported")
-    return hidden
+        check(not failed, f"{len(failed)} of {n} worlds\n" + "\n".join(failed[:10]))
+    print(f"# {n} worlds: {Figures.hidden - first} flows had to be found hidden")
+    return Figures.hidden - first
 
 
 def capture_packets(path):
@@ -113,11 +140,19 @@ def one(text):
     where = f"/tmp/flowproof-world-{seed}"
     out, code = run_world(world, where)
     print(f"# {where}: {sorted(world.on)}, watched {world.watch}")
-    print("\n".join(judge(world, out, code)))
+    print("\n".join(judge(world, out, code)[0]))
     print(json.dumps(out["summary"]["stamps"]), json.dumps(out["summary"]["clock"]), json.dumps(out["summary"]["classes"]))
     for kind in ("hidden", "unexplained", "unclear", "edge"):
         for e in out[kind][:8]:
             print(kind, key_of(e), e["packets"], e["bytes"], e.get("host_packets"), e["start"], e["end"], e["action"], e["flow-direction"], e["reason"])
+
+
+def worlds_of(seeds, on=lambda seed: None, packets=None, capture=""):
+    """How each is made, and its name for FLOWPROOF_WORLD."""
+    for seed in seeds:
+        names = on(seed)
+        text = str(seed) + (":" + ",".join(sorted(names)) if names is not None else "") + (f"@{capture}" if capture else "")
+        yield lambda seed=seed, names=names: World(seed, names, packets), text
 
 
 def main():
@@ -125,12 +160,14 @@ def main():
         one(os.environ["FLOWPROOF_WORLD"])
         return
     tap = Tap()
-    captured = 0
+    captured, began = 0, time.monotonic()
     for i, name in enumerate(BEHAVIOURS):
-        seeds = range(SEED * 1000000 + 1000 * i, SEED * 1000000 + 1000 * i + max(1, WORLDS // 100))
-        many(tap, f"{name} alone, with flows blinded and without", [lambda s=s, name=name, b=b: World(s, {name, "span"} | b) for s in seeds
-                                                                    for b in (set(), {"blinded"})])
-    hidden = many(tap, "behaviours at random, together", [lambda s=s: World(s) for s in range(SEED * 1000000 + 500000, SEED * 1000000 + 500000 + WORLDS // 3)])
+        first = SEED * 1000000 + 1000 * i
+        seeds = range(first, first + max(1, WORLDS // 100))
+        many(tap, f"{name} alone, with flows blinded and without",
+             [w for blinded in (set(), {"blinded"}) for w in worlds_of(seeds, lambda _, b=blinded, name=name: {name, "span"} | b)])
+    first = SEED * 1000000 + 500000
+    hidden = many(tap, "behaviours at random, together", worlds_of(range(first, first + WORLDS * 42 // 100)))
     with tap.case("the worlds had something to find"):
         check(hidden > WORLDS // 10, f"{hidden} flows")
     data = data_folder()
@@ -138,12 +175,16 @@ def main():
         for name in CAPTURES:
             packets = capture_packets(os.path.join(data, "pcaps", name))
             check(packets, name)
-            captured += many(tap, f"{name}: both sides of a real capture", [lambda s=s: World(s, some(s) | {"span", "blinded"}, packets) for s in range(SEED * 1000, SEED * 1000 + max(2, WORLDS // 250))])
+            seeds = range(SEED * 1000, SEED * 1000 + max(2, WORLDS // 250))
+            captured += many(tap, f"{name}: both sides of a real capture", worlds_of(seeds, lambda s: some(s) | {"span", "blinded"}, packets, name))
         with tap.case("the captures had something to find"):
             check(captured > 10, f"{captured} flows")
     else:
         tap.skip("real captures", ABSENT)
+    print(f"# {Figures.worlds} worlds: of {Figures.hidden} flows that had to be found hidden {Figures.found} were, {Figures.reported} were reported; "
+          f"{Figures.false} false alarms; {Figures.unclear} told as what cannot be told apart; {time.monotonic() - began:.0f} s")
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()
