@@ -19,6 +19,7 @@ enum {
 	RADIX_BITS = 11,
 	RADIX_MIN = 256, /* fewer are put in order one by one */
 	GROUP_MIN = 16,
+	AHEAD = 12, /* rows asked for before they are needed */
 };
 
 /* A row by the hash of its flow. */
@@ -26,26 +27,63 @@ struct key {
 	uint32_t hash, index;
 };
 
-struct bucket {
-	struct row *v;
+/* What most lines are: IPv4, counts below 2^32, less than a day long. */
+struct slim {
+	uint8_t src[4], dst[4];
+	uint16_t srcport, dstport;
+	uint16_t iface, log;
+	uint32_t start, hash;
+	uint32_t packets, bytes;
+	uint16_t lasts; /* end less start */
+	uint8_t protocol, flags, tcp_flags;
+};
+
+_Static_assert(sizeof(struct slim) == 40 && sizeof(struct row) == 72, "what the manual says");
+
+enum kind { SLIM, FULL, KINDS };
+
+static const size_t sizes[KINDS] = {sizeof(struct slim), sizeof(struct row)};
+
+struct store {
+	char *v;
 	size_t n, cap;
-	uint64_t spilled; /* rows in the file */
+	uint64_t spilled; /* in the file */
 	int fd;           /* -1: none */
-	bool is_kept;     /* those that are not wanted are gone */
+};
+
+struct bucket {
+	struct store of[KINDS];
+};
+
+/* All of one kind in a bucket. */
+struct loaded {
+	char *v;
+	size_t n;
 };
 
 struct rows {
 	struct bucket buckets[ROWS_BUCKETS];
 	uint64_t memory, held, count, spilled;
 	const char *folder;
-	struct row *loaded; /* of a bucket that has a file */
 	/* of the bucket at hand */
+	char *read[KINDS]; /* of one that has a file */
+	struct loaded loaded[KINDS];
 	struct key *keys; /* twice as many as rows */
 	size_t cap_keys;
 	struct row *group;
 	size_t cap_group;
 	uint32_t at[1 << RADIX_BITS];
 };
+
+/* No bucket holds anything. */
+static void forget(struct rows *rows)
+{
+	memset(rows->buckets, 0, sizeof rows->buckets);
+	for (size_t i = 0; i < ROWS_BUCKETS; i++) {
+		for (size_t k = 0; k < KINDS; k++)
+			rows->buckets[i].of[k].fd = -1;
+	}
+}
 
 int rows_new(struct rows **ret, uint64_t memory, const char *folder)
 {
@@ -56,8 +94,7 @@ int rows_new(struct rows **ret, uint64_t memory, const char *folder)
 		return -ENOMEM;
 	rows->memory = memory;
 	rows->folder = folder ? folder : tmp && *tmp ? tmp : "/tmp";
-	for (size_t i = 0; i < ROWS_BUCKETS; i++)
-		rows->buckets[i].fd = -1;
+	forget(rows);
 	*ret = rows;
 	return 0;
 }
@@ -67,11 +104,14 @@ void rows_free(struct rows *rows)
 	if (!rows)
 		return;
 	for (size_t i = 0; i < ROWS_BUCKETS; i++) {
-		free(rows->buckets[i].v);
-		if (rows->buckets[i].fd >= 0)
-			(void)close(rows->buckets[i].fd);
+		for (size_t k = 0; k < KINDS; k++) {
+			free(rows->buckets[i].of[k].v);
+			if (rows->buckets[i].of[k].fd >= 0)
+				(void)close(rows->buckets[i].of[k].fd);
+		}
 	}
-	free(rows->loaded);
+	for (size_t k = 0; k < KINDS; k++)
+		free(rows->read[k]);
 	free(rows->keys);
 	free(rows->group);
 	free(rows);
@@ -87,11 +127,10 @@ uint64_t rows_spilled(const struct rows *rows)
 	return rows->spilled;
 }
 
-static uint64_t fold(uint64_t a, uint64_t b)
+static uint64_t stir(uint64_t hash, uint64_t word)
 {
-	__extension__ unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
 }
 
 /* Of the flow, without interface: which belongs to which is known at the end only. The buckets' sizes may be
@@ -99,36 +138,92 @@ static uint64_t fold(uint64_t a, uint64_t b)
 static uint64_t hash_of(const struct row *row)
 {
 	uint64_t w[4],
-		ports = (uint64_t)row->srcport << 32 | (uint64_t)row->dstport << 8 | row->protocol;
+		hash = (uint64_t)row->srcport << 32 | (uint64_t)row->dstport << 8 | row->protocol;
 
 	memcpy(w, &row->src, 16);
 	memcpy(w + 2, &row->dst, 16);
-	return fold(fold(w[0] ^ 0xa0761d6478bd642f, w[1] ^ ports ^ 0xe7037ed1a0b428db) ^ w[2],
-		    w[3] ^ 0x8ebc6af09c88c6e3);
+	for (size_t i = 0; i < 4; i++)
+		hash = stir(hash, w[i]);
+	return stir(hash, 0);
 }
 
-static int spill(struct rows *rows, struct bucket *bucket, struct err *err)
+/* ---- slim ones ---- */
+
+static bool is_slim(const struct row *row)
+{
+	return row->family == 4 && row->packets <= UINT32_MAX && row->bytes <= UINT32_MAX &&
+	       row->end - row->start <= UINT16_MAX;
+}
+
+static struct slim slim_of(const struct row *row)
+{
+	struct slim slim = {
+		.srcport = row->srcport,
+		.dstport = row->dstport,
+		.iface = row->iface,
+		.log = row->log,
+		.start = row->start,
+		.hash = row->hash,
+		.packets = (uint32_t)row->packets,
+		.bytes = (uint32_t)row->bytes,
+		.lasts = (uint16_t)(row->end - row->start),
+		.protocol = row->protocol,
+		.flags = row->flags,
+		.tcp_flags = row->tcp_flags,
+	};
+
+	memcpy(slim.src, &row->src, 4);
+	memcpy(slim.dst, &row->dst, 4);
+	return slim;
+}
+
+static struct row row_of(const struct slim *slim)
+{
+	struct row row = {
+		.srcport = slim->srcport,
+		.dstport = slim->dstport,
+		.protocol = slim->protocol,
+		.family = 4,
+		.iface = slim->iface,
+		.start = slim->start,
+		.end = slim->start + slim->lasts,
+		.packets = slim->packets,
+		.bytes = slim->bytes,
+		.log = slim->log,
+		.flags = slim->flags,
+		.tcp_flags = slim->tcp_flags,
+		.hash = slim->hash,
+	};
+
+	memcpy(&row.src, slim->src, 4);
+	memcpy(&row.dst, slim->dst, 4);
+	return row;
+}
+
+/* ---- files ---- */
+
+static int spill(struct rows *rows, struct store *store, size_t size, struct err *err)
 {
 	int rc;
 
-	if (bucket->fd < 0)
-		bucket->fd = open(rows->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (bucket->fd < 0)
+	if (store->fd < 0)
+		store->fd = open(rows->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (store->fd < 0)
 		return err_errno(
 			err, "%s: no file for rows beyond the memory allowed (--memory, TMPDIR)",
 			rows->folder);
-	rc = file_write(bucket->fd, bucket->v, bucket->n * sizeof bucket->v[0]);
+	rc = file_write(store->fd, store->v, store->n * size);
 	if (rc < 0) {
 		errno = -rc;
 		return err_errno(err, "%s: rows beyond the memory allowed cannot be written",
 				 rows->folder);
 	}
-	bucket->spilled += bucket->n;
-	rows->spilled += bucket->n;
-	rows->held -= bucket->cap * sizeof bucket->v[0];
-	free(bucket->v);
-	bucket->v = NULL;
-	bucket->n = bucket->cap = 0;
+	store->spilled += store->n;
+	rows->spilled += store->n;
+	rows->held -= store->cap * size;
+	free(store->v);
+	store->v = NULL;
+	store->n = store->cap = 0;
 	return 0;
 }
 
@@ -137,42 +232,131 @@ static int spill_all(struct rows *rows, struct err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < ROWS_BUCKETS && rc == 0; i++) {
-		if (rows->buckets[i].n > 0)
-			rc = spill(rows, &rows->buckets[i], err);
+	for (size_t i = 0; i < ROWS_BUCKETS; i++) {
+		for (size_t k = 0; k < KINDS && rc == 0; k++) {
+			if (rows->buckets[i].of[k].n > 0)
+				rc = spill(rows, &rows->buckets[i].of[k], sizes[k], err);
+		}
 	}
 	return rc;
+}
+
+/* Room for one more. */
+static int make_room(struct rows *rows, struct store *store, size_t size, struct err *err)
+{
+	size_t cap = store->cap ? store->cap + store->cap / 2 : ROWS_FIRST;
+	void *v;
+
+	if (rows->held + (cap - store->cap) * size > rows->memory && rows->held > 0) {
+		int rc = spill_all(rows, err);
+
+		if (rc < 0)
+			return rc;
+		cap = ROWS_FIRST;
+	}
+	v = realloc(store->v, cap * size);
+	if (!v)
+		return err_set(err, -ENOMEM, "no memory for rows: give less with --memory");
+	rows->held += (cap - store->cap) * size;
+	store->v = v;
+	store->cap = cap;
+	return 0;
 }
 
 int rows_add(struct rows *rows, const struct row *row, struct err *err)
 {
 	uint64_t hash = hash_of(row);
-	struct bucket *bucket = &rows->buckets[hash % ROWS_BUCKETS];
+	enum kind kind = is_slim(row) ? SLIM : FULL;
+	struct store *store = &rows->buckets[hash % ROWS_BUCKETS].of[kind];
 
-	if (bucket->n == bucket->cap) {
-		size_t cap = bucket->cap ? bucket->cap + bucket->cap / 2 : ROWS_FIRST;
-		struct row *v;
-		int rc;
+	if (store->n == store->cap) {
+		int rc = make_room(rows, store, sizes[kind], err);
 
-		if (rows->held + (cap - bucket->cap) * sizeof *v > rows->memory && rows->held > 0) {
-			rc = spill_all(rows, err);
-			if (rc < 0)
-				return rc;
-			cap = ROWS_FIRST;
-		}
-		v = realloc(bucket->v, cap * sizeof *v);
-		if (!v)
-			return err_set(err, -ENOMEM, "no memory for rows: give less with --memory");
-		rows->held += (cap - bucket->cap) * sizeof *v;
-		bucket->v = v;
-		bucket->cap = cap;
+		if (rc < 0)
+			return rc;
 	}
-	bucket->v[bucket->n] = *row;
-	bucket->v[bucket->n++].hash = (uint32_t)(hash >> 32);
-	bucket->is_kept = false;
+	if (kind == SLIM) {
+		struct slim *slim = (struct slim *)(void *)store->v + store->n++;
+
+		*slim = slim_of(row);
+		slim->hash = (uint32_t)(hash >> 32);
+	} else {
+		struct row *full = (struct row *)(void *)store->v + store->n++;
+
+		*full = *row;
+		full->hash = (uint32_t)(hash >> 32);
+	}
 	rows->count++;
 	return 0;
 }
+
+/* The rows of a bucket, each kind in one array: its own, or read back. */
+static int load(struct rows *rows, const struct bucket *bucket, struct err *err)
+{
+	for (size_t k = 0; k < KINDS; k++) {
+		const struct store *store = &bucket->of[k];
+		size_t n = (size_t)store->spilled + store->n, size = sizes[k];
+
+		rows->loaded[k] = (struct loaded){store->v, n};
+		if (store->spilled == 0)
+			continue;
+		free(rows->read[k]);
+		rows->loaded[k].v = rows->read[k] = malloc(n * size);
+		if (!rows->read[k])
+			return err_set(err, -ENOMEM, "no memory for a bucket of %zu rows", n);
+		if (file_read_at(store->fd, rows->read[k], (size_t)store->spilled * size, 0) != 0)
+			return err_set(err, -EIO, "%s: rows cannot be read back", rows->folder);
+		if (store->n > 0)
+			memcpy(rows->read[k] + (size_t)store->spilled * size, store->v,
+			       store->n * size);
+	}
+	return 0;
+}
+
+static const void *address_of(const struct rows *rows, size_t i)
+{
+	size_t slim = rows->loaded[SLIM].n;
+
+	return i < slim ? rows->loaded[SLIM].v + i * sizeof(struct slim)
+			: rows->loaded[FULL].v + (i - slim) * sizeof(struct row);
+}
+
+/* Row i of what is loaded, the slim ones first. */
+static struct row row_at(const struct rows *rows, size_t i)
+{
+	const void *at = address_of(rows, i);
+
+	return i < rows->loaded[SLIM].n ? row_of(at) : *(const struct row *)at;
+}
+
+int rows_again(struct rows *rows, rows_keep_fn *change, void *ctx, struct err *err)
+{
+	struct rows *old = NULL;
+	int rc = rows_new(&old, rows->memory, rows->folder);
+
+	if (rc < 0)
+		return err_set(err, rc, "no memory for rows");
+	memcpy(old->buckets, rows->buckets, sizeof old->buckets);
+	forget(rows);
+	rows->held = rows->count = rows->spilled = 0;
+	for (size_t i = 0; i < ROWS_BUCKETS && rc == 0; i++) {
+		rc = load(old, &old->buckets[i], err);
+		for (size_t k = 0; rc == 0 && k < old->loaded[SLIM].n + old->loaded[FULL].n; k++) {
+			struct row row = row_at(old, k);
+
+			if (change(ctx, &row))
+				rc = rows_add(rows, &row, err);
+		}
+		for (size_t k = 0; k < KINDS; k++) {
+			free(old->buckets[i].of[k].v);
+			old->buckets[i].of[k].v = NULL;
+		}
+	}
+	rows_free(old);
+	return rc;
+}
+
+/* ---- by flow ---- */
 
 enum {
 	FLOW_BYTES = offsetof(struct row, start)
@@ -204,70 +388,6 @@ static int compare(const void *p, const void *q)
 		d = a->flags - b->flags;
 	return d ? d : a->log - b->log;
 }
-
-static size_t keep_wanted(struct row *v, size_t n, rows_keep_fn *keep, void *ctx)
-{
-	size_t out = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (keep(ctx, &v[i])) {
-			if (out != i)
-				v[out] = v[i];
-			out++;
-		}
-	}
-	return out;
-}
-
-/* The rows of a bucket in one array: its own, or read back into `loaded`. */
-static int load(struct rows *rows, struct bucket *bucket, struct row **ret, size_t *ret_n,
-		struct err *err)
-{
-	size_t n = (size_t)bucket->spilled + bucket->n;
-
-	*ret = bucket->v;
-	*ret_n = n;
-	if (bucket->spilled == 0)
-		return 0;
-	free(rows->loaded);
-	rows->loaded = *ret = malloc(n * sizeof **ret);
-	if (!*ret)
-		return err_set(err, -ENOMEM, "no memory for a bucket of %zu rows", n);
-	if (file_read_at(bucket->fd, *ret, (n - bucket->n) * sizeof **ret, 0) != 0)
-		return err_set(err, -EIO, "%s: rows cannot be read back", rows->folder);
-	if (bucket->n > 0)
-		memcpy(*ret + n - bucket->n, bucket->v, bucket->n * sizeof **ret);
-	return 0;
-}
-
-int rows_again(struct rows *rows, rows_keep_fn *change, void *ctx, struct err *err)
-{
-	struct rows *old = NULL;
-	struct row *v;
-	size_t n;
-	int rc = rows_new(&old, rows->memory, rows->folder);
-
-	if (rc < 0)
-		return err_set(err, rc, "no memory for rows");
-	memcpy(old->buckets, rows->buckets, sizeof old->buckets);
-	memset(rows->buckets, 0, sizeof rows->buckets);
-	rows->held = rows->count = rows->spilled = 0;
-	for (size_t i = 0; i < ROWS_BUCKETS; i++)
-		rows->buckets[i].fd = -1;
-	for (size_t i = 0; i < ROWS_BUCKETS && rc == 0; i++) {
-		rc = load(old, &old->buckets[i], &v, &n, err);
-		for (size_t k = 0; k < n && rc == 0; k++) {
-			if (change(ctx, &v[k]))
-				rc = rows_add(rows, &v[k], err);
-		}
-		free(old->buckets[i].v);
-		old->buckets[i].v = NULL;
-	}
-	rows_free(old);
-	return rc;
-}
-
-/* ---- by flow ---- */
 
 static void pass(uint32_t at[static 1 << RADIX_BITS], const struct key *from, struct key *to,
 		 size_t n, unsigned shift)
@@ -367,39 +487,50 @@ static int each_of_group(struct rows *rows, size_t n, rows_flow_fn *each, void *
 	return rc;
 }
 
+static void make_keys(struct rows *rows)
+{
+	const struct slim *slim = (const struct slim *)(const void *)rows->loaded[SLIM].v;
+	const struct row *full = (const struct row *)(const void *)rows->loaded[FULL].v;
+	size_t n = rows->loaded[SLIM].n;
+
+	for (size_t i = 0; i < n; i++)
+		rows->keys[i] = (struct key){slim[i].hash, (uint32_t)i};
+	for (size_t i = 0; i < rows->loaded[FULL].n; i++)
+		rows->keys[n + i] = (struct key){full[i].hash, (uint32_t)(n + i)};
+}
+
 int rows_each_flow(struct rows *rows, unsigned bucket, rows_keep_fn *keep, rows_flow_fn *each,
 		   void *ctx, struct err *err)
 {
-	struct bucket *b = &rows->buckets[bucket];
-	struct key *keys;
-	struct row *v;
+	const struct key *keys;
 	size_t n, i = 0;
-	int rc = load(rows, b, &v, &n, err);
+	int rc = load(rows, &rows->buckets[bucket], err);
 
-	if (rc == 0 && (b->spilled > 0 || !b->is_kept))
-		n = keep_wanted(v, n, keep, ctx);
-	if (rc == 0 && b->spilled == 0) {
-		b->n = n;
-		b->is_kept = true;
-	}
-	if (rc == 0)
-		rc = n > UINT32_MAX ? err_set(err, ERR_FULL, "a bucket of %zu rows", n)
-				    : grow(rows, n, GROUP_MIN, err);
 	if (rc < 0)
 		return rc;
-	for (size_t k = 0; k < n; k++)
-		rows->keys[k] = (struct key){v[k].hash, (uint32_t)k};
+	n = rows->loaded[SLIM].n + rows->loaded[FULL].n;
+	if (n > UINT32_MAX)
+		return err_set(err, ERR_FULL, "a bucket of %zu rows", n);
+	rc = grow(rows, n, GROUP_MIN, err);
+	if (rc < 0)
+		return rc;
+	make_keys(rows);
 	keys = sort_keys(rows, n);
 	while (rc == 0 && i < n) {
-		size_t k = i;
+		size_t k = i, kept = 0;
 
 		while (k < n && keys[k].hash == keys[i].hash)
 			k++;
 		rc = grow(rows, 0, k - i, err);
-		for (size_t g = i; rc == 0 && g < k; g++)
-			rows->group[g - i] = v[keys[g].index];
-		if (rc == 0)
-			rc = each_of_group(rows, k - i, each, ctx, err);
+		for (; rc == 0 && i < k; i++) {
+			/* They lie anywhere: the wait for memory is what this costs. */
+			if (i + AHEAD < n)
+				__builtin_prefetch(address_of(rows, keys[i + AHEAD].index));
+			rows->group[kept] = row_at(rows, keys[i].index);
+			kept += keep(ctx, &rows->group[kept]);
+		}
+		if (rc == 0 && kept > 0)
+			rc = each_of_group(rows, kept, each, ctx, err);
 		i = k;
 	}
 	return rc;
