@@ -175,12 +175,13 @@ void flowlogs_count_bad(struct flowlogs *logs, const char *reason)
 }
 
 /* Most of its words are names of fields; the first may be one that is new. */
-static bool is_header(const char *line, size_t len, struct flowrec_columns *ret)
+static bool is_header(const char *line, size_t len, bool is_first, struct flowrec_columns *ret)
 {
 	struct err err;
 	size_t known = 0;
 
-	if (!(line[0] >= 'a' && line[0] <= 'z') && line[0] != '$')
+	if (!(line[0] >= 'a' && line[0] <= 'z') && line[0] != '$' &&
+	    !(is_first && (line[0] == '@' || (line[0] >= 'A' && line[0] <= 'Z'))))
 		return false;
 	if ((len > 4 && memcmp(line, "eni-", 4) == 0) ||
 	    flowrec_columns_parse(ret, line, len, &err) < 0)
@@ -194,7 +195,7 @@ static bool take_header(struct flowlogs *logs, const char *line, size_t len)
 {
 	struct flowrec_columns columns;
 
-	if (!is_header(line, len, &columns))
+	if (!is_header(line, len, !logs->has_plan, &columns))
 		return false;
 	flowlogs_use_columns(logs, &columns);
 	logs->plan.is_transit = memmem(line, len, "tgw-id", 6) != NULL;
@@ -257,10 +258,10 @@ static int take_dressed(struct flowlogs *logs, const char *line, size_t len)
 		return 0;
 	}
 	if (logs->line == 1)
-		logs->dress = flowlogs_dress_of(line, len);
+		flowlogs_dress(logs, line, len);
 	if (logs->dress == FLOWLOGS_BARE || len == 0)
 		return flowlogs_take_line(logs, line, len);
-	if (flowlogs_undress(logs->dress, &line, &len, logs->room))
+	if (flowlogs_undress(logs, &line, &len))
 		return flowlogs_take_line(logs, line, len);
 	logs->counts.lines++;
 	logs->counts.headers++;
@@ -368,7 +369,7 @@ static int read_document(struct flowlogs *logs, size_t have, struct err *err)
 static int read_open(struct flowlogs *logs, struct err *err)
 {
 	ssize_t n = flowlogs_source_read(&logs->source, logs->text, FLOWLOGS_BLOCK, err);
-	const char *p = logs->text;
+	const char *p = logs->text, *foreign;
 
 	if (n <= 0)
 		return (int)n;
@@ -379,6 +380,9 @@ static int read_open(struct flowlogs *logs, struct err *err)
 			"Parquet is not read; make it text:  duckdb -c \"COPY (FROM '%s') TO "
 			"'flow.log' (FORMAT csv, HEADER, DELIMITER ' ', NULLSTR '-')\"",
 			logs->file);
+	foreign = flowlogs_foreign(p, (size_t)n);
+	if (foreign)
+		return err_set(err, ERR_FORMAT, "%s", foreign);
 	while (p < logs->text + n && memchr(" \t\r\n", *p, 4))
 		p++;
 	if (p < logs->text + n && (*p == '{' || *p == '['))
@@ -425,6 +429,7 @@ static int read_file(struct flowlogs *logs, const char *path, int fd, struct err
 	read_name(logs, path);
 	source->fd = fd;
 	source->is_begun = source->is_gzip = source->is_end = false;
+	source->fault = 0;
 	source->p = source->p_end = source->raw;
 	rc = judge_file(logs, read_open(logs, err), err);
 	source->fd = -1;

@@ -29,31 +29,74 @@ static size_t time_length(const char *line, size_t len)
 	return n < len && (line[n] == ' ' || line[n] == '\t') ? n : 0;
 }
 
-/* "1674898496000," : the comma's place, or 0. */
-static size_t milliseconds_length(const char *line, size_t len)
+/* Thirteen digits, perhaps in quotes, before a comma: milliseconds. */
+static bool is_milliseconds(const char *line, size_t len)
 {
 	size_t n = 0;
 
 	while (n < len && (is_digit(line[n]) || line[n] == '"'))
 		n++;
-	return n >= 13 && n < len && line[n] == ',' ? n : 0;
+	return n >= 13 && n < len && line[n] == ',';
 }
 
-enum flowlogs_dress flowlogs_dress_of(const char *line, size_t len)
+/* The next value of *p .. end without its quotes, and past the comma behind it; false: there is none. */
+static bool next_value(const char **p, const char *end, struct flowrec_span *ret)
 {
-	static const char heading[] = "timestamp,message";
-	const char *blank = memchr(line, ' ', len);
-	const char *comma = memchr(line, ',', len);
+	const char *start = *p, *stop;
 
-	if (time_length(line, len))
-		return FLOWLOGS_TIMED;
-	if ((len >= sizeof heading - 1 && memcmp(line, heading, sizeof heading - 1) == 0) ||
-	    (len > sizeof heading && memcmp(line, "\"timestamp\",\"message\"", 20) == 0) ||
-	    milliseconds_length(line, len))
-		return FLOWLOGS_EVENTS;
-	if (comma && !blank)
-		return FLOWLOGS_COMMAS;
-	return !blank && memchr(line, '\t', len) ? FLOWLOGS_TABS : FLOWLOGS_BARE;
+	if (!start)
+		return false;
+	if (start < end && *start == '"') {
+		stop = memchr(start + 1, '"', (size_t)(end - start - 1));
+		*ret = (struct flowrec_span){start + 1, (size_t)((stop ? stop : end) - start - 1)};
+		start = stop ? stop : end;
+	}
+	stop = memchr(start, ',', (size_t)(end - start));
+	if (start == *p)
+		*ret = (struct flowrec_span){start, (size_t)((stop ? stop : end) - start)};
+	*p = stop ? stop + 1 : NULL;
+	return true;
+}
+
+/* Of a CSV's heading: which column is the message; -1: none. */
+static int message_column(const char *line, size_t len)
+{
+	const char *p = line, *end = line + len;
+	struct flowrec_span name;
+
+	for (int i = 0; i < FLOWREC_COLUMNS_MAX && next_value(&p, end, &name); i++) {
+		if (name.len > 0 && name.p[0] == '@') {
+			name.p++;
+			name.len--;
+		}
+		if (name.len == 7 && memcmp(name.p, "message", 7) == 0)
+			return i;
+	}
+	return -1;
+}
+
+void flowlogs_dress(struct flowlogs *logs, const char *line, size_t len)
+{
+	bool has_blank = memchr(line, ' ', len);
+	int message = has_blank ? -1 : message_column(line, len);
+
+	logs->dress = FLOWLOGS_BARE;
+	logs->is_heading = message >= 0;
+	if (time_length(line, len)) {
+		logs->dress = FLOWLOGS_TIMED;
+	} else if (message >= 0 || is_milliseconds(line, len)) {
+		logs->dress = FLOWLOGS_EVENTS;
+		logs->message = message >= 0 ? (unsigned)message : 1;
+	} else if (!has_blank) {
+		static const char separators[] = ",\t;";
+
+		for (const char *c = separators; *c && logs->dress == FLOWLOGS_BARE; c++) {
+			if (memchr(line, *c, len)) {
+				logs->dress = FLOWLOGS_VALUES;
+				logs->separator = *c;
+			}
+		}
+	}
 }
 
 /* Values between separators become values between blanks, an empty one `-`: at most twice as long, and one byte. */
@@ -62,6 +105,10 @@ static size_t blanks_between(char *out, const char *p, size_t len, char separato
 	const char *end = p + len;
 	char *start = out;
 
+	if (!memchr(p, separator, len)) { /* a heading of tabs above lines with blanks */
+		memcpy(out, p, len);
+		return len;
+	}
 	for (;;) {
 		const char *stop = memchr(p, separator, (size_t)(end - p));
 		size_t n = (size_t)((stop ? stop : end) - p);
@@ -72,8 +119,8 @@ static size_t blanks_between(char *out, const char *p, size_t len, char separato
 		}
 		if (n == 0)
 			*out++ = '-';
-		memcpy(out, p, n);
-		out += n;
+		for (size_t i = 0; i < n; i++)
+			*out++ = p[i] == ' ' ? '_' : p[i]; /* of a time: nothing else has any */
 		if (!stop)
 			return (size_t)(out - start);
 		*out++ = ' ';
@@ -109,30 +156,32 @@ static size_t stream_length(const char *line, size_t len)
 	return 0;
 }
 
-bool flowlogs_undress(enum flowlogs_dress dress, const char **line, size_t *len, char *room)
+bool flowlogs_undress(struct flowlogs *logs, const char **line, size_t *len)
 {
-	size_t n;
+	const char *p = *line, *end = *line + *len;
+	struct flowrec_span value = {*line, *len};
 
-	switch (dress) {
+	switch (logs->dress) {
 	case FLOWLOGS_BARE: break;
-	case FLOWLOGS_COMMAS:
-	case FLOWLOGS_TABS:
-		*len = blanks_between(room, *line, *len, dress == FLOWLOGS_COMMAS ? ',' : '\t');
-		*line = room;
+	case FLOWLOGS_VALUES:
+		*len = blanks_between(logs->room, *line, *len, logs->separator);
+		*line = logs->room;
 		break;
 	case FLOWLOGS_TIMED:
 		skip(line, len, time_length(*line, *len));
 		skip(line, len, stream_length(*line, *len));
 		break;
 	case FLOWLOGS_EVENTS:
-		n = milliseconds_length(*line, *len);
-		if (n == 0)
+		if (logs->is_heading) {
+			logs->is_heading = false;
 			return false;
-		skip(line, len, n + 1);
-		if (*len >= 2 && (*line)[0] == '"' && (*line)[*len - 1] == '"') {
-			(*line)++;
-			*len -= 2;
 		}
+		for (unsigned i = 0; i <= logs->message; i++) {
+			if (!next_value(&p, end, &value))
+				value = (struct flowrec_span){*line, *len}; /* the parser tells */
+		}
+		*line = value.p;
+		*len = value.len;
 		break;
 	}
 	return true;

@@ -47,18 +47,6 @@ static const char *text_of(const struct json_value *object, const char *key)
 	return value ? value->text : NULL;
 }
 
-static bool is_field(const char *name)
-{
-	char hyphens[32];
-	size_t len = strlen(name);
-
-	if (len >= sizeof hyphens)
-		return false;
-	for (size_t i = 0; i <= len; i++)
-		hyphens[i] = (char)(name[i] == '_' ? '-' : name[i]);
-	return flowrec_field_by_name(hyphens, len) < FLOWREC_FIELDS;
-}
-
 static size_t append(char *out, size_t len, size_t cap, const char *word)
 {
 	int n = snprintf(out + len, cap - len, "%s%s", len ? " " : "", word);
@@ -78,7 +66,7 @@ static int take_fields(struct flowlogs *logs, const struct json_value *object)
 	for (const struct json_value *m = object->child; m; m = m->next) {
 		const char *value = m->text;
 
-		if (!is_field(m->key))
+		if (flowrec_column_field(m->key, strlen(m->key)) == FLOWREC_FIELDS)
 			continue;
 		n_names = append(names, n_names, cap, m->key);
 		n_values = append(values, n_values, cap,

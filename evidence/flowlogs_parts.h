@@ -22,6 +22,8 @@ struct flowlogs_source {
 	int fd;
 	bool is_begun, is_gzip, is_end; /* is_end: of the file */
 	struct gunzip *gunzip;          /* kept from file to file */
+	int fault;                      /* to be told at the next call; 0: none */
+	struct err why;
 	const uint8_t *p, *p_end;
 	uint8_t raw[FLOWLOGS_BLOCK];
 };
@@ -37,10 +39,9 @@ bool flowlogs_source_is_cut(const struct flowlogs_source *source);
 /* How the lines of the file stand. */
 enum flowlogs_dress {
 	FLOWLOGS_BARE,
-	FLOWLOGS_COMMAS, /* values between commas, perhaps in quotes */
-	FLOWLOGS_TABS,
+	FLOWLOGS_VALUES, /* between commas, tabs or semicolons, perhaps in quotes */
 	FLOWLOGS_TIMED,  /* a time, perhaps a stream's name, then the line */
-	FLOWLOGS_EVENTS, /* CSV of times and messages */
+	FLOWLOGS_EVENTS, /* CSV of times, messages and whatever else */
 };
 
 struct flowlogs {
@@ -60,6 +61,9 @@ struct flowlogs {
 	uint16_t log;
 	bool has_plan;
 	enum flowlogs_dress dress;
+	char separator;   /* FLOWLOGS_VALUES */
+	unsigned message; /* FLOWLOGS_EVENTS: the column, from 0 */
+	bool is_heading;  /* FLOWLOGS_EVENTS: its first line is none */
 	struct flowlogs_plan plan;
 	struct flowlogs_source source;
 	char room[FLOWLOGS_ROOM];
@@ -81,10 +85,11 @@ void flowlogs_bad(struct flowlogs *logs, uint64_t line, const char *reason);
 /* ---- flowlogs_dress.c ---- */
 
 /* What the file's first line shows. */
-enum flowlogs_dress flowlogs_dress_of(const char *line, size_t len);
-/* Takes off what is not the line, of at most FLOWREC_PARSE_MAX bytes: false when nothing is left of it (the heading of a CSV
- * file). `room`: FLOWLOGS_ROOM bytes, where the line may then stand. */
-bool flowlogs_undress(enum flowlogs_dress dress, const char **line, size_t *len, char *room);
+void flowlogs_dress(struct flowlogs *logs, const char *line, size_t len);
+/* Takes off what is not the line, of at most FLOWREC_PARSE_MAX bytes; it may then stand in `room`. False: a heading. */
+bool flowlogs_undress(struct flowlogs *logs, const char **line, size_t *len);
+/* What is no text of lines, by its first bytes: a sentence that says what it is and what to do; NULL. */
+const char *flowlogs_foreign(const char *text, size_t len);
 
 /* ---- flowlogs_json.c ---- */
 

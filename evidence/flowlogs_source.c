@@ -42,11 +42,25 @@ static int begin(struct flowlogs_source *source, struct err *err)
 	return rc < 0 ? err_set(err, rc, "no memory to take gzip apart") : 0;
 }
 
+/* What was taken apart before the fault is given first. */
+static ssize_t fail(struct flowlogs_source *source, int rc, size_t have, struct err *err)
+{
+	if (have == 0)
+		return rc;
+	source->fault = rc;
+	source->why = *err;
+	return (ssize_t)have;
+}
+
 ssize_t flowlogs_source_read(struct flowlogs_source *source, char *out, size_t cap, struct err *err)
 {
 	uint8_t *p = (uint8_t *)out;
 	int rc = source->is_begun ? 0 : begin(source, err);
 
+	if (source->fault) {
+		*err = source->why;
+		return source->fault;
+	}
 	while (rc == 0 && p == (uint8_t *)out) {
 		if (source->p == source->p_end)
 			rc = fill(source, err);
@@ -65,7 +79,7 @@ ssize_t flowlogs_source_read(struct flowlogs_source *source, char *out, size_t c
 		if (source->is_end)
 			break;
 	}
-	return rc < 0 ? rc : p - (uint8_t *)out;
+	return rc < 0 ? fail(source, rc, (size_t)(p - (uint8_t *)out), err) : p - (uint8_t *)out;
 }
 
 bool flowlogs_source_is_cut(const struct flowlogs_source *source)

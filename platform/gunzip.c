@@ -79,6 +79,10 @@ static int begin_member(struct gunzip *gunzip, const uint8_t **in, const uint8_t
 		return 0;
 	if (gunzip->is_padding)
 		return err_set(err, ERR_FORMAT, "bytes that are no gzip follow its padding");
+	if (gunzip->members > 0 &&
+	    **in != 0x1f) /* too few of them would look like a member that is cut */
+		return err_set(err, ERR_FORMAT, "what follows gzip member %llu is no gzip",
+			       (unsigned long long)gunzip->members);
 	gunzip->is_inside = true;
 	return 0;
 }

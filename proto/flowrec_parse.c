@@ -32,15 +32,58 @@ static bool next_name(const char **p, const char *end, struct flowrec_span *ret)
 	return ret->len > 0;
 }
 
-static enum flowrec_field field_of(const struct flowrec_span *name)
-{
-	char hyphens[32];
+/* Amazon Athena User Guide, "Create and query a table for Amazon VPC flow logs", as it was before Parquet. */
+static const struct {
+	const char *name;
+	enum flowrec_field field;
+} older[] = {
+	{"account", FLOWREC_F_ACCOUNT_ID},
+	{"sourceaddress", FLOWREC_F_SRCADDR},
+	{"destinationaddress", FLOWREC_F_DSTADDR},
+	{"sourceport", FLOWREC_F_SRCPORT},
+	{"destinationport", FLOWREC_F_DSTPORT},
+	{"numpackets", FLOWREC_F_PACKETS},
+	{"numbytes", FLOWREC_F_BYTES},
+	{"starttime", FLOWREC_F_START},
+	{"endtime", FLOWREC_F_END},
+};
 
-	if (name->len >= sizeof hyphens)
-		return FLOWREC_FIELDS;
-	for (size_t i = 0; i < name->len; i++)
-		hyphens[i] = (char)(name->p[i] == '_' ? '-' : name->p[i]);
-	return flowrec_field_by_name(hyphens, name->len);
+/* Letters and digits alone, small. */
+static size_t squeeze(char out[static 32], const char *name, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < 32; i++) {
+		char c = name[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (c != '-' && c != '_')
+			out[n++] = c;
+	}
+	return n;
+}
+
+enum flowrec_field flowrec_column_field(const char *name, size_t len)
+{
+	enum flowrec_field field = flowrec_field_by_name(name, len);
+	char wanted[32], other[32];
+	size_t n;
+
+	if (field < FLOWREC_FIELDS || len >= sizeof wanted)
+		return field;
+	n = squeeze(wanted, name, len);
+	for (field = 0; field < FLOWREC_FIELDS; field++) {
+		const char *known = flowrec_fields[field].name;
+
+		if (squeeze(other, known, strlen(known)) == n && memcmp(other, wanted, n) == 0)
+			return field;
+	}
+	for (size_t i = 0; i < sizeof older / sizeof older[0]; i++) {
+		if (strlen(older[i].name) == n && memcmp(older[i].name, wanted, n) == 0)
+			return older[i].field;
+	}
+	return FLOWREC_FIELDS;
 }
 
 int flowrec_columns_parse(struct flowrec_columns *ret, const char *text, size_t len,
@@ -52,7 +95,7 @@ int flowrec_columns_parse(struct flowrec_columns *ret, const char *text, size_t 
 	struct flowrec_span name;
 
 	while (next_name(&p, end, &name)) {
-		enum flowrec_field field = field_of(&name);
+		enum flowrec_field field = flowrec_column_field(name.p, name.len);
 
 		if (columns.n == FLOWREC_COLUMNS_MAX)
 			return err_set(err, ERR_USAGE, "more than %d columns", FLOWREC_COLUMNS_MAX);
@@ -83,7 +126,8 @@ bool flowrec_is_header(const char *line, size_t len)
 {
 	struct flowrec_span name;
 
-	return next_name(&line, line + len, &name) && field_of(&name) < FLOWREC_FIELDS;
+	return next_name(&line, line + len, &name) &&
+	       flowrec_column_field(name.p, name.len) < FLOWREC_FIELDS;
 }
 
 /* ---- values ---- */

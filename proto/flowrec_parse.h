@@ -24,8 +24,11 @@ struct flowrec_columns {
 	uint8_t field[FLOWREC_COLUMNS_MAX]; /* FLOWREC_FIELDS: unknown, passed over */
 };
 
+/* The field of a name as AWS and others write it: capitals, '_' or nothing for '-' (account_id, srcAddr), and the names of Athena's
+ * older table (sourceaddress, numpackets). FLOWREC_FIELDS: none. */
+enum flowrec_field flowrec_column_field(const char *name, size_t len);
 /* From a file's first line or a flow log's LogFormat: names separated by blanks, tabs or commas,
- * `${name}` too; '_' passes for '-', as in Parquet files. ERR_USAGE for a field named twice, for too
+ * `${name}` too, read as flowrec_column_field does. ERR_USAGE for a field named twice, for too
  * many columns, or if no name is known. */
 int flowrec_columns_parse(struct flowrec_columns *ret, const char *text, size_t len,
 			  struct err *err);

@@ -5,11 +5,15 @@
 What must come of each file is counted here with Python's own gzip, json and csv, or by hand where a line is bad on purpose. A file
 held against itself must agree with itself to the byte, which also shows that its values were read.
 """
+import bz2
 import gzip
+import io
 import json
+import lzma
 import os
 import random
 import sys
+import tarfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 from harness import Tap, check, equal, folder, match, run  # noqa: E402
@@ -163,7 +167,11 @@ def forms(tap, d):
         check(summary["read"]["records"] >= 20, "the good file is read")
     with tap.case("what follows a member and is no gzip is told"):
         _, r = reconcile(d, write(d, "tail.gz", text=packed + b"rubbish, not gzip"), codes=(1, 3))
-        match(r"tail.gz: what follows gzip member 1 is damaged, or no gzip", r.err)
+        match(r"tail.gz: what follows gzip member 1 is no gzip", r.err)
+        for tail in (b"!", b"\0\0!", b"rubbish"):
+            summary, r = reconcile(d, write(d, "tail.gz", text=packed + tail), codes=(1, 3))
+            match(r"tail.gz: .*no gzip", r.err)
+            equal((summary["read"]["records"], summary["read"]["failed"]), (20, 1))
 
 
 def folders(tap, d):
@@ -326,6 +334,35 @@ def exports(tap, d):
             summary, _ = reconcile(d, write(d, "events.csv", text=data), codes=(1,))
             counted(summary, files=1, lines=7, headers=1, records=6)
             equal(summary["flow_logs"], totals(6))
+    with tap.case("CSV of Logs Insights: the message wherever it stands, quoted or not; or the fields under its names"):
+        stamps = [f"2023-11-14 22:13:{i:02d}.000" for i in range(6)]
+        values = [text.split() for text in body]
+        for data in ("@timestamp,@message\n" + "\n".join(f"{t},{text}" for t, text in zip(stamps, body)),
+                     '"@timestamp","@message","@logStream"\r\n' + "\r\n".join(f'"{t}","{text}","{ENI}-all"' for t, text in zip(stamps, body)),
+                     "@message\n" + "\n".join(f'"{text}"' for text in body),
+                     "@timestamp,accountId,interfaceId,srcAddr,dstAddr,srcPort,dstPort,protocol,packets,bytes,startTime,endTime,action,logStatus\n" +
+                     "\n".join(",".join([t, *v[1:]]) for t, v in zip(stamps, values))):
+            summary, _ = reconcile(d, write(d, "insights.csv", text=data), codes=(1,))
+            counted(summary, files=1, lines=7, headers=1, records=6)
+            equal(summary["flow_logs"], totals(6))
+    with tap.case("Athena's older names, capitals, semicolons"):
+        older = "version account interfaceid sourceaddress destinationaddress sourceport destinationport protocol numpackets numbytes starttime endtime action logstatus"
+        for names, between in ((older, ","), (DEFAULT.upper(), " "), (DEFAULT.replace("-", "_"), ";")):
+            data = "\n".join(between.join(text.split()) for text in [names, *body])
+            summary, _ = reconcile(d, write(d, "names.csv", text=data), codes=(1,))
+            counted(summary, files=1, lines=7, headers=1, records=6)
+            equal(summary["flow_logs"], totals(6))
+    with tap.case("what is no Flow Logs file is told by its name"):
+        packed, old = gzip.compress("\n".join(body).encode()), io.BytesIO()
+        with tarfile.open(fileobj=old, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("a.log"))
+        for data, why in ((gzip.compress(packed), "gzip within gzip"), (b"PK\x03\x04....", "a ZIP archive"), (bz2.compress(packed), "bzip2"), (lzma.compress(packed), "xz is"),
+                          (b"\x28\xb5\x2f\xfd...", "Zstandard"), (b"ORC...", "ORC"), (gzip.compress(old.getvalue()), "a tar archive"),
+                          ("\n".join(body).encode("utf-16"), "UTF-16"), (b"<?xml version='1.0'?><Error/>", "XML or a web page"),
+                          (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git-lfs"), ("\r".join([DEFAULT, *body]).encode(), "carriage returns alone")):
+            summary, r = reconcile(d, write(d, "foreign", text=data), codes=(3,))
+            match(f"foreign: .*{why}", r.err)
+            counted(summary, files=1, failed=1, records=0)
     with tap.case("JSON that holds no line, is broken, or is describe-flow-logs itself, fails with its reason"):
         for text, why in (('{"Records": [1, "a", null, {}]}', 'JSON without a Flow Logs line in "message" or "body"'),
                           ('{"events":[\n{"message": "x"', "document:2: not JSON"), ('{"FlowLogs": []}', "give it as --format @FILE")):
