@@ -88,10 +88,11 @@ static enum op op_of(uint8_t field)
 
 enum { BLOCK = 64 }; /* bytes whose blanks are found at once */
 
-struct bad {
+struct line_state {
 	uint64_t bytes; /* a high bit in any byte: something that is no digit, or not printable */
 	uint64_t sign; /* the highest bit: a number that is too large or too small for its length */
 	bool other;
+	uint32_t has; /* what the line has, enum flowlogs_has */
 };
 
 INLINE uint64_t load8(const char *p)
@@ -116,6 +117,30 @@ INLINE uint64_t bits16(const char *p, char byte)
 		uint64_t x = load8(p + i) ^ EACH((uint8_t)byte);
 
 		x = ~(((x & EACH(0x7f)) + EACH(0x7f)) | x) & EACH(0x80);
+		ret |= (x >> 7) * UINT64_C(0x0102040810204080) >> 56 << i;
+	}
+	return ret;
+#endif
+}
+
+/* A bit for each of sixteen bytes that is neither a blank nor printable. */
+INLINE uint64_t odd16(const char *p)
+{
+#if defined __SSE2__
+	__m128i x = _mm_loadu_si128((const __m128i_u *)(const void *)p);
+
+	return (unsigned)_mm_movemask_epi8(
+		_mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8(' ')), /* negative ones too */
+			     _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f))));
+#else
+	uint64_t ret = 0;
+
+	for (unsigned i = 0; i < 16; i += 8) {
+		uint64_t x = load8(p + i),
+			 low = (x & EACH(0x7f)) +
+			       EACH(0x60); /* without a carry: from ' ' on it reaches 0x80 */
+
+		x = (~low | x | ((x & EACH(0x7f)) + EACH(1))) & EACH(0x80);
 		ret |= (x >> 7) * UINT64_C(0x0102040810204080) >> 56 << i;
 	}
 	return ret;
@@ -151,12 +176,12 @@ static const uint64_t least[16] = {
 };
 
 /* One to eight digits. */
-INLINE uint64_t digits8(const char *p, size_t len, struct bad *bad)
+INLINE uint64_t digits8(const char *p, size_t len, struct line_state *state)
 {
 	unsigned shift = (0 - 8 * (unsigned)len) & 63;
 	uint64_t x = (load8(p) << shift) ^ (EACH('0') << shift);
 
-	bad->bytes |= (x + EACH(0x76)) | x;
+	state->bytes |= (x + EACH(0x76)) | x;
 	x = x * 10 + (x >> 8);
 	return ((x & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
 		(x >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
@@ -164,37 +189,37 @@ INLINE uint64_t digits8(const char *p, size_t len, struct bad *bad)
 }
 
 /* Up to 16 digits. */
-INLINE uint64_t fast_number(const char *p, size_t len, uint64_t max, struct bad *bad)
+INLINE uint64_t fast_number(const char *p, size_t len, uint64_t max, struct line_state *state)
 {
 	uint64_t n;
 
 	if (max > UINT32_MAX && len > 8) {
-		bad->other |= len > 16;
-		n = digits8(p, len - 8, bad);
-		bad->sign |= n - least[(len - 8) & 7] - (len == 16 ? 10000000 : 0);
-		return n * 100000000 + digits8(p + len - 8, 8, bad);
+		state->other |= len > 16;
+		n = digits8(p, len - 8, state);
+		state->sign |= n - least[(len - 8) & 7] - (len == 16 ? 10000000 : 0);
+		return n * 100000000 + digits8(p + len - 8, 8, state);
 	}
-	bad->other |= len > 8;
-	n = digits8(p, len, bad);
-	bad->sign |= (n - least[len & 15]) | (max - n);
+	state->other |= len > 8;
+	n = digits8(p, len, state);
+	state->sign |= (n - least[len & 15]) | (max - n);
 	return n;
 }
 
 /* One that has mostly one digit or two. */
-INLINE uint64_t fast_short(const char *p, size_t len, uint64_t max, struct bad *bad)
+INLINE uint64_t fast_short(const char *p, size_t len, uint64_t max, struct line_state *state)
 {
 	unsigned first, last;
 
 	if (len - 1 > 1)
-		return fast_number(p, len, max, bad);
+		return fast_number(p, len, max, state);
 	first = (unsigned)(unsigned char)p[0] - '0';
 	last = (unsigned)(unsigned char)p[len - 1] - '0';
-	bad->other |= (first > 9) | (last > 9) | ((len == 2) & (first == 0));
+	state->other |= (first > 9) | (last > 9) | ((len == 2) & (first == 0));
 	return len == 2 ? 10 * first + last : last;
 }
 
 /* One to three characters, of which is known that they are digits. */
-INLINE uint8_t fast_octet(const char *p, size_t len, struct bad *bad)
+INLINE uint8_t fast_octet(const char *p, size_t len, struct line_state *state)
 {
 	static const int64_t lowest[16] = {INT64_MAX, 0,         10,        100,
 					   INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
@@ -208,13 +233,13 @@ INLINE uint8_t fast_octet(const char *p, size_t len, struct bad *bad)
 	    UINT32_C(0x0f0f0f);                  /* the last one in the third byte */
 	tens = x * UINT32_C(0x0a01) >> 8 & 0xff; /* of the first two together */
 	n = tens * 10 + (x >> 16);
-	bad->sign |= (uint64_t)((n - lowest[len & 15]) | (255 - n));
+	state->sign |= (uint64_t)((n - lowest[len & 15]) | (255 - n));
 	return (uint8_t)n;
 }
 
 INLINE bool fast_ipv4(const char *p, size_t len, struct addr *ret)
 {
-	struct bad bad = {0, 0, false};
+	struct line_state state = {.has = 0};
 	uint64_t dots, mask;
 	size_t a, b, c;
 
@@ -233,38 +258,22 @@ INLINE bool fast_ipv4(const char *p, size_t len, struct addr *ret)
 	dots &= dots - 1;
 	if (c >= len || (dots & 0xffff) != 0)
 		return false;
-	ret->b[0] = fast_octet(p, a, &bad);
-	ret->b[1] = fast_octet(p + a + 1, b - a - 1, &bad);
-	ret->b[2] = fast_octet(p + b + 1, c - b - 1, &bad);
-	ret->b[3] = fast_octet(p + c + 1, len - c - 1, &bad);
-	return !bad.other && bad.sign >> 63 == 0;
+	ret->b[0] = fast_octet(p, a, &state);
+	ret->b[1] = fast_octet(p + a + 1, b - a - 1, &state);
+	ret->b[2] = fast_octet(p + b + 1, c - b - 1, &state);
+	ret->b[3] = fast_octet(p + c + 1, len - c - 1, &state);
+	return !state.other && state.sign >> 63 == 0;
 }
 
-INLINE uint8_t fast_addr(const char *p, size_t len, struct addr *ret, struct bad *bad)
+INLINE uint8_t fast_addr(const char *p, size_t len, struct addr *ret, struct line_state *state)
 {
 	uint8_t family = 4;
 
 	if (fast_ipv4(p, len, ret))
 		return family;
 	*ret = (struct addr){{0}};
-	bad->other |= !addr_read(p, len, ret, &family);
+	state->other |= !addr_read(p, len, ret, &family);
 	return family;
-}
-
-/* Printable ASCII. */
-INLINE void fast_text(const char *p, size_t len, struct bad *bad)
-{
-	unsigned shift;
-	uint64_t x;
-
-	bad->other |= len == 0;
-	for (; len > 8; len -= 8, p += 8) {
-		x = load8(p);
-		bad->bytes |= (x - EACH(0x21)) | (x + EACH(1)) | x;
-	}
-	shift = (0 - 8 * (unsigned)len) & 63;
-	x = load8(p) << shift | (EACH(0x21) & ((UINT64_C(1) << shift) - 1));
-	bad->bytes |= (x - EACH(0x21)) | (x + EACH(1)) | x;
 }
 
 INLINE bool is_word(const char *p, size_t len, const char *word, size_t n)
@@ -273,14 +282,14 @@ INLINE bool is_word(const char *p, size_t len, const char *word, size_t n)
 }
 
 /* Two addresses of a line are of one family. */
-INLINE void fast_pair(struct flowlogs_record *ret, uint8_t family, struct bad *bad)
+INLINE void fast_pair(struct flowlogs_record *ret, uint8_t family, struct line_state *state)
 {
-	bad->other |= (ret->has & (FLOWLOGS_HAS_SRC | FLOWLOGS_HAS_DST)) != 0 &&
-		      ret->rec.family != family;
+	state->other |= (state->has & (FLOWLOGS_HAS_SRC | FLOWLOGS_HAS_DST)) != 0 &&
+			ret->rec.family != family;
 	ret->rec.family = family;
 }
 
-INLINE void fast_status(const char *p, size_t len, struct flowrec *rec, struct bad *bad)
+INLINE void fast_status(const char *p, size_t len, struct flowrec *rec, struct line_state *state)
 {
 	if (is_word(p, len, "OK", 2))
 		rec->status = FLOWREC_OK;
@@ -289,123 +298,128 @@ INLINE void fast_status(const char *p, size_t len, struct flowrec *rec, struct b
 	else if (is_word(p, len, "SKIPDATA", 8))
 		rec->status = FLOWREC_SKIPDATA;
 	else
-		bad->other |= 1;
+		state->other |= 1;
 }
 
-INLINE void fast_action(const char *p, size_t len, struct flowrec *rec, struct bad *bad)
+INLINE void fast_action(const char *p, size_t len, struct flowrec *rec, struct line_state *state)
 {
 	bool accepts = is_word(p, len, "ACCEPT", 6);
 
 	rec->action = accepts ? FLOWREC_ACCEPT : FLOWREC_REJECT;
-	bad->other |= !accepts && !is_word(p, len, "REJECT", 6);
+	state->other |= !accepts && !is_word(p, len, "REJECT", 6);
 }
 
-INLINE void fast_direction(const char *p, size_t len, struct flowrec *rec, struct bad *bad)
+INLINE void fast_direction(const char *p, size_t len, struct flowrec *rec, struct line_state *state)
 {
 	bool enters = is_word(p, len, "ingress", 7);
 
 	rec->direction = enters ? FLOWREC_INGRESS : FLOWREC_EGRESS;
-	bad->other |= !enters && !is_word(p, len, "egress", 6);
+	state->other |= !enters && !is_word(p, len, "egress", 6);
 }
 
-/* *bad: the strict reader decides. */
+/* *state: the strict reader decides. */
 INLINE void fast_value(struct flowlogs_record *ret, enum op op, const char *p, size_t len,
-		       struct bad *bad)
+		       struct line_state *state)
 {
 	struct flowrec *rec = &ret->rec;
 
 	if (len == 1 && *p == '-')
 		return;
 	switch (op) {
-	case OP_PASS: fast_text(p, len, bad); break;
+	case OP_PASS: state->other |= len == 0; break; /* it is printable: find_ends() */
 	case OP_SRC:
-		fast_pair(ret, fast_addr(p, len, &rec->src, bad), bad);
-		ret->has |= FLOWLOGS_HAS_SRC;
+		fast_pair(ret, fast_addr(p, len, &rec->src, state), state);
+		state->has |= FLOWLOGS_HAS_SRC;
 		break;
 	case OP_DST:
-		fast_pair(ret, fast_addr(p, len, &rec->dst, bad), bad);
-		ret->has |= FLOWLOGS_HAS_DST;
+		fast_pair(ret, fast_addr(p, len, &rec->dst, state), state);
+		state->has |= FLOWLOGS_HAS_DST;
 		break;
 	case OP_PKT_SRC:
-		ret->pkt_src_family = fast_addr(p, len, &ret->pkt_src, bad);
-		ret->has |= FLOWLOGS_HAS_PKT_SRC;
+		ret->pkt_src_family = fast_addr(p, len, &ret->pkt_src, state);
+		state->has |= FLOWLOGS_HAS_PKT_SRC;
 		break;
 	case OP_PKT_DST:
-		ret->pkt_dst_family = fast_addr(p, len, &ret->pkt_dst, bad);
-		ret->has |= FLOWLOGS_HAS_PKT_DST;
+		ret->pkt_dst_family = fast_addr(p, len, &ret->pkt_dst, state);
+		state->has |= FLOWLOGS_HAS_PKT_DST;
 		break;
 	case OP_SRCPORT:
-		rec->srcport = (uint16_t)fast_number(p, len, UINT16_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_SRCPORT;
+		rec->srcport = (uint16_t)fast_number(p, len, UINT16_MAX, state);
+		state->has |= FLOWLOGS_HAS_SRCPORT;
 		break;
 	case OP_DSTPORT:
-		rec->dstport = (uint16_t)fast_number(p, len, UINT16_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_DSTPORT;
+		rec->dstport = (uint16_t)fast_number(p, len, UINT16_MAX, state);
+		state->has |= FLOWLOGS_HAS_DSTPORT;
 		break;
 	case OP_PROTOCOL:
-		rec->protocol = (uint8_t)fast_short(p, len, UINT8_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_PROTOCOL;
+		rec->protocol = (uint8_t)fast_short(p, len, UINT8_MAX, state);
+		state->has |= FLOWLOGS_HAS_PROTOCOL;
 		break;
 	case OP_PACKETS:
-		rec->packets = fast_short(p, len, INT64_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_PACKETS;
+		rec->packets = fast_short(p, len, INT64_MAX, state);
+		state->has |= FLOWLOGS_HAS_PACKETS;
 		break;
 	case OP_BYTES:
-		rec->bytes = fast_number(p, len, INT64_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_BYTES;
+		rec->bytes = fast_number(p, len, INT64_MAX, state);
+		state->has |= FLOWLOGS_HAS_BYTES;
 		break;
 	case OP_START:
-		rec->start = fast_number(p, len, INT64_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_START;
+		rec->start = fast_number(p, len, INT64_MAX, state);
+		state->has |= FLOWLOGS_HAS_START;
 		break;
 	case OP_END:
-		rec->end = fast_number(p, len, INT64_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_END;
+		rec->end = fast_number(p, len, INT64_MAX, state);
+		state->has |= FLOWLOGS_HAS_END;
 		break;
 	case OP_ACTION:
-		fast_action(p, len, rec, bad);
-		ret->has |= FLOWLOGS_HAS_ACTION;
+		fast_action(p, len, rec, state);
+		state->has |= FLOWLOGS_HAS_ACTION;
 		break;
 	case OP_STATUS:
-		fast_status(p, len, rec, bad);
-		ret->has |= FLOWLOGS_HAS_STATUS;
+		fast_status(p, len, rec, state);
+		state->has |= FLOWLOGS_HAS_STATUS;
 		break;
 	case OP_DIRECTION:
-		fast_direction(p, len, rec, bad);
-		ret->has |= FLOWLOGS_HAS_DIRECTION;
+		fast_direction(p, len, rec, state);
+		state->has |= FLOWLOGS_HAS_DIRECTION;
 		break;
 	case OP_FLAGS:
-		rec->tcp_flags = (uint8_t)fast_short(p, len, UINT8_MAX, bad);
-		ret->has |= FLOWLOGS_HAS_FLAGS;
+		rec->tcp_flags = (uint8_t)fast_short(p, len, UINT8_MAX, state);
+		state->has |= FLOWLOGS_HAS_FLAGS;
 		break;
 	case OP_TYPE:
-		bad->other |= !is_word(p, len, "IPv4", 4) && !is_word(p, len, "IPv6", 4);
+		state->other |= !is_word(p, len, "IPv4", 4) && !is_word(p, len, "IPv6", 4);
 		break;
 	case OP_INTERFACE:
-		fast_text(p, len, bad);
+		state->other |= len == 0;
 		ret->interface.p = p;
 		ret->interface.len = len;
 		break;
-	case OP_NUMBER: (void)fast_short(p, len, INT32_MAX, bad); break;
-	case OP_SLOW: bad->other |= 1; break;
+	case OP_NUMBER: (void)fast_short(p, len, INT32_MAX, state); break;
+	case OP_SLOW: state->other |= 1; break;
 	}
 }
 
-/* A bit for each of the 64 bytes from `at` on that is a blank of the line. */
-INLINE uint64_t blanks_of(const char *line, size_t len, size_t at)
+/* The blanks of the 64 bytes from `at` on, a bit each, as far as the line goes; *odd: other bytes than printable ASCII are among them. */
+INLINE uint64_t blanks_of(const char *line, size_t len, size_t at, uint64_t *odd)
 {
-	const char *p = line + at;
-	uint64_t ret = bits16(p, ' ') | bits16(p + 16, ' ') << 16 | bits16(p + 32, ' ') << 32 |
-		       bits16(p + 48, ' ') << 48;
+	uint64_t blanks = 0, others = 0,
+		 mask = len - at < BLOCK ? (UINT64_C(1) << (len - at)) - 1 : UINT64_MAX;
 
-	return len - at < BLOCK ? ret & ((UINT64_C(1) << (len - at)) - 1) : ret;
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < BLOCK; i += 16) {
+		blanks |= bits16(line + at + i, ' ') << i;
+		others |= odd16(line + at + i) << i;
+	}
+	*odd |= others & mask;
+	return blanks & mask;
 }
 
-/* Where each of n values ends; false: there are more or fewer. */
+/* Where each of n values ends; false: there are more or fewer, or not all of it is printable ASCII. */
 INLINE bool find_ends(uint16_t ends[static FLOWREC_COLUMNS_MAX], size_t n, const char *line,
 		      size_t len)
 {
-	uint64_t blanks = blanks_of(line, len, 0);
+	uint64_t odd = 0, blanks = blanks_of(line, len, 0, &odd);
 	size_t at = 0;
 
 	for (size_t i = 0; i + 1 < n; i++) {
@@ -413,23 +427,23 @@ INLINE bool find_ends(uint16_t ends[static FLOWREC_COLUMNS_MAX], size_t n, const
 			at += BLOCK;
 			if (at >= len)
 				return false;
-			blanks = blanks_of(line, len, at);
+			blanks = blanks_of(line, len, at, &odd);
 		}
 		ends[i] = (uint16_t)(at + (size_t)__builtin_ctzll(blanks));
 		blanks &= blanks - 1;
 	}
 	for (at += BLOCK; !blanks && at < len; at += BLOCK)
-		blanks = blanks_of(line, len, at);
+		blanks = blanks_of(line, len, at, &odd);
 	ends[n - 1] = (uint16_t)len;
-	return !blanks;
+	return !blanks && !odd;
 }
 
 INLINE void fast_column(struct flowlogs_record *ret, enum op op, const char *line,
-			const uint16_t *ends, size_t i, struct bad *bad)
+			const uint16_t *ends, size_t i, struct line_state *state)
 {
 	size_t start = i > 0 ? ends[i - 1] + 1u : 0;
 
-	fast_value(ret, op, line + start, ends[i] - start, bad);
+	fast_value(ret, op, line + start, ends[i] - start, state);
 }
 
 /* The fourteen fields of the default format: one path without a question for each column. */
@@ -438,22 +452,22 @@ static const uint8_t default_ops[] = {OP_NUMBER,  OP_PASS,    OP_INTERFACE, OP_S
 				      OP_START,   OP_END,     OP_ACTION,    OP_STATUS};
 
 static void fast_default(struct flowlogs_record *ret, const char *line, const uint16_t *ends,
-			 struct bad *bad)
+			 struct line_state *state)
 {
-	fast_column(ret, OP_NUMBER, line, ends, 0, bad);
-	fast_column(ret, OP_PASS, line, ends, 1, bad);
-	fast_column(ret, OP_INTERFACE, line, ends, 2, bad);
-	fast_column(ret, OP_SRC, line, ends, 3, bad);
-	fast_column(ret, OP_DST, line, ends, 4, bad);
-	fast_column(ret, OP_SRCPORT, line, ends, 5, bad);
-	fast_column(ret, OP_DSTPORT, line, ends, 6, bad);
-	fast_column(ret, OP_PROTOCOL, line, ends, 7, bad);
-	fast_column(ret, OP_PACKETS, line, ends, 8, bad);
-	fast_column(ret, OP_BYTES, line, ends, 9, bad);
-	fast_column(ret, OP_START, line, ends, 10, bad);
-	fast_column(ret, OP_END, line, ends, 11, bad);
-	fast_column(ret, OP_ACTION, line, ends, 12, bad);
-	fast_column(ret, OP_STATUS, line, ends, 13, bad);
+	fast_column(ret, OP_NUMBER, line, ends, 0, state);
+	fast_column(ret, OP_PASS, line, ends, 1, state);
+	fast_column(ret, OP_INTERFACE, line, ends, 2, state);
+	fast_column(ret, OP_SRC, line, ends, 3, state);
+	fast_column(ret, OP_DST, line, ends, 4, state);
+	fast_column(ret, OP_SRCPORT, line, ends, 5, state);
+	fast_column(ret, OP_DSTPORT, line, ends, 6, state);
+	fast_column(ret, OP_PROTOCOL, line, ends, 7, state);
+	fast_column(ret, OP_PACKETS, line, ends, 8, state);
+	fast_column(ret, OP_BYTES, line, ends, 9, state);
+	fast_column(ret, OP_START, line, ends, 10, state);
+	fast_column(ret, OP_END, line, ends, 11, state);
+	fast_column(ret, OP_ACTION, line, ends, 12, state);
+	fast_column(ret, OP_STATUS, line, ends, 13, state);
 }
 
 /* In pieces: as a whole it would be the instruction for long blocks, which is slow to begin. */
@@ -473,7 +487,7 @@ static bool fast_line(struct flowlogs_record *ret, const struct flowlogs_plan *p
 		      const char *line, size_t len)
 {
 	uint16_t ends[FLOWREC_COLUMNS_MAX];
-	struct bad bad = {0, 0, false};
+	struct line_state state = {.has = 0};
 
 	if (len == 0 || len > FAST_MAX || plan->columns.n == 0)
 		return false;
@@ -481,14 +495,15 @@ static bool fast_line(struct flowlogs_record *ret, const struct flowlogs_plan *p
 	if (plan->is_default) {
 		if (!find_ends(ends, sizeof default_ops, line, len))
 			return false;
-		fast_default(ret, line, ends, &bad);
+		fast_default(ret, line, ends, &state);
 	} else {
 		if (!find_ends(ends, plan->columns.n, line, len))
 			return false;
 		for (size_t i = 0; i < plan->columns.n; i++)
-			fast_column(ret, (enum op)plan->op[i], line, ends, i, &bad);
+			fast_column(ret, (enum op)plan->op[i], line, ends, i, &state);
 	}
-	return !bad.other && (bad.bytes & EACH(0x80)) == 0 && bad.sign >> 63 == 0;
+	ret->has = state.has;
+	return !state.other && (state.bytes & EACH(0x80)) == 0 && state.sign >> 63 == 0;
 }
 
 void flowlogs_plan(struct flowlogs_plan *ret, const struct flowrec_columns *columns)
