@@ -30,6 +30,7 @@ static int begin(struct delivery *d, struct err *err)
 	struct stat st;
 	int rc = file_make_dir(folder, err);
 
+	d->sandbox.writes = folder;
 	if (rc == 0 && !d->no_sandbox && geteuid() == 0 && stat(folder, &st) == 0 &&
 	    st.st_uid == 0 && d->sandbox.user != 0 && chown(folder, d->sandbox.user, (gid_t)-1) < 0)
 		return err_errno(err, "cannot hand %s over to user %u", folder,

@@ -5,6 +5,7 @@
 #include "collector/delivery.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -356,6 +357,7 @@ void delivery_confine(struct sandbox *ret, const char *folder)
 	*ret = (struct sandbox){.calls = calls,
 				.n_calls = sizeof calls / sizeof calls[0],
 				.folder = folder,
+				.removes = true,
 				.host_files = true};
 }
 
@@ -371,9 +373,29 @@ static bool wait_for_store(const struct delivery *d)
 	return n == 1;
 }
 
+/* The store, the cursor's folder and the target lie apart: no root folder holds them all. */
+static int confine(struct delivery *d, struct err *err)
+{
+	int store = open(d->store, O_PATH | O_DIRECTORY | O_CLOEXEC), rc;
+	struct sandbox_state state;
+	char text[SANDBOX_TEXT];
+
+	if (store < 0)
+		return err_errno(err, "cannot open the store %s", d->store);
+	if (!d->sandbox.unfiltered) {
+		d->sandbox.below = &store;
+		d->sandbox.n_below = 1;
+	}
+	rc = sandbox_enter(&d->sandbox, &state, err);
+	d->sandbox.n_below = 0;
+	(void)close(store);
+	if (rc == 0)
+		log_debug(d->name, "%s", sandbox_text(text, &state));
+	return rc;
+}
+
 int delivery_open(struct delivery *d, struct err *err)
 {
-	struct sandbox_state state = {.landlock = 0};
 	struct delivery_cursor *c;
 	uint8_t store[LEDGER_STORE_ID];
 	int rc;
@@ -388,9 +410,8 @@ int delivery_open(struct delivery *d, struct err *err)
 	if (IS_ENABLED(CONFIG_DELIVER_AWS))
 		credentials_wipe_environment();
 
-	/* It keeps the host's files, as its user may: the store, the cursor's folder and the target lie apart. */
 	if (rc == 0 && !d->no_sandbox)
-		rc = sandbox_enter(&d->sandbox, &state, err);
+		rc = confine(d, err);
 	d->ops.replay.fault = on_fault;
 	if (rc == 0)
 		rc = range_store(store, d->store, err);

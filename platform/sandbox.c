@@ -289,7 +289,8 @@ static int restrict_further(const struct sandbox *want, struct sandbox_state *st
 	const char *folder = want->folder && state->new_root ? "/" : want->folder;
 	int rc;
 
-	if (IS_ENABLED(CONFIG_LANDLOCK) && !want->host_files && !SANDBOX_SANITIZED) {
+	if (IS_ENABLED(CONFIG_LANDLOCK) && (!want->host_files || want->n_below > 0) &&
+	    !SANDBOX_SANITIZED) {
 		state->landlock = sandbox_landlock(want, folder);
 		if (state->landlock < 0) {
 			errno = -state->landlock;

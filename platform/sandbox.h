@@ -55,7 +55,9 @@ struct sandbox {
 	size_t n_below;
 	uint64_t keeps; /* capabilities (1 << CAP_...) that are kept, if they are there */
 	uint32_t user;  /* user and group to become, started as root */
-	bool host_files; /* the host's files stay, as the user may: no new root folder, no Landlock */
+	bool host_files; /* the host's files stay, as the user may: no new root folder; Landlock only if
+			    `below` is given */
+	const char *writes; /* with both: a further folder as `folder` */
 	bool unfiltered; /* for code that is not ours: no filter, no limit of processes and sizes */
 	bool lock_memory; /* never to the swap space; fails if it cannot be */
 	bool eperm;       /* debugging: what is forbidden fails with EPERM instead of ending us */

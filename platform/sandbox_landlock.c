@@ -65,6 +65,25 @@ enum {
 
 #ifdef LANDLOCK_CREATE
 
+static int add_folder(int rules, const char *folder, bool removes, const struct ruleset *all)
+{
+	/* Nothing is ever renamed or linked to another folder. */
+	struct below_rule below = {.allowed = all->files &
+					      (READ_FILE | WRITE_FILE | READ_DIR | MAKE_DIR |
+					       MAKE_FILE | TRUNCATE | (removes ? REMOVE_FILE : 0))};
+	int rc = 0;
+
+	if (!folder)
+		return 0;
+	below.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (below.folder < 0)
+		return -errno;
+	if (syscall(LANDLOCK_ADD, rules, RULE_BELOW, &below, 0) != 0)
+		rc = -errno;
+	(void)close(below.folder);
+	return rc;
+}
+
 static int add_rules(int rules, const struct sandbox *want, const char *folder,
 		     const struct ruleset *all)
 {
@@ -78,20 +97,10 @@ static int add_rules(int rules, const struct sandbox *want, const char *folder,
 			rc = -errno;
 	}
 
-	if (rc == 0 && folder) {
-		/* Nothing is ever renamed or linked. */
-		struct below_rule below = {.allowed = all->files &
-						      (READ_FILE | WRITE_FILE | READ_DIR |
-						       MAKE_DIR | MAKE_FILE | TRUNCATE |
-						       (want->removes ? REMOVE_FILE : 0))};
-
-		below.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (below.folder < 0)
-			return -errno;
-		if (syscall(LANDLOCK_ADD, rules, RULE_BELOW, &below, 0) != 0)
-			rc = -errno;
-		(void)close(below.folder);
-	}
+	if (rc == 0)
+		rc = add_folder(rules, folder, want->removes, all);
+	if (rc == 0)
+		rc = add_folder(rules, want->writes, want->removes, all);
 	for (size_t i = 0; rc == 0 && all->net && i < want->n_ports; i++) {
 		const struct port_rule port = {.allowed = NET_CONNECT, .port = want->ports[i]};
 
