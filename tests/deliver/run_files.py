@@ -104,12 +104,16 @@ def as_ocsf(tap, w, store):
         lines = Files(out, end=r"ocsf\.json\.gz").lines
         with open(os.path.join(HERE, "ocsf-4001.schema.json"), encoding="utf-8") as f:
             validator = jsonschema.Draft202012Validator(json.load(f))
-        got = []
+        got, checked = [], set()
         for line in lines[FLOW] + lines[COMPLEMENT]:
             e = json.loads(line)
+            got.append(said_by(e))
+            shape = (e["activity_id"], e.get("connection_info", {}).get("direction"), e.get("connection_info", {}).get("protocol_ver"), e["unmapped"]["fp-sensor"])
+            if shape in checked and len(got) % 10:  # the validator takes its time
+                continue
+            checked.add(shape)
             errors = [f"{list(x.path)}: {x.message}" for x in validator.iter_errors(e)]
             equal(errors, [], line)
-            got.append(said_by(e))
         want = [meant_by(json.loads(line)) for line in records(store, "--json", "-F", ALL)]
         equal(sorted(map(str, got)), sorted(map(str, want)), "events")
 
@@ -156,8 +160,13 @@ def wait_for(store, out, what="delivered", **how):
     """Until as many lines are there as the ledger has. More than that is told by same()."""
     want = len(records(store, "--no-header")) + len(records(store, "--dns"))
 
+    seen = [-1, 0]
+
     def count():
-        return sum(map(len, Files(out, **how).lines.values())) if os.path.isdir(out) else 0
+        n = count_of(out)
+        if n != seen[0]:
+            seen[:] = n, sum(map(len, Files(out, **how).lines.values()))
+        return seen[1]
 
     until(lambda: count() >= want, lambda: f"{what}: {count()} of {want} lines")
 
@@ -247,20 +256,20 @@ def parent(pid):
 
 
 def count_of(out):
-    return sum(len(names) for _, _, names in os.walk(out))
+    return sum(not n.endswith(".new") for _, _, names in os.walk(out) for n in names)
 
 
 def killed(tap, w, rounds=4):
     with tap.case("killed -9 again and again, collector and delivery: in the end the files are the ledger, nothing lost, nothing twice"):
         rng = random.Random(7)
         store, out, state = w.path("store"), w.path("out"), w.path("state")
-        capture = w.capture(4, 40)
+        capture = w.capture(4, 25)
         for i in range(rounds):
             with deliver(w, store, out, state) as c:
                 before = count_of(out)
                 w.send(c, f"k{i}", capture)
-                # Somewhere in the files that come of it; about forty.
-                until(lambda: count_of(out) >= before + rng.randrange(1, 30), "files come")
+                # Somewhere in the files that come of it; about fifteen.
+                until(lambda: count_of(out) >= before + rng.randrange(1, 18), "files come")
                 pids = [child(c), c.p.pid]
                 rng.shuffle(pids)
                 for pid in pids:
@@ -306,8 +315,8 @@ def hindered(tap, w):
         with deliver(w, store, out, state) as c:
             with open(filler, "wb", buffering=0) as f:
                 left = os.statvfs(disk)
-                f.write(b"x" * (left.f_bavail * left.f_bsize - 48 * 1024))
-            w.send(c, "one", w.capture(1, 60))
+                f.write(b"x" * (left.f_bavail * left.f_bsize - 32 * 1024))
+            w.send(c, "one", w.capture(1, 40))
             c.wait_for("No space left on device; trying again", "err")
             Files(out)  # whole ones only
             os.unlink(filler)
