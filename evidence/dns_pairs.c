@@ -119,7 +119,8 @@ static int wait_for(struct dns_pairs *p, const struct batch_dns *dns,
 	if (!w)
 		return -ENOMEM;
 	memcpy(w->name, dns->name, name);
-	memcpy(w->line, p->line, len);
+	if (len > 0)
+		memcpy(w->line, p->line, len);
 	w->len = len;
 	w->tag = tag;
 	w->query = *dns;

@@ -185,6 +185,9 @@ unit += platform/test_gunzip
 unit-platform/test_gunzip := $(gunzip-y) platform/err
 unit += platform/test_gzip
 unit-platform/test_gzip := $(gzip-y) $(gunzip-y) platform/err
+unit += evidence/test_slots
+unit-evidence/test_slots := $(filter-out evidence/object_folder evidence/range,$(slots-y)) $(unit-evidence/test_audit) $(gunzip-y) platform/json platform/addr proto/flowrec \
+	proto/flowrec_text evidence/replay proto/names
 endif
 unit += evidence/test_spans
 unit-evidence/test_spans := evidence/spans
