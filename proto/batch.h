@@ -170,7 +170,8 @@ enum batch_event_kind {
 					    or not 1, each time); text: of which interface, what and whose */
 	BATCH_EVENT_BLIND_CHECK, /* values: things found, enum batch_unchecked bits, packets that the
 					    interfaces counted since the start, of them unseen. Behind what
-					    was found, at the start, each minute and at the end */
+					    was found, at the start, each minute and at the end. Text: who
+					    has a packet socket and is expected to */
 	BATCH_EVENT_KINDS
 };
 

@@ -71,7 +71,7 @@ struct pipeline {
 	bool printing, headed; /* endpoints as text; their header line is out */
 	bool ended;
 	bool output_failed;
-	uint64_t records, n_opened; /* flows */
+	uint64_t records, n_opened;                          /* flows */
 	const struct endpoint *follow_local, *follow_remote; /* NULL: nothing is followed */
 	struct flow_count followed[2];                       /* summed from the records */
 	size_t n_text;                                       /* bytes of lines not written yet */

@@ -52,8 +52,9 @@ struct session_blind {
 	struct comparing comparing[WIRE_INTERFACES_MAX];
 	char programs[PROGRAMS_MAX][BLIND_TEXT];
 	size_t n_programs;
-	unsigned unchecked; /* enum batch_unchecked, of this look */
-	unsigned at_start;  /* what could not be known then */
+	char expected[BATCH_EVENT_TEXT]; /* packet sockets of this look that are no finding */
+	unsigned unchecked;              /* enum batch_unchecked, of this look */
+	unsigned at_start;               /* what could not be known then */
 	uint64_t looked_s;
 	bool is_open; /* before the sandbox: names can be asked for */
 };
@@ -66,15 +67,38 @@ static struct blind_thing *found(struct session_blind *b, enum batch_blinding wh
 	return blind_found(&b->blind, (uint8_t)what, (int16_t)iface, text);
 }
 
+/* Whoever gives a machine its addresses has a packet socket as long as it runs: some of these is on nearly every one. */
+static const char *const usual_readers[] = {"dhclient", "dhcpcd", "NetworkManager",
+					    "systemd-network", "udhcpc"};
+
+static bool is_name(const char *wanted, const char *name)
+{
+	size_t len = strcspn(name, "[");
+
+	return strlen(wanted) == len && memcmp(wanted, name, len) == 0;
+}
+
 static bool is_expected(const struct session_blind *b, const char *name)
 {
 	const struct setting_list *list = &b->session->options->readers;
-	size_t len = strcspn(name, "[");
 
 	for (size_t i = 0; i < list->n; i++)
-		if (strlen(list->v[i]) == len && memcmp(list->v[i], name, len) == 0)
+		if (is_name(list->v[i], name))
+			return true;
+	for (size_t i = 0; !list->n && i < sizeof usual_readers / sizeof usual_readers[0]; i++)
+		if (is_name(usual_readers[i], name))
 			return true;
 	return false;
+}
+
+/* "dhclient[612] systemd-network[400]": who has a packet socket and may. */
+static void note_expected(struct session_blind *b, const char *name)
+{
+	size_t used = strlen(b->expected);
+
+	if (!strstr(b->expected, name))
+		(void)snprintf(b->expected + used, sizeof b->expected - used, "%s%s",
+			       used ? " " : "", name);
 }
 
 /* "": not known. */
@@ -103,6 +127,15 @@ static int iface_of(const struct session *s, uint32_t index)
 	return -1;
 }
 
+/* By the device "any". */
+static bool captures_all(const struct session *s)
+{
+	for (uint16_t i = 0; i < s->n_captures; i++)
+		if (!s->interfaces[i].index)
+			return true;
+	return false;
+}
+
 /* One that is bound to no interface hears all; one of an interface that is not captured says nothing of this capture. */
 static void on_socket(void *ctx, const struct taps_socket *socket)
 {
@@ -115,13 +148,15 @@ static void on_socket(void *ctx, const struct taps_socket *socket)
 	for (uint16_t i = 0; i < s->n_captures; i++)
 		if (b->own[i] == socket->inode)
 			return;
-	if (socket->index && iface < 0 && s->interfaces[0].index)
+	if (socket->index && iface < 0 && !captures_all(s))
 		return;
 	name = owner_of(b, socket->inode);
 	if (!*name)
 		b->unchecked |= BATCH_UNCHECKED_NAMES;
-	if (is_expected(b, name))
+	if (is_expected(b, name)) {
+		note_expected(b, name);
 		return;
+	}
 	(void)snprintf(text, sizeof text, "%.16s inode %" PRIu64 " protocol 0x%04x uid %u %s",
 		       iface >= 0 ? s->texts[iface].interface : "all", socket->inode,
 		       socket->protocol, socket->uid, *name ? name : "of an unknown process");
@@ -201,6 +236,7 @@ static void look(struct session_blind *b)
 	const struct session *s = b->session;
 
 	blind_begin(&b->blind);
+	*b->expected = '\0';
 	b->unchecked = b->at_start;
 	if (b->sockets < 0 || taps_sockets(b->sockets, on_socket, b) != 0)
 		b->unchecked |= BATCH_UNCHECKED_SOCKETS;
@@ -253,7 +289,7 @@ static void tell_all(struct session_blind *b)
 		counted += b->comparing[i].count.counted_last - b->comparing[i].count.counted_first;
 		unseen += b->comparing[i].count.unseen;
 	}
-	event(s, BATCH_EVENT_BLIND_CHECK, NULL, 4,
+	event(s, BATCH_EVENT_BLIND_CHECK, b->expected, 4,
 	      (const int64_t[]){(int64_t)n, b->unchecked, (int64_t)counted, (int64_t)unseen});
 	if (n && IS_ENABLED(CONFIG_STREAM) && s->spool)
 		session_stream_now(s);

@@ -79,7 +79,7 @@ struct session {
 	bool clock_known;              /* measured last: */
 	int64_t offset_ns;
 	uint64_t way_ns;
-	struct session_tail *tail;     /* NULL: no log file is followed */
+	struct session_tail *tail; /* NULL: no log file is followed */
 	uint64_t signed_ms, synced_ms;
 	uint64_t acknowledged;
 

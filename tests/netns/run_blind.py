@@ -34,9 +34,9 @@ sys.stdin.read()
 
 
 @contextlib.contextmanager
-def reader(namespace):
+def reader(namespace, program=sys.executable):
     """A process of its own with a packet socket on eth0."""
-    p = subprocess.Popen([*net.prefix(namespace), sys.executable, "-c", READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([*net.prefix(namespace), program, "-c", READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         equal(p.stdout.readline(), "there\n")
         with open(f"/proc/{p.pid}/comm", encoding="ascii") as f:
@@ -200,11 +200,21 @@ def found_at_start(tap, w):
             first = events(store, "blind-check")[0]
             equal((first["found"], first["unchecked"]), (2, 0), "the first look")
         os.close(program)
-        with tap.case("one whose name is expected is no finding, and another's is"), ledger(w, "expected") as (store, c):
+        with tap.case("one whose name is expected is no finding, and is listed"), ledger(w, "expected") as (store, c):
             with watch(w, c, "--reader", "other", "--reader", name) as s:
                 s.wait_for("uplink: connected", "err")
                 s.stop().expect(0)
             equal(findings(store), {}, "findings")
+            equal({e["text"] for e in events(store, "blind-check")}, {f"{name}[{pid}]"}, "expected")
+    os.symlink(sys.executable, os.path.join(w["d"], "dhclient"))
+    with tap.case("a DHCP client's is expected unless others are named"), reader(ns.inst, os.path.join(w["d"], "dhclient")) as (pid, name), \
+            ledger(w, "usual") as (store, c):
+        equal(name, "dhclient")
+        for options, found in (((), 0), (("--reader", "none"), 1)):
+            with watch(w, c, *options) as s:
+                s.wait_for("uplink: connected", "err")
+                s.stop().expect(0)
+            equal(len(findings(store)), found, f"findings with {options}")
     with tap.case("--blind-s 0: nothing is looked for, and the gate is not met"), ledger(w, "never") as (store, c):
         with watch(w, c, "--blind-s", "0") as s:
             s.wait_for("uplink: connected", "err")
