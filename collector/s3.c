@@ -436,6 +436,7 @@ enum delivery_try s3_put(struct s3 *s, const struct object *object, uint64_t now
 			 struct err *err)
 {
 	char path[PATH_MAX_];
+	enum delivery_try how;
 
 	(void)snprintf(path, sizeof path, "/%s%s%s", s->path_style ? s->bucket : "",
 		       s->path_style ? "/" : "", object->key);
@@ -448,5 +449,8 @@ enum delivery_try s3_put(struct s3 *s, const struct object *object, uint64_t now
 			return DELIVERY_AGAIN;
 		}
 	}
-	return object->len <= S3_PART ? put_whole(s, now_ns, err) : put_parts(s, now_ns, err);
+	how = object->len <= S3_PART ? put_whole(s, now_ns, err) : put_parts(s, now_ns, err);
+	if (how == DELIVERY_DONE)
+		s->path[0] = '\0';
+	return how;
 }
