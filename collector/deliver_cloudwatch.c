@@ -2,9 +2,11 @@
 /*
  * Records in CloudWatch Logs, as Flow Logs put them there: a stream an interface, eni-...-all, the line without a header as
  * message, its start as time. What Flow Logs never record goes into a stream of its own beside it, eni-...-complement.
- * Without an interface id the sensor's and the device's names stand for it.
+ * Without an interface id the sensor's and the device's names stand for it. Lines of log files: a stream a file, its path
+ * behind the sensor's name.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +71,36 @@ static int take_gap(void *ctx, const struct ledger_entry *entry, const struct wi
 	return rc;
 }
 
+/* A line of a host's log file each, as of when it was read; one that was not finished then is another event. What did not
+ * come is told in its place. */
+static int take_log(void *ctx, const struct ledger_entry *entry, const struct wire_hello *hello,
+		    const char *path, const struct batch_log *piece)
+{
+	const struct delivery *d = ctx;
+	const struct kind *k = d->state;
+	const char *bytes = (const char *)piece->bytes;
+	uint64_t ms = piece->time_ns / NS_PER_MS;
+	char stream[CLOUDWATCH_NAME], told[80];
+	int rc = 0;
+
+	(void)hello;
+	(void)snprintf(stream, sizeof stream, "%s%.440s", entry->sensor, path);
+	if (!piece->len) {
+		int len = snprintf(
+			told, sizeof told, "[flowproof: %" PRIu64 " bytes are left out here: %s]",
+			piece->left_out, batch_log_why_text((enum batch_log_why)piece->why));
+
+		return cloudwatch_add(k->cloudwatch, stream, ms, told, (size_t)len);
+	}
+	for (size_t at = 0, len; rc == 0 && at < piece->len; at += len + 1) {
+		const char *end = memchr(&bytes[at], '\n', piece->len - at);
+
+		len = end ? (size_t)(end - &bytes[at]) : piece->len - at;
+		rc = cloudwatch_add(k->cloudwatch, stream, ms, &bytes[at], len);
+	}
+	return rc;
+}
+
 static int begin(struct delivery *d, struct err *err)
 {
 	const struct kind *k = d->state;
@@ -111,11 +143,12 @@ int deliver_cloudwatch_open(struct delivery *ret, const struct deliver_options *
 	(void)snprintf(ret->name, sizeof ret->name, "cloudwatch");
 	ret->state = k;
 	ret->every_s = o->cloudwatch_every_s;
-	ret->ops = (struct delivery_ops){.replay = {.batch = take_batch, .gap = take_gap},
-					 .begin = begin,
-					 .begin_pass = begin_pass,
-					 .end_pass = end_pass,
-					 .close = close_kind};
+	ret->ops = (struct delivery_ops){
+		.replay = {.batch = take_batch, .gap = take_gap, .log = take_log},
+		.begin = begin,
+		.begin_pass = begin_pass,
+		.end_pass = end_pass,
+		.close = close_kind};
 	delivery_confine(&ret->sandbox, o->state);
 	/* libcurl resolves names by the host's rules, in a thread of its own. */
 	ret->sandbox.unfiltered = true;

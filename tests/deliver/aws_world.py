@@ -2,6 +2,7 @@
 """What the suites of deliveries to AWS share."""
 import os
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,16 +29,19 @@ class World:
 
     def __init__(self, d, access=ACCESS, secret=SECRET):
         self.d, self.n, self.access, self.secret = d, 0, access, secret
+        self.lock = threading.Lock()
         self.pki = Pki(os.path.join(d, "keys"))
         self.pki.issue("one")
         self.keys = self.keys_file()
 
     def path(self, name):
         """A new path, in a folder in which the collector's user may make files."""
-        self.n += 1
-        os.makedirs(os.path.join(self.d, str(self.n)))
-        os.chmod(os.path.join(self.d, str(self.n)), 0o777)
-        return os.path.join(self.d, str(self.n), name)
+        with self.lock:
+            self.n += 1
+            d = os.path.join(self.d, str(self.n))
+        os.makedirs(d)
+        os.chmod(d, 0o777)
+        return os.path.join(d, name)
 
     def keys_file(self, text=None, mode=0o600):
         path = write(self.path("credentials"), text or f"# a comment\n[default]\naws_access_key_id = {self.access}\n"

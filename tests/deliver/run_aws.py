@@ -3,20 +3,23 @@
 """run_aws.py BUILD_DIR   Deliveries to S3 and CloudWatch Logs at stand-ins that check signatures, digests and limits and fail on demand: what they
 hold in the end is what the ledger gives, and no key is found where none belongs. Against Ceph and AWS's own models: make test-deliver."""
 import contextlib
+import functools
 import gzip
 import os
+import random
 import re
 import signal
 import stat
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(TESTS, "lib"), os.path.join(TESTS, "golden")]
-from harness import Tap, check, equal, folder, match, run  # noqa: E402
+from harness import Daemon, Tap, build_dir, check, equal, folder, match, run, write  # noqa: E402
 from pki import collector  # noqa: E402
-from aws_world import ACCESS, IDENTITY, LIMIT, SECRET, World, children, knocks, records, wait  # noqa: E402
+from aws_world import ACCESS, IDENTITY, LIMIT, SECRET, World, children, knocks, records, to_logs, to_s3, wait  # noqa: E402
 from standins import S3, Logs, Metadata, Refused  # noqa: E402
 
 NAME = re.compile(r"AWSLogs/(123456789012)/(vpcflowlogs|flowproofcomplement|flowproofdns)/(eu-west-1)/(\d{4})/(\d\d)/(\d\d)/"
@@ -127,6 +130,41 @@ def s3_cases(tap, w):
         s3.close()
 
 
+def parts_cases(tap, w):
+    rng = random.Random(3)
+    big = rng.randbytes(16 * 1024 * 1024 + 5)
+    path, small = write(w.path("big"), big), write(w.path("small"), b"small")
+    s3 = S3()
+    p = subprocess.Popen([os.path.join(build_dir(), "tests/deliver/aws_drive"), "s3", s3.endpoint, "evidence", f"credentials={w.keys}"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def put(key, path):
+        p.stdin.write(f"{key} {path} 0\n")
+        p.stdin.flush()
+        return p.stdout.readline().rstrip("\n")
+
+    with tap.case("in parts: a part that fails is sent again, an end whose answer is lost or says in a good answer that it failed is found out"):
+        s3.fault("^PUT .*partNumber=2", Refused(503, "SlowDown"))
+        s3.fault("^POST .*uploadId", Refused(200, "InternalError", "We encountered an internal error."), "lost")
+        # libcurl itself asks again where a connection that it kept ends without an answer: that end is asked for twice.
+        for want in (f"again: {s3.endpoint}: PUT /evidence/big: 503 SlowDown", f"again: {s3.endpoint}: the parts of /evidence/big were not put together",
+                     f"again: {s3.endpoint}: POST /evidence/big: 404 NoSuchUpload", "done"):
+            equal(put("big", path)[:len(want)], want, "a try")
+        check(s3.objects["big"] == big, "bytes")
+        equal((s3.uploads, s3.replaced, s3.faults), ({}, [], []), "uploads, replaced, faults")
+        equal(len([1 for what, n in s3.seen if n == 16 * 1024 * 1024]), 1, "times that the first part was sent")
+    with tap.case("an upload that is gone begins anew; what is there in the end, by another hand too, is compared"):
+        s3.fault("^PUT .*partNumber=2", Refused(404, "NoSuchUpload", "The specified multipart upload does not exist."))
+        equal([put("new", path)[:5] for _ in range(2)], ["again", "done"], "tries")
+        s3.fault("^HEAD", Refused(403, ""))
+        match("there is another object of /evidence/small", (put("small", small), put("other", small), put("small", path))[2])
+        check(s3.objects["small"] == b"small", "it was replaced")
+        s3.faults.clear()
+    p.stdin.close()
+    p.wait(LIMIT)
+    s3.close()
+
+
 # ---- CloudWatch Logs ---------------------------------------------------------------------------------------------
 
 def logs_cases(tap, w):
@@ -165,6 +203,9 @@ def logs_cases(tap, w):
         equal({s for _, s in logs.streams if "eni" not in s}, {"one-file-all"}, "the stream without an interface's id")
         logs.close()
 
+
+def more_logs_cases(tap, w):
+    now = int(time.time()) - 4000
     with tap.case("a batch is never larger, longer or later than allowed: 25,000 events over three days"):
         logs = Logs()
         store = w.path("store")
@@ -188,6 +229,25 @@ def logs_cases(tap, w):
             c.wait_for("3 events were not taken: 0 too old .*, 3 more than two hours ahead", "err")
             equal(c.stop().code, 0, "exit")
         equal(len(messages(logs)), 5, "events")
+        logs.close()
+
+
+    with tap.case("lines of a host's log file: a stream of their own, byte for byte, what is not UTF-8 marked"):
+        logs = Logs()
+        store, log = w.path("store"), w.path("auth.log")
+        texts = ["first", "", "caf\u00e9 \u65e5\u672c", 'quotes " and \\', "\ttab"] + [f"line {i}" for i in range(500)]
+        write(log, "")
+        with collector(store, "127.0.0.1:0", w.options(*to_logs(logs))) as c:
+            with Daemon("flowproof-sensor", "-i", "lo", "-f", "udp port 9", "-s", c.address, "--id", "one", *w.pki.options("one"), "--tail", log) as s:
+                s.wait_for("uplink: connected", "err")
+                with open(log, "ab") as f:
+                    f.write(("\n".join(texts) + "\n").encode() + b"broken \xff\xfe byte\n")
+                want = [t or " " for t in texts] + ["broken \ufffd\ufffd byte"]
+                where = ("flow/logs", "one" + log)
+                wait(lambda: [m for _, m in logs.streams.get(where, [])], want)
+                s.stop()
+            equal(c.stop().code, 0, "exit")
+        check(all(abs(ms - time.time() * 1000) < 100000 for ms, _ in logs.streams[where]), "times")
         logs.close()
 
 
@@ -321,10 +381,7 @@ def main():
     with folder() as d:
         w = World(d)
         check(stat.S_IMODE(os.stat(w.keys).st_mode) == 0o600, "mode")
-        s3_cases(tap, w)
-        logs_cases(tap, w)
-        credential_cases(tap, w)
-        setting_cases(tap, w)
+        tap.together(*(functools.partial(lambda f, t: f(t, w), f) for f in (s3_cases, parts_cases, logs_cases, more_logs_cases, credential_cases, setting_cases)))
     tap.done()
 
 
