@@ -26,6 +26,7 @@
 #include "platform/clock.h"
 #include "platform/log.h"
 #include "platform/loop.h"
+#include "platform/settings.h"
 #include "platform/tls.h"
 #include "platform/version.h"
 
@@ -452,6 +453,8 @@ int main(int argc, char **argv)
 	collector_options_free(&c.options);
 	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
 		rc = err_errno(&err, "standard output");
+	if (rc == ERR_USAGE)
+		settings_blame(&err);
 	if (rc < 0)
 		fprintf(stderr, "flowproof-collector: %s\n", err.text);
 	return failed ? 1 : err_exit_status(rc);

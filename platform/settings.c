@@ -38,6 +38,14 @@ struct reader {
 	struct err *err;
 };
 
+/* Where the values of the last settings_read() came from, for settings_blame(). */
+static struct {
+	const struct setting *table;
+	size_t n;
+	char file[WHERE_TEXT];
+	unsigned int line[SETTINGS_MAX]; /* 0: not of the file */
+} origins;
+
 static void *member(const struct setting *setting, void *values)
 {
 	return (char *)values + setting->offset;
@@ -407,6 +415,29 @@ static int read_file(struct reader *r, const char *file)
 	return rc;
 }
 
+static void remember(const struct reader *r, const char *file)
+{
+	origins.table = r->table;
+	origins.n = r->n;
+	(void)snprintf(origins.file, sizeof origins.file, "%s", file);
+	for (size_t i = 0; i < r->n; i++)
+		origins.line[i] = r->from[i] == FROM_FILE ? r->line[i] : 0;
+}
+
+void settings_blame(struct err *err)
+{
+	size_t len = strncmp(err->text, "--", 2) == 0 ? strcspn(err->text + 2, " :") : 0;
+	const struct err was = *err;
+
+	for (size_t i = 0; len > 0 && i < origins.n; i++) {
+		const char *name = origins.table[i].name;
+
+		if (origins.line[i] && strlen(name) == len && !strncmp(name, was.text + 2, len))
+			(void)err_set(err, ERR_USAGE, "%s:%u: %s", origins.file, origins.line[i],
+				      was.text + 2);
+	}
+}
+
 int settings_read(const struct setting *table, size_t n, void *values, int argc, char **argv,
 		  int *ret_rest, struct err *err)
 {
@@ -420,6 +451,8 @@ int settings_read(const struct setting *table, size_t n, void *values, int argc,
 
 		if (table[i].kind == SETTING_FILE && *file)
 			rc = read_file(&r, *file);
+		if (table[i].kind == SETTING_FILE)
+			remember(&r, *file ? *file : "");
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (table[i].preset && r.from[i] == FROM_PRESET)

@@ -55,6 +55,10 @@ struct setting {
 int settings_read(const struct setting *table, size_t n, void *values, int argc, char **argv,
 		  int *ret_rest, struct err *err);
 
+/* An error of a program's own that begins with "--NAME", and NAME stood in the file that settings_read() read last, then
+ * begins with file, line and name: "collector.conf:12: listen: ...". Others stay. */
+void settings_blame(struct err *err);
+
 /* Prints the effective configuration, a `name = value` line per setting that has a value. */
 void settings_print(const struct setting *table, size_t n, const void *values, FILE *out);
 

@@ -376,6 +376,17 @@ def setting_cases(tap, w):
             check(want in p.err, f"{options}: {p.err}")
 
 
+    with tap.case("... in a file, with its name and the line"):
+        for text, want in (("\n# S3\ns3-bucket = Not_A_Bucket\n", ":3: s3-bucket Not_A_Bucket: a bucket's name has"),
+                           ("s3-bucket = abc\ns3-endpoint = http://192.0.2.1\n", ":2: s3-endpoint http://192.0.2.1: records and"),
+                           ("cloudwatch-group = a:b\n", ":1: cloudwatch-group a:b: a group's name"),
+                           ("s3-bucket = abc\ncloudwatch-every-s = 0\n", ":2: cloudwatch-every-s 0: allowed are 1 to 86400"),
+                           ("s3-bukket = abc\n", ":1: unknown setting 's3-bukket': did you mean 's3-bucket'?")):
+            conf = write(w.path("collector.conf"), text)
+            p = run("flowproof-collector", "-c", conf, "-d", w.path("s"), "-l", "127.0.0.1:0", *w.options(), "--check").expect(2)
+            check(conf + want in p.err, f"{text!r}: {p.err}")
+
+
 def main():
     tap = Tap()
     with folder() as d:
