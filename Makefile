@@ -385,9 +385,10 @@ include platform/platform.mk
 # ---- deliveries ----------------------------------------------------------------------------------------
 # At the real things, or what comes closest: Ceph's gateway for S3, AWS's own signers and models.
 .PHONY: test-deliver
-deliver-suites := suite_readers suite_signer
+deliver-suites := suite_readers suite_signer suite_s3 suite_cloudwatch
 test-deliver: deps
 	@sh scripts/deps.sh deliver
+	@command -v npm >/dev/null || sh scripts/deps.sh npm
 	+$(Q)$(MAKE) --no-print-directory programs $(O)/tests/deliver/aws_drive
 	$(Q)$(PY3) tests/run.py $(O) $(deliver-suites:%=--suite tests/deliver/%.py) --suite tests/jetstream/suite_jetstream.py
 

@@ -16,7 +16,8 @@ boot="qemu-system-arm cpio"
 pack="rpm dpkg-dev systemd python3-yaml curl"
 check="clang clang-format cppcheck mandoc"
 # make test-deliver: Ceph's S3, AWS's own signers and models of its services.
-deliver="radosgw ceph-mon ceph-osd python3-botocore nodejs npm nats-server openssl"
+deliver="radosgw ceph-mon ceph-osd python3-botocore nats-server openssl"
+npm="nodejs npm"
 # make test-browser.
 browser="chromium nodejs npm fonts-ipafont-gothic openssl"
 # What `make bench` compares with. YAF and ipfixprobe are not in Debian; an installed yaf takes part.
@@ -37,8 +38,9 @@ for group in "$@"; do
 	browser) packages=$browser ;;
 	boot) packages=$boot ;;
 	deliver) packages=$deliver ;;
+	npm) packages=$npm ;;
 	pack) packages=$pack ;;
-	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, boot, pack, deliver, bench, browser)" >&2; exit 2 ;;
+	*) echo "deps.sh: no group '$group' (build, test, check, static, armhf, arm64, mips, emulate, boot, pack, deliver, npm, bench, browser)" >&2; exit 2 ;;
 	esac
 	for p in $packages; do
 		[ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" = "ii " ] || missing="$missing $p"
