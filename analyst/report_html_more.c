@@ -245,7 +245,7 @@ static void print_logs(FILE *out, const struct report *r, const struct json_valu
 	html_table(out, r->lang, 0, columns);
 	for (const struct json_value *log = logs->child; log; log = log->next) {
 		fputs("<tr>", out);
-		html_cell(out, json_member_text(log, "log"));
+		said_cell(out, r, json_member_text(log, "log"));
 		html_cell(out, log_state(r, json_member_text(log, "state")));
 		html_cell(out, json_member_text(log, "source"));
 		said_cell(out, r, json_member_text(log, "where"));

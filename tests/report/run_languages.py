@@ -221,7 +221,7 @@ def sentences(tap, w):
 
 # Names and terms that are written so in Japanese: protocols, products, units, fields and words of the command line.
 TERMS = set("""VPC DNS HTTP HTTPS TLS QUIC IP IPv6 UDP TCP ARP ICMP DHCP MAC CA JSON HTML SHA Amazon AWS Windows Time Sync Flow Logs flowproof Cloudflare IMDSv1 IMDSv2 UTC JST
-PM AM TXT CNAME MX KEY NULL ID ClientHello SNI SKIPDATA NODATA ACCEPT REJECT ACL SIGTERM root FILE PATH CONFIG_NAMES ec2 aws describe instances ping
+CloudFront WAF API Gateway CloudTrail GuardDuty PM AM TXT CNAME MX KEY NULL ID ClientHello SNI SKIPDATA NODATA ACCEPT REJECT ACL SIGTERM root FILE PATH CONFIG_NAMES ec2 aws describe instances ping
 icmp tcp udp gre Subnet XDP eBPF tc""".split())
 OPTION = re.compile(r"--?[a-z][a-z-]*|`[^`]*`|flowproof [a-z]+")
 # What names something: addresses, domains, digests, paths, identifiers, times.
@@ -259,7 +259,7 @@ def texts_of(value, key=None):
         yield value
 
 
-NAMES = ("everything", "quiet", "app-role", "collector", "canary", "0.1.0 (test)", "cloudtrail", *(text for _, text, *_ in BLINDINGS))
+NAMES = ("everything", "quiet", "app-role", "collector", "canary", "0.1.0 (test)", *(text for _, text, *_ in BLINDINGS))
 
 
 def japanese(tap, w, store, sensor, what, *options):
