@@ -6,11 +6,15 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "platform/sandbox.h"
 
 enum { CHILD_END_MS = 15000 }; /* so long they may take to end */
+
+/* Memory, zeroed, that this process will share with those that it begins. NULL with errno. To be freed by munmap(2). */
+void *child_share(size_t len);
 
 /* The first call in a new process: signals are the collector's. `collectors_end` (of the pipe) is closed. */
 void child_begin(int collectors_end);

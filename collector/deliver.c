@@ -140,12 +140,9 @@ static int start(struct deliver *d, const struct deliver_options *options, const
 	rc = file_make_dir(options->state, err);
 	if (rc < 0)
 		return rc;
-	d->health = mmap(NULL, d->n * sizeof *d->health, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (d->health == MAP_FAILED) {
-		d->health = NULL;
+	d->health = child_share(d->n * sizeof *d->health);
+	if (!d->health)
 		return err_errno(err, "no memory for deliveries");
-	}
 	(void)fflush(NULL);
 	for (size_t i = 0; rc == 0 && i < d->n; i++) {
 		d->deliveries[i].no_sandbox = !like;

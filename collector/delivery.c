@@ -52,7 +52,7 @@ static void set_error(struct delivery *d, const char *text)
 {
 	size_t i = 0;
 
-	for (; text[i] && i < sizeof d->health->error - 1; i++)
+	for (; i < sizeof d->health->error - 1 && text[i]; i++)
 		d->health->error[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
 	d->health->error[i] = '\0';
 }

@@ -93,12 +93,9 @@ static int start(struct page *p, const struct page_options *o, const struct sand
 		rc = socket_listen(&p->config.listener, &at, &bound, err);
 	if (rc < 0)
 		return rc;
-	p->counts = mmap(NULL, sizeof *p->counts, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (p->counts == MAP_FAILED) {
-		p->counts = NULL;
+	p->counts = child_share(sizeof *p->counts);
+	if (!p->counts)
 		return err_errno(err, "no memory for the page");
-	}
 	p->config.counts = p->counts;
 	confine_describe_page(&p->config.sandbox, p->config.store);
 	p->config.report_sandbox = (struct sandbox){.host_files = true, .unfiltered = true};

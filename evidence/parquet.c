@@ -348,12 +348,12 @@ static int write_page(struct parquet_maker *m, struct chunk *c, struct buffer *o
 	packed.len += len;
 	packed.len += gzip_end(&gzip, packed.at + packed.len);
 	thrift_begin(&t);
-	thrift_i32(&t, 1, type);
+	thrift_i32(&t, 1, (int32_t)type);
 	thrift_i32(&t, 2, (int32_t)m->page.len);
 	thrift_i32(&t, 3, (int32_t)packed.len);
 	thrift_struct(&t, type == DATA_PAGE ? 5 : 7);
 	thrift_i32(&t, 1, (int32_t)n);
-	thrift_i32(&t, 2, encoding);
+	thrift_i32(&t, 2, (int32_t)encoding);
 	if (type == DATA_PAGE) {
 		thrift_i32(&t, 3, RLE);
 		thrift_i32(&t, 4, RLE);
@@ -430,7 +430,7 @@ static const char *column_name(char out[static NAME_MAX_], const struct flowrec_
 {
 	size_t i = 0;
 
-	for (; info->name[i] && i < NAME_MAX_ - 1; i++)
+	for (; i < NAME_MAX_ - 1 && info->name[i]; i++)
 		out[i] = info->name[i] == '-' ? '_' : info->name[i];
 	out[i] = '\0';
 	return out;
@@ -452,7 +452,7 @@ static void put_chunk(struct thrift *t, const struct parquet_maker *m, const str
 	thrift_begin(t);
 	thrift_i64(t, 2, (int64_t)begin);
 	thrift_struct(t, 3);
-	thrift_i32(t, 1, type_of(c->info));
+	thrift_i32(t, 1, (int32_t)type_of(c->info));
 	thrift_list(t, 2, THRIFT_I32, 2 + (c->n_entries > 0));
 	thrift_item_i32(t, PLAIN);
 	thrift_item_i32(t, RLE);
@@ -542,7 +542,7 @@ static void put_schema(struct thrift *t, const struct parquet_maker *m)
 		enum type type = type_of(info);
 
 		thrift_begin(t);
-		thrift_i32(t, 1, type);
+		thrift_i32(t, 1, (int32_t)type);
 		thrift_i32(t, 3, OPTIONAL);
 		thrift_text(t, 4, column_name(name, info));
 		thrift_i32(t, 6, type == BYTE_ARRAY ? UTF8 : type == INT32 ? INT_32 : INT_64);
