@@ -32,7 +32,7 @@ static void put_varint(struct thrift *t, uint64_t value)
 
 static void put_zigzag(struct thrift *t, int64_t value)
 {
-	put_varint(t, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+	put_varint(t, (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0));
 }
 
 static void put_head(struct thrift *t, int16_t id, enum thrift_type type)
