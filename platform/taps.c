@@ -192,7 +192,9 @@ int taps_open_sockets(void)
 {
 	int fd = open("/proc/net/packet", O_RDONLY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 /* sk RefCnt Type Proto Iface R Rmem User Inode (net/packet/af_packet.c, packet_seq_show). */
