@@ -435,7 +435,7 @@ bool batch_has_logs(const struct batch_writer *w)
 
 size_t batch_lines(const struct batch_writer *w)
 {
-	return batch_has_logs(w) ? w->logs->lines : 0;
+	return batch_has_logs(w) ? (size_t)w->logs->lines : 0;
 }
 
 bool batch_is_empty(const struct batch_writer *w)
