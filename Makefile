@@ -393,12 +393,12 @@ test-deliver: deps
 	$(Q)$(PY3) tests/run.py $(O) $(deliver-suites:%=--suite tests/deliver/%.py) --suite tests/jetstream/suite_jetstream.py
 
 # ---- browser -----------------------------------------------------------------------------------------
-# Reports in Debian's chromium; pictures in build/browser/. npm fetches two packages that only this test needs.
+# Reports and the live page in Debian's chromium; pictures in build/browser/. npm fetches two packages that only this test needs.
 .PHONY: test-browser
 test-browser: deps
-	@command -v chromium >/dev/null && command -v npm >/dev/null || sh scripts/deps.sh browser
+	@command -v chromium >/dev/null && command -v npm >/dev/null && command -v promtool >/dev/null || sh scripts/deps.sh browser
 	$(Q)$(MAKE) --no-print-directory programs
-	$(Q)$(PY3) tests/run.py $(O) --suite tests/browser/suite_browser.py
+	$(Q)$(PY3) tests/run.py $(O) --suite tests/browser/suite_browser.py --suite tests/browser/suite_page.py
 
 # ---- benchmark and fuzzing: never part of the tests ---------------------------------------------------
 # Techniques to get data out, and what is found of them: docs/gauntlet.md. GAUNTLET=name,name: only these.

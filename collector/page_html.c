@@ -363,10 +363,11 @@ void page_print_begin(FILE *out, enum verdict_lang lang, uint64_t number, bool h
 		fprintf(out,
 			"<li>%s: <a href=\"report.html?lang=%s\">HTML</a>, <a "
 			"href=\"report.json?lang=%s\">JSON</a></li>",
-			word(lang, W_PAGE_REPORT), ja ? "ja" : "en", ja ? "ja" : "en");
+			word(lang, W_PAGE_REPORT), ja ? "：" : ": ", ja ? "ja" : "en",
+			ja ? "ja" : "en");
 	else
-		fprintf(out, "<li>%s: <code>flowproof report</code></li>",
-			word(lang, W_PAGE_REPORT));
+		fprintf(out, "<li>%s%s<code>flowproof report</code></li>",
+			word(lang, W_PAGE_REPORT), ja ? "：" : ": ");
 	fprintf(out,
 		"<li><a href=\"?lang=%s\" hreflang=\"%s\" "
 		"lang=\"%s\">%s</a></li></ul></nav></header>\n<main>\n",

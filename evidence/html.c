@@ -68,7 +68,7 @@ void html_term(FILE *out, const char *name, const char *value)
 
 void html_table(FILE *out, enum verdict_lang lang, unsigned numbers, const enum word *columns)
 {
-	fputs("<div class=\"wide\"><table><thead><tr>", out);
+	fputs("<div class=\"wide\" tabindex=\"0\"><table><thead><tr>", out);
 	for (unsigned i = 0; columns[i] != WORDS; i++)
 		fprintf(out, "<th scope=\"col\"%s>%s</th>", numbers >> i & 1 ? " class=\"n\"" : "",
 			word(lang, columns[i]));

@@ -19,7 +19,7 @@ check="clang clang-format cppcheck mandoc"
 deliver="radosgw ceph-mon ceph-osd python3-botocore nats-server openssl"
 npm="nodejs npm"
 # make test-browser.
-browser="chromium nodejs npm fonts-ipafont-gothic openssl"
+browser="chromium nodejs npm fonts-ipafont-gothic openssl prometheus"
 # What `make bench` compares with. YAF and ipfixprobe are not in Debian; an installed yaf takes part.
 bench="iproute2 tcpdump softflowd nfdump argus-server argus-client pmacct"
 

@@ -27,11 +27,17 @@ def reports(w, d):
             yield path
 
 
-def browse(paths):
+def prepare():
+    """What npm brings; the folder that pictures go to."""
     home = os.path.join(build_dir(), "browser")
     os.makedirs(home, exist_ok=True)
     shutil.copy(os.path.join(HERE, "package.json"), home)
     subprocess.run(["npm", "install", "--no-fund", "--no-audit", "--silent"], cwd=home, check=True)
+    return home
+
+
+def browse(paths):
+    home = prepare()
     p = subprocess.run(["node", os.path.join(HERE, "report.mjs"), home, *paths], cwd=home, stdout=subprocess.PIPE, text=True, timeout=300, check=True)
     return [json.loads(line) for line in p.stdout.splitlines()]
 

@@ -30,9 +30,9 @@ WORKERS = 8
 
 
 class Run:
-    """All techniques, once."""
+    """All techniques, once. `options`: of the collector; `beside`: a context that is entered with its namespace while they run."""
 
-    def __init__(self, d, rows):
+    def __init__(self, d, rows, options=(), beside=contextlib.nullcontext):
         self.folder, self.errors, self.seconds = d, {}, {}
         self.crowd = frames.Capture(LOCAL, LOCAL)  # all captures of the built-in policy in one
         self.keys = Pki(os.path.join(d, "keys"))
@@ -42,9 +42,9 @@ class Run:
         with net.Namespaces(*world.NAMES, *(f"r{n}" for n in self.room.values()),
                             *(f"r{n}c" for name, n in self.room.items() if name == "container")) as ns:
             self.world = world.World(ns, self.keys.pair("collector"))
-            with collector(self.store, world.COLLECTOR + ":4739", self.keys.options("collector"), net.prefix(ns.col)) as c:
+            with collector(self.store, world.COLLECTOR + ":4739", [*self.keys.options("collector"), *options], net.prefix(ns.col)) as c:
                 self.address = c.address
-                with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+                with beside(ns.col), concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
                     for t in rows:
                         pool.submit(self.one, t)
                 self.keys.issue("crowd")
