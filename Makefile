@@ -455,6 +455,10 @@ $(bench-reconcile-programs): $(O)/%: $(O)/%.o
 	$(link) $(LIBS_analyst)
 bench-reconcile: programs $(bench-reconcile-programs)
 	$(Q)$(PY3) tests/bench/reconcile.py $(O) $(LINES)
+# The live page with 1,000 sensors and 100,000 endpoints, and ingest beside it.
+.PHONY: bench-page
+bench-page: programs $(O)/tests/bench/ingest_load
+	$(Q)$(PY3) tests/bench/page.py $(O)
 bench-deps:
 	@sh scripts/deps.sh build bench
 

@@ -361,7 +361,7 @@ void page_print_begin(FILE *out, enum verdict_lang lang, uint64_t number, bool h
 		word(lang, W_PAGE_STATIC));
 	if (has_report)
 		fprintf(out,
-			"<li>%s: <a href=\"report.html?lang=%s\">HTML</a>, <a "
+			"<li>%s%s<a href=\"report.html?lang=%s\">HTML</a>, <a "
 			"href=\"report.json?lang=%s\">JSON</a></li>",
 			word(lang, W_PAGE_REPORT), ja ? "：" : ": ", ja ? "ja" : "en",
 			ja ? "ja" : "en");

@@ -145,6 +145,9 @@ static const struct sandbox_call common[] = {
 #	ifdef SYS_statx
 	HAS(statx, 2, AT_EMPTY_PATH),
 #	endif
+#	ifdef SYS_sysinfo
+	ALWAYS(sysinfo), /* how much memory there is: qsort(3) of glibc, of a kilobyte or more */
+#	endif
 	/* memory, never to be executed */
 	ALWAYS(brk),
 	ALWAYS(munmap),

@@ -104,7 +104,7 @@ fi
 
 # In sessions of their own: Ctrl-C must reach this script alone, which ends the sensor before the collector.
 setsid "$O/flowproof-collector" -d "$store" -l 127.0.0.1:0 --ca "$keys/ca.crt" --cert "$keys/collector.crt" --key "$keys/collector.key" \
-	2>"$logs/collector" &
+	--http 0 2>"$logs/collector" &
 collector=$!
 until_said "$logs/collector" 'listening on' "$collector"
 address=$(sed -n 's/.*listening on \([^ ]*\).*/\1/p' "$logs/collector" | head -n 1)
@@ -113,6 +113,7 @@ setsid "$O/flowproof-sensor" -i "$interface" -s "$address" --id "$id" --ca "$key
 sensor=$!
 until_said "$logs/sensor" 'uplink: connected' "$sensor"
 echo "run: the sensor is connected to the collector at $address; records follow when a window of 60 s closes, flags at once"
+echo "run: the live page: $(sed -n 's/.*page: at \([^ ]*\).*/\1/p' "$logs/collector" | head -n 1)"
 
 begin=$(date +%s)
 while [ -z "$stop" ] && alive "$sensor" && alive "$collector"; do

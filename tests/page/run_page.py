@@ -6,6 +6,8 @@ text format see them; who is let in; and that nothing that clients do, nor the e
 Sensors made of lib/story.py tell the collector what they saw; their figures were written down first.
 """
 import collections
+import glob
+import gzip
 import json
 import os
 import re
@@ -111,7 +113,13 @@ def live(tap, w, c):
                 check("s-unexpected" in back.events[0][1], sorted(back.events[0][1]))
 
 
+def told(c):
+    """Records of each sensor, as the page has them now."""
+    return {dict(k)["sensor"]: v for k, v in metrics_of(c).get("flowproof_collector_sensor_records_total", {}).items()}
+
+
 def content(tap, w, c):
+    until(lambda: told(c) == {"intruder": 9, "turned": 7, "stopped": 7})
     text = page_of(c)
     with tap.case("the page is well-formed, has no script but its own, and what came over the wire is text"):
         page = Reader(text)
@@ -295,6 +303,21 @@ def ended(tap, w):
             match("after", run("flowproof", "records", "-d", store, "--summary").expect(0).out)
 
 
+def deliveries(tap, w):
+    with tap.case("a delivery's health is among the metrics"):
+        options = ("--deliver-state", os.path.join(w.d, "cursor"), "--deliver-files", os.path.join(w.d, "files"), "--deliver-every-s", "1",
+                   "--deliver-late-s", "0")
+        with start(os.path.join(w.d, "delivered"), w.pki, *options) as c:
+            tell(w, c, "sent")
+            def lines():
+                files = glob.glob(os.path.join(w.d, "files", "**", "*.gz"), recursive=True)
+                return sum(len(gzip.open(f, "rt").read().splitlines()) - 1 for f in files)  # less their headers
+            until(lambda: lines() > 0 and prometheus.value(metrics_of(c), "flowproof_delivery_records_total", delivery="files") == lines())
+            m = metrics_of(c)
+            equal([prometheus.value(m, "flowproof_delivery_" + name, delivery="files") for name in ("failures_total", "failing")], [0, 0])
+            c.stop().expect(0)
+
+
 def full(tap, w):
     with tap.case("a ledger that cannot be written: not ready, and why; alive all the same"):
         with start(os.path.join(w.d, "full"), w.pki, prefix=("prlimit", "--fsize=16384")) as c:
@@ -381,6 +404,7 @@ def main():
             requests(tap, c)
             apart(tap, w, c)
             ended(tap, w)
+            deliveries(tap, w)
             full(tap, w)
             tokens(tap, w)
             silence(tap, c, begun)

@@ -182,6 +182,8 @@ unit-evidence/test_timeline := evidence/timeline
 unit += evidence/test_report_words
 unit-evidence/test_report_words := evidence/say evidence/said evidence/report_words evidence/limits platform/json evidence/verdict evidence/verdict_table evidence/finding evidence/reconcile_reasons evidence/reconcile_ifaces \
 	evidence/spans platform/addr platform/err
+unit += evidence/test_html
+unit-evidence/test_html := $(unit-evidence/test_report_words) evidence/html evidence/labels evidence/domain evidence/table platform/text platform/crypto
 ifndef STATIC
 unit += platform/test_gunzip
 unit-platform/test_gunzip := $(gunzip-y) platform/err
