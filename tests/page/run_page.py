@@ -271,6 +271,11 @@ def apart(tap, w, c):
             for e in clients:
                 e.close()
         until(lambda: prometheus.value(metrics_of(c), "flowproof_page_clients") == 0)
+    with tap.case("a hundred endpoints: the gravest fifty, and how many more there are"):
+        tell(w, c, "many", more_ends=[endpoint(f"198.51.100.{i + 100}", 443, 6, 65, 66, (3, 400), (2, 80), verdict=story.UNEXPECTED_EGRESS)
+                                      for i in range(100)])
+        text = until(lambda: "many" in (s := section(page_of(c), "s-unexpected")) and s)
+        equal((text.count("<tr>"), re.search(r"<p>and (\d+) more</p>", text)[1]), (1 + 50, "52"))  # 2 are the intruder's
     with tap.case("300 connections that ask for nothing are in nobody's way"):
         idle = [socket.create_connection(c.page) for _ in range(300)]
         equal(get(c.page, "/healthz")[0], 200)
