@@ -107,7 +107,6 @@ static const struct sandbox_call page[] = {
 	ALWAYS(setsockopt),
 	ALWAYS(getsockopt),
 	ALWAYS(getsockname),
-	ALWAYS(sysinfo), /* how much memory there is: qsort(3) of glibc */
 	ALWAYS(openat),
 #ifdef SYS_open
 	ALWAYS(open),
