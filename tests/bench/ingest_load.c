@@ -22,6 +22,8 @@
 
 enum { WINDOW = 8, WINDOW_ALONE = 64, HANDSHAKES = 16, DAY_S = 86400, TIMEOUT_MS = 120000 };
 
+#define BEGIN_S UINT64_C(1700000000) /* Unix seconds, a minute before the first batch */
+
 struct load;
 
 struct sensor {
@@ -67,6 +69,7 @@ static void send_batch(struct sensor *s)
 {
 	struct load *load = s->load;
 	struct batch_head head = {.sequence = s->chain.sequence + 1,
+				  .clock_ns = (BEGIN_S + 60 * (s->chain.sequence + 2)) * NS_PER_S,
 				  .records_before = s->chain.records,
 				  .packets_before = s->chain.packets,
 				  .goodbye = s->chain.sequence + 1 == load->batches};
@@ -78,8 +81,8 @@ static void send_batch(struct sensor *s)
 	for (uint64_t i = 0; i < load->records; i++) {
 		struct flowrec rec = {.packets = 1 + i % 50,
 				      .bytes = 60 * (1 + i % 1000),
-				      .start = 1700000000 + 60 * head.sequence + i % 50,
-				      .end = 1700000000 + 60 * head.sequence + i % 50 + 9,
+				      .start = BEGIN_S + 60 * head.sequence + i % 50,
+				      .end = BEGIN_S + 60 * head.sequence + i % 50 + 9,
 				      .srcport = (uint16_t)(1024 + i / 2),
 				      .dstport = 443,
 				      .family = 4,
@@ -157,6 +160,7 @@ static void on_ready(void *ctx, const struct tls_peer *peer)
 {
 	struct sensor *s = ctx;
 	struct wire_hello hello = {.protocol = WIRE_PROTOCOL,
+				   .clock_ns = (BEGIN_S + 60) * NS_PER_S,
 				   .sensor = s->name,
 				   .boot_id = "bench",
 				   .build = "bench",
