@@ -317,9 +317,9 @@ def deliveries(tap, w):
             def lines():
                 files = glob.glob(os.path.join(w.d, "files", "**", "*.gz"), recursive=True)
                 return sum(len(gzip.open(f, "rt").read().splitlines()) - 1 for f in files)  # less their headers
-            until(lambda: lines() > 0 and prometheus.value(metrics_of(c), "flowproof_delivery_records_total", delivery="files") == lines())
+            until(lambda: lines() > 0 and prometheus.value(metrics_of(c), "flowproof_collector_delivery_records_total", delivery="files") == lines())
             m = metrics_of(c)
-            equal([prometheus.value(m, "flowproof_delivery_" + name, delivery="files") for name in ("failures_total", "failing")], [0, 0])
+            equal([prometheus.value(m, "flowproof_collector_delivery_" + name, delivery="files") for name in ("failures_total", "ended")], [0, 0])
             c.stop().expect(0)
 
 
