@@ -145,24 +145,10 @@ static uint64_t watched_until(const struct pipeline *p)
 
 static void tell_tables(struct pipeline *p)
 {
-	const uint64_t *reasons = flow_reasons(p->flows);
-	struct endpoint_stats ends;
-	struct rhythm_stats calls = {0};
+	uint64_t tables[BATCH_TABLES];
 
-	endpoint_stats(p->endpoints, &ends);
-	if (IS_ENABLED(CONFIG_RHYTHM) && p->rhythm)
-		rhythm_stats(p->rhythm, &calls);
-	spool_tables(p->config.spool, (const uint64_t[BATCH_TABLES]){
-					      [BATCH_FLOWS] = flow_slots(p->flows),
-					      [BATCH_FLOWS_EVICTED] = reasons[FLOW_EVICTED],
-					      [BATCH_FLOWS_MERGED] = reasons[FLOW_MERGED],
-					      [BATCH_ENDPOINTS] = ends.slots,
-					      [BATCH_ENDPOINTS_KEPT] = ends.kept,
-					      [BATCH_ENDPOINTS_GAVE_WAY] = ends.gave_way,
-					      [BATCH_ENDPOINTS_LEFT_OUT] = ends.left_out,
-					      [BATCH_CALLS] = calls.slots,
-					      [BATCH_CALLS_LEFT_OUT] = calls.lost,
-				      });
+	pipeline_tables(p, tables);
+	spool_tables(p->config.spool, tables);
 }
 
 /* What is new of them goes out after the records of a window; at the end of a run all that changed, or

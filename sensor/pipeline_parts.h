@@ -81,3 +81,5 @@ struct pipeline {
 /* The packet equation of an interface as it stands; window: Unix seconds of the one that just closed. */
 void pipeline_fill_account(const struct pipeline *p, uint16_t iface, uint64_t window,
 			   struct batch_account *ret);
+/* How full the tables are: enum batch_table. */
+void pipeline_tables(const struct pipeline *p, uint64_t ret[static BATCH_TABLES]);

@@ -29,6 +29,26 @@ void pipeline_frames(const struct pipeline *p, uint16_t iface, struct pipeline_f
 	};
 }
 
+void pipeline_tables(const struct pipeline *p, uint64_t ret[static BATCH_TABLES])
+{
+	const uint64_t *reasons = flow_reasons(p->flows);
+	struct rhythm_stats calls = {0};
+	struct endpoint_stats ends;
+
+	endpoint_stats(p->endpoints, &ends);
+	if (IS_ENABLED(CONFIG_RHYTHM) && p->rhythm)
+		rhythm_stats(p->rhythm, &calls);
+	ret[BATCH_FLOWS] = flow_slots(p->flows);
+	ret[BATCH_FLOWS_EVICTED] = reasons[FLOW_EVICTED];
+	ret[BATCH_FLOWS_MERGED] = reasons[FLOW_MERGED];
+	ret[BATCH_ENDPOINTS] = ends.slots;
+	ret[BATCH_ENDPOINTS_KEPT] = ends.kept;
+	ret[BATCH_ENDPOINTS_GAVE_WAY] = ends.gave_way;
+	ret[BATCH_ENDPOINTS_LEFT_OUT] = ends.left_out;
+	ret[BATCH_CALLS] = calls.slots;
+	ret[BATCH_CALLS_LEFT_OUT] = calls.lost;
+}
+
 static void print_mirror(const struct pipeline *p, FILE *out)
 {
 	fputs("mirror:", out);
