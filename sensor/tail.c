@@ -162,7 +162,8 @@ static void check(struct tail *t, struct tail_file *f, const struct stat *st, st
 		v->size = size;
 		return;
 	}
-	if ((ctime_of(st) != v->ctime_ns || now.ms - v->verified_ms >= TAIL_VERIFY_MS) &&
+	if ((ctime_of(st) != v->ctime_ns || v->is_fresh ||
+	     now.ms - v->verified_ms >= TAIL_VERIFY_MS) &&
 	    v->offset > 0) {
 		if (!tail_reads_as_before(v)) {
 			lose(t, f, v, v->size, now);
@@ -172,6 +173,7 @@ static void check(struct tail *t, struct tail_file *f, const struct stat *st, st
 		v->verified_ms = now.ms;
 	}
 	v->ctime_ns = ctime_of(st);
+	v->is_fresh = v->ctime_ns + NS_PER_S >= now.ns;
 	v->size = size;
 	v->well_s = (int64_t)(now.ns / NS_PER_S);
 }

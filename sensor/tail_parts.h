@@ -15,6 +15,7 @@ struct tail_version {
 	uint64_t offset; /* up to which it was read and told */
 	uint64_t size;   /* when it was looked at last */
 	uint64_t ctime_ns;
+	bool is_fresh; /* it changed so lately that a further change may have the same stamp */
 	uint64_t verified_ms; /* when what was read was last found there */
 	int64_t well_s;       /* Unix seconds of the last look at which it was */
 	uint64_t first_size;  /* up to here nothing is skipped */
