@@ -316,7 +316,7 @@ def main():
         with tap.case("two builds in two folders are byte-identical"):
             reproducible(d)
         static = arrange(d, "static", built(NATIVE), build_dir())
-        for name in ("golden/run_golden", "netns/run_e2e", "netns/run_certs", "sandbox/run_sandbox", "size/run_rss"):
+        for name in ("golden/run_golden", "netns/run_e2e", "netns/run_certs", "sandbox/run_sandbox", "size/run_rss", "tail/run_tail"):
             suite(tap, static, name, "the static sensor and the shared collector")
         full = os.path.join(build_dir(), NATIVE, "full")
         suite(tap, arrange(d, "full", built(NATIVE), full), "netns/run_e2e", "the static sensor and a collector with mbedTLS 3.6")
