@@ -372,9 +372,16 @@ static void look(struct tail *t, struct tail_file *f, struct tail_time now)
 
 	if (stat_of(&f->now, &st) && !f->wants_copy)
 		check(t, f, &st, now);
-	if (stat_of(&f->old, &st) && (uint64_t)st.st_size > f->old.size) {
-		f->old.size = (uint64_t)st.st_size;
-		f->quiet_ms = now.ms;
+	if (stat_of(&f->old, &st)) {
+		uint64_t size = (uint64_t)st.st_size;
+
+		if (size > f->old.size)
+			f->quiet_ms = now.ms;
+		if (size < f->old.offset) { /* its rotation was told; what is lost of it is, too */
+			lose(t, f, &f->old, f->old.size, now);
+			close_version(&f->old);
+		}
+		f->old.size = size;
 	}
 	if (t->is_alone && f->wants_copy)
 		no_copy(t, f, now);

@@ -48,7 +48,8 @@ static int each(void **state)
 /* A run of the sensor: its stream is named by a byte. */
 static struct spool *run(char name)
 {
-	struct spool_config config = {.hello = (const uint8_t *)"hello of x", .hello_len = 10};
+	struct spool_config config = {
+		.hello = (const uint8_t *)"hello of x", .hello_len = 10, .with_logs = true};
 	char hello[11] = "hello of ";
 	struct err err = {""};
 	struct spool *s = NULL;
@@ -175,6 +176,41 @@ static void all_is_there_after_a_kill(void **state)
 	assert_int_equal(stats.old_streams, 0);
 	spool_free(s);
 }
+
+#ifdef CONFIG_TAIL
+/* Lines that were not delivered outlive a kill as flows do, and the chain counts them. They have an eighth of the file. */
+static void lines_are_there_after_a_kill(void **state)
+{
+	static const uint8_t text[] = "one\ntwo\n";
+	struct batch_log piece = {.inode = 1, .bytes = text, .len = sizeof text - 1};
+	struct spool *s = run('a');
+	struct spool_stats stats;
+	struct taken t;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		make(s, 1);
+		assert_true(spool_takes_logs(s, sizeof text));
+		spool_log(s, &piece, i);
+		spool_logs_end(s, i);
+	}
+	spool_free(s);
+	s = run('b');
+	spool_stats(s, &stats);
+	assert_int_equal(stats.old_batches, 40);
+	t = take(s, NULL);
+	assert_int_equal(t.stream, 'a');
+	assert_int_equal(t.records, 200);
+	assert_int_equal(t.chain.lines, 40);
+	spool_ack(s, t.chain.sequence);
+	for (; spool_takes_logs(s, sizeof text); n++)
+		make(s, 1);
+	spool_stats(s, &stats);
+	assert_in_range(stats.used, stats.bytes / 8, stats.bytes / 7);
+	spool_free(s);
+}
+#endif
 
 /* What was acknowledged does not come again; the counts of what is left go on. */
 static void what_was_acknowledged_is_gone(void **state)
@@ -463,6 +499,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(all_is_there_after_a_kill),
+#ifdef CONFIG_TAIL
+		T(lines_are_there_after_a_kill),
+#endif
 		T(what_was_acknowledged_is_gone),
 		T(several_runs),
 		T(too_many_runs),

@@ -407,6 +407,41 @@ static void a_cut_with_a_copy_is_a_rotation(void **state)
 	assert_int_equal(w.n_events, 2);
 }
 
+/* Rotated, then cut: its rest is told as lost, and it is read no more. */
+static void what_is_lost_of_a_rotated_file_is_told(void **state)
+{
+	char old[80];
+	int fd;
+
+	(void)state;
+	start(65536, true);
+	open_it();
+	append("one\n");
+	turn(1000);
+	(void)snprintf(old, sizeof old, "%s.1", w.path);
+	assert_int_equal(rename(w.path, old), 0);
+	fd = open(w.path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(close(fd), 0);
+	pass_ms(1000);
+	(void)tail_tick(w.tail, w.now, true);
+	take((struct tail_answer){
+		.there = TAIL_OTHER, .copy = -1, .sibling = TAIL_MOVED, .name = "log.1"});
+	assert_int_equal(w.events[1].kind, BATCH_EVENT_LOG_ROTATED);
+	fd = open(old, O_WRONLY | O_APPEND);
+	assert_int_equal(write(fd, "two\nunfinished", 14), 14);
+	turn(1000);
+	assert_came("one\ntwo\n");
+	assert_int_equal(ftruncate(fd, 0), 0);
+	turn(1000);
+	assert_int_equal(w.left_out[BATCH_LOG_LOST], 10);
+	assert_int_equal(write(fd, "more\n", 5), 5);
+	turn(1000);
+	turn(1000);
+	assert_came("one\ntwo\n");
+	(void)close(fd);
+	(void)unlink(old);
+}
+
 /* Gone from its name, its bytes somewhere else: 30 seconds to come back as a sibling. */
 static void a_file_that_is_gone_is_waited_for(void **state)
 {
@@ -528,6 +563,7 @@ int main(void)
 		CASE(the_end_takes_all),
 		CASE(a_cut_is_told_when_there_is_no_copy),
 		CASE(a_cut_with_a_copy_is_a_rotation),
+		CASE(what_is_lost_of_a_rotated_file_is_told),
 		CASE(a_file_that_is_gone_is_waited_for),
 		CASE(one_that_comes_back_in_time_was_rotated),
 		CASE(events_of_a_file_are_limited),
