@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""deliver.py BUILD_DIR   What a delivery costs ingest: none, one that is dead, one that stands still, one that works, in turn. Then what `flowproof export`
-makes of the store, a CPU second.
+"""deliver.py BUILD_DIR   What a delivery costs ingest: none, one that is dead, S3 and CloudWatch Logs that nobody answers for, one that stands still, one that
+works, in turn. Then what `flowproof export` makes of the store, a CPU second.
 
 CPU is the collector's own (user + system), wall time that of the load until all is acknowledged. A benchmark, never a test.
 """
@@ -17,7 +17,7 @@ from ingest import cpu, peak_mib, size
 import time
 
 SENSORS, BATCHES, RECORDS, ROUNDS = 4, 250, 1000, 3
-KINDS = ("none", "dead", "stopped", "working")
+KINDS = ("none", "dead", "away", "stopped", "working")
 
 
 def child(pid):
@@ -35,6 +35,10 @@ def ingest(build, d, kind, n):
     store, out, log = (os.path.join(d, f"{what}-{kind}-{n}") for what in ("store", "out", "log"))
     options = [] if kind == "none" else ["--deliver-files", out, "--deliver-state", os.path.join(d, f"state-{kind}-{n}"), "--deliver-every-s", "1",
                                          "--deliver-late-s", "0"]
+    if kind == "away":  # port 9 of this machine: nobody listens
+        options[:2] = ["--s3-bucket", "evidence", "--s3-endpoint", "http://127.0.0.1:9", "--cloudwatch-group", "flow", "--cloudwatch-endpoint", "http://127.0.0.1:9",
+                       "--cloudwatch-every-s", "1", "--aws-region", "us-east-1"]
+        os.environ.update(AWS_ACCESS_KEY_ID="A", AWS_SECRET_ACCESS_KEY="S")
     if kind == "dead":
         os.makedirs(os.path.join(out, "AWSLogs"), 0o755)
         os.chmod(os.path.join(out, "AWSLogs"), 0o500)
