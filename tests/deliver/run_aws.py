@@ -119,7 +119,7 @@ def s3_cases(tap, w):
             equal(c.stop().code, 0, "exit")
         s3.close()
 
-    with tap.case("another object under the same name is never replaced; one that is not allowed is told"):
+    with tap.case("what is not allowed is told at once, as what the operator must mend"):
         s3 = S3()
         store = w.path("store")
         s3.fault("^PUT", Refused(403, "AccessDenied", "Access Denied"))
