@@ -90,9 +90,39 @@ def main():
             out, _ = reconcile(d, *span, codes=(1,))
             equal([(e["dstaddr"], e["action"], e["flow-direction"]) for e in out["hidden"]], [("203.0.113.1", "REJECT", "egress")])
             equal({r["reason"]: r["sum"]["flows"] for r in out["summary"]["reasons"]}, {"equal": 9, "refused_before_host": 1, "hidden": 1})
+        with tap.case("the same packets farther apart than stamps are late are unclear; too far apart they are hidden"):
+            many = range(20)  # that show stamps to be exact
+            for apart, found in ((300, ("unclear", "times_apart")), (1000, ("hidden", "hidden"))):
+                files(d, [line(i) for i in many] + [line(99, start=T0 + 1000)], [line(i, "eni-a") for i in many] + [line(99, "eni-a", start=T0 + 1000 + apart)])
+                out, _ = reconcile(d, *span, codes=(0,) if apart == 300 else (1,))
+                equal([(e["class"], e["reason"]) for e in out[found[0]] if e["class"] == "flow_logs_only"], [("flow_logs_only", found[1])])
+                equal(len(out["hidden"]), int(apart == 1000))
+        with tap.case("a clock that is ahead shows, since no line ends before its packets; one that is behind a little looks late"):
+            for ahead, applied in ((300, -300), (45, -45), (-45, 0), (-7200, 7200)):
+                files(d, [line(i, start=T0 + i + ahead) for i in range(20)], [line(i, "eni-a", start=T0 + i) for i in range(20)])
+                out, _ = reconcile(d, *span)
+                equal((out["summary"]["clock"]["applied"], out["summary"]["classes"]["agree"]["flows"]), (applied, 20), ahead)
+        with tap.case("of two flow logs one lacks a file: what the other tells is neither missing nor forgotten"):
+            logs = os.path.join(d, "two")
+            os.mkdir(logs)
+            host = [line(i, start=T0 + 60 * i) for i in range(30)]
+            told = [line(i, "eni-a", start=T0 + 60 * i) for i in range(30)] + [line(77, "eni-a", start=T0 + 700, dst="203.0.113.7")]
+            for name, lines in (("1_vpcflowlogs_x_fl-01_a.log", [x for x in told if not T0 + 600 <= int(x.split()[10]) < T0 + 900]), ("1_vpcflowlogs_x_fl-02_a.log", told)):
+                write(os.path.join(logs, name), "\n".join([HEAD, *lines]) + "\n")
+            files(d, host, [])
+            out = json.loads(run("flowproof", "reconcile", "--records", os.path.join(d, "host"), "--flow-logs", logs, *span, "--json").expect(1).out)
+            equal(([e["dstaddr"] for e in out["hidden"]], out["unexplained"], out["summary"]["classes"]["agree"]["flows"]), (["203.0.113.7"], [], 30))
+        with tap.case("no line ends for minutes where that of a flow could have: a file may be missing, though a long line reaches over that time"):
+            busy = [i for i in range(40) if not 15 <= i < 20]
+            host = [line(i, start=T0 + 60 * i) for i in range(40)]
+            files(d, host + [f"2 1 - {HOST} 192.0.2.9 9 9 6 9 900 {T0 + 600} {T0 + 1800} ACCEPT OK"],
+                  [line(i, "eni-a", start=T0 + 60 * i) for i in busy] + [f"2 1 eni-a {HOST} 192.0.2.9 9 9 6 9 900 {T0 + 600} {T0 + 1800} ACCEPT OK"])
+            out, _ = reconcile(d, *span)
+            equal({r["reason"]: r["sum"]["flows"] for r in out["summary"]["reasons"]}, {"equal": 36, "flow_logs_missing": 5})
         with tap.case("with little memory, lines in files: the same result to the byte"):
-            n = 130000
-            files(d, [line(i) for i in range(n) if i % 1000 != 5], [line(i, "eni-a") for i in reversed(range(n))])
+            n = 160000  # of both sizes of rows: 40 and 72 bytes, 18 MB in all
+            ends = [{"src": "2001:db8:1::5", "dst": f"2001:db8::{i >> 16:x}:{i & 65535:x}"} if i % 2 else {} for i in range(n)]
+            files(d, [line(i, **ends[i]) for i in range(n) if i % 1000 != 5], [line(i, "eni-a", **ends[i]) for i in reversed(range(n))])
             small, _ = reconcile(d, "--memory", "16", *span, codes=(1,))
             large, _ = reconcile(d, "--memory", "512", *span, codes=(1,))
             equal((len(large["hidden"]), large["summary"]["classes"]["agree"]["flows"]), (n // 1000, n - n // 1000))
