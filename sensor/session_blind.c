@@ -51,10 +51,10 @@ struct session_blind {
 	size_t n_owners;
 	struct comparing comparing[WIRE_INTERFACES_MAX];
 	char programs[PROGRAMS_MAX][BLIND_TEXT];
-	size_t n_programs;
-	char expected[BATCH_EVENT_TEXT]; /* packet sockets of this look that are no finding */
-	unsigned unchecked;              /* enum batch_unchecked, of this look */
-	unsigned at_start;               /* what could not be known then */
+	size_t n_programs, more_programs; /* more than are named are counted */
+	char expected[BATCH_EVENT_TEXT];  /* packet sockets of this look that are no finding */
+	unsigned unchecked;               /* enum batch_unchecked, of this look */
+	unsigned at_start;                /* what could not be known then */
 	uint64_t looked_s;
 	bool is_open; /* before the sandbox: names can be asked for */
 };
@@ -183,6 +183,7 @@ static void on_program(void *ctx, const struct taps_program *program)
 {
 	struct session_blind *b = ctx;
 
+	b->more_programs += b->n_programs == PROGRAMS_MAX;
 	if (b->n_programs < PROGRAMS_MAX)
 		(void)snprintf(b->programs[b->n_programs++], BLIND_TEXT, "%s %s id %" PRIu32,
 			       program->type, *program->name ? program->name : "-", program->id);
@@ -236,6 +237,7 @@ static void look(struct session_blind *b)
 	const struct session *s = b->session;
 
 	blind_begin(&b->blind);
+	b->blind.left_out = b->more_programs;
 	*b->expected = '\0';
 	b->unchecked = b->at_start;
 	if (b->sockets < 0 || taps_sockets(b->sockets, on_socket, b) != 0)
