@@ -104,6 +104,9 @@ static int prepare(struct export *x, struct slots_config *config, struct err *er
 	uint8_t store[LEDGER_STORE_ID];
 	int rc = o->out ? 0 : err_set(err, ERR_USAGE, "--out is missing: where the files go");
 
+	if (rc == 0 && file_is_below(o->out, o->query.store))
+		rc = err_set(err, ERR_USAGE,
+			     "--out must lie outside the store: everything below it is evidence");
 	config->wants = wants;
 	config->put = put;
 	config->ctx = x;

@@ -32,18 +32,6 @@ struct deliver {
 
 /* ---- options ---- */
 
-static bool is_below(const char *path, const char *folder)
-{
-	char *real = realpath(path, NULL), *top = realpath(folder, NULL);
-	size_t len = top ? strlen(top) : 0;
-	bool is_it = real && top && strncmp(real, top, len) == 0 &&
-		     (real[len] == '/' || real[len] == '\0');
-
-	free(real);
-	free(top);
-	return is_it;
-}
-
 static int open_all(struct deliver *d, const struct deliver_options *o, const char *store,
 		    struct err *err)
 {
@@ -62,7 +50,7 @@ static int open_all(struct deliver *d, const struct deliver_options *o, const ch
 			err, ERR_USAGE,
 			"--deliver-state is missing: the folder in which deliveries keep how "
 			"far they are");
-	if (is_below(o->state, store) || (o->files && is_below(o->files, store)))
+	if (file_is_below(o->state, store) || (o->files && file_is_below(o->files, store)))
 		return err_set(err, ERR_USAGE,
 			       "--deliver-state and --deliver-files must lie outside the store: "
 			       "everything below it is evidence");

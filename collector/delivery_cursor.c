@@ -38,13 +38,19 @@ void delivery_cursor_fini(struct delivery_cursor *cursor)
 struct delivery_sensor *delivery_cursor_sensor(struct delivery_cursor *c, const char *id)
 {
 	struct delivery_sensor *more;
-	size_t i = 0, len = strnlen(id, WIRE_SENSOR_ID_MAX - 1);
-	int order = -1;
+	size_t i = 0, end = c->n, len = strnlen(id, WIRE_SENSOR_ID_MAX - 1);
 
-	while (i < c->n && (order = strcmp(c->sensors[i].id, id)) < 0)
-		i++;
-	if (i < c->n && order == 0)
-		return &c->sensors[i];
+	while (i < end) {
+		size_t middle = i + (end - i) / 2;
+		int order = strcmp(c->sensors[middle].id, id);
+
+		if (order == 0)
+			return &c->sensors[middle];
+		if (order < 0)
+			i = middle + 1;
+		else
+			end = middle;
+	}
 	more = realloc(c->sensors, (c->n + 1) * sizeof *more);
 	if (!more)
 		return NULL;

@@ -224,6 +224,34 @@ int file_make_dir(const char *path, struct err *err)
 	return file_make_folders(path, 0700, err);
 }
 
+static bool begins_with(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+bool file_is_below(const char *path, const char *folder)
+{
+	char *top = realpath(folder, NULL), *part = strdup(*path ? path : "."), *there = NULL;
+	bool is_it;
+
+	/* Up to the first folder that exists. */
+	while (part && !(there = realpath(part, NULL)) && strcmp(part, ".") != 0) {
+		char *slash = strrchr(part, '/');
+
+		if (!slash)
+			(void)snprintf(part, 2, "."); /* it has a letter at least */
+		else
+			slash[slash == part] = '\0';
+	}
+	is_it = top ? there && begins_with(there, top) : begins_with(path, folder);
+	free(there);
+	free(part);
+	free(top);
+	return is_it;
+}
+
 /* Content and mode of the descriptor, on disk. Closes it. 0 or -errno. */
 static int fill_and_close(int fd, const void *bytes, size_t len, mode_t mode)
 {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -51,6 +52,9 @@ int file_reread(int fd, size_t max, char **ret, size_t *ret_len);
 int file_make_dir(const char *path, struct err *err);
 /* The same with another mode, less the umask. */
 int file_make_folders(const char *path, mode_t mode, struct err *err);
+
+/* Does the path lie in the folder, or is it that? What of it does not exist yet is taken as it is written. */
+bool file_is_below(const char *path, const char *folder);
 
 /* A new file with this content and mode, durable with its folder when 0 is returned. ERR_EXISTS if
  * there is one. */

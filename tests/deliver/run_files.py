@@ -206,6 +206,10 @@ def delivered(tap, w):
         options = [*w.pki.options("collector"), "-d", store, "-l", "127.0.0.1:0", "--check"]
         match("--deliver-state is missing", run("flowproof-collector", *options, "--deliver-files", out).expect(2).err)
         match("must lie outside the store", run("flowproof-collector", *options, "--deliver-files", out, "--deliver-state", store).expect(2).err)
+        match("must lie outside the store", run("flowproof-collector", *options, "--deliver-files", os.path.join(store, "new", "er"), "--deliver-state",
+                                                state).expect(2).err)
+        match("must lie outside the store", export(store, os.path.join(store, "new"), code=2).err)
+        check(not os.path.exists(os.path.join(store, "new")), "a folder in the evidence")
         match("--deliver-layout flat: it is one of", run("flowproof-collector", *options, "--deliver-files", out, "--deliver-state", state,
                                                          "--deliver-layout", "flat").expect(2).err)
         conf = write(w.path("conf"), "deliver-late-s = soon\n")

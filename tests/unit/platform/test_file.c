@@ -211,6 +211,28 @@ static void test_replace(void **state)
 	assert_non_null(strstr(err.text, left));
 }
 
+static void test_is_below(void **state)
+{
+	char a[PATH_TEXT], b[PATH_TEXT], text[PATH_TEXT];
+	struct err err;
+
+	assert_int_equal(file_make_dir(in(*state, "a/b", b), &err), 0);
+	(void)in(*state, "a", a);
+	assert_true(file_is_below(a, a));
+	assert_true(file_is_below(b, a));
+	assert_true(file_is_below(in(*state, "a/b/../b/c/d", text), a)); /* not there yet */
+	assert_true(file_is_below(in(*state, "a/new", text), a));
+	assert_false(file_is_below(in(*state, "a/../f", text), a));
+	assert_false(file_is_below(in(*state, "ab", text), a));
+	assert_false(file_is_below(*state, a));
+	assert_false(file_is_below(a, b));
+	assert_false(file_is_below("", a));
+	assert_false(file_is_below("new", a));
+	/* The folder is not there yet either: as it is written. */
+	assert_true(file_is_below("new/x/y", "new/x"));
+	assert_false(file_is_below("new/xy", "new/x"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_create, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_replace, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_make_dir, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_is_below, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_read_all, make_folder, remove_folder),
 	};
 
