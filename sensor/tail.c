@@ -33,6 +33,7 @@ int tail_new(struct tail **ret, const struct tail_config *config, const struct t
 		t->files[i].number = (uint16_t)i;
 		t->files[i].now.fd = t->files[i].old.fd = -1;
 		t->files[i].wipes = TAIL_WIPES;
+		t->files[i].events = TAIL_EVENTS;
 		t->files[i].is_first = true;
 	}
 	*ret = t;
@@ -100,6 +101,29 @@ static void tell_wiped(struct tail *t, struct tail_file *f, enum batch_event_kin
 	tell(t, f, kind, text, f->now.ino, b, c);
 }
 
+/* Links and files that take turns at a name must not fill the spool either. */
+static void tell_limited(struct tail *t, struct tail_file *f, enum batch_event_kind kind,
+			 const char *what, uint64_t a, uint64_t b, uint64_t c)
+{
+	char text[BATCH_EVENT_TEXT];
+
+	while (f->events < TAIL_EVENTS && t->now_ms - f->told_ms >= MINUTE_MS) {
+		f->events++;
+		f->told_ms += MINUTE_MS;
+	}
+	if (f->events == 0) {
+		f->untold_events++;
+		return;
+	}
+	if (f->events-- == TAIL_EVENTS)
+		f->told_ms = t->now_ms;
+	if (f->untold_events)
+		(void)snprintf(text, sizeof text, "%.80s%s%llu others were not told", what,
+			       *what ? "; " : "", (unsigned long long)f->untold_events);
+	tell(t, f, kind, f->untold_events ? text : what, a, b, c);
+	f->untold_events = 0;
+}
+
 static void tell_unreadable(struct tail *t, struct tail_file *f, int error, const char *why)
 {
 	if (f->told_error == error + 1 && strcmp(f->told_why, why) == 0)
@@ -107,7 +131,7 @@ static void tell_unreadable(struct tail *t, struct tail_file *f, int error, cons
 	f->told_error = error + 1;
 	(void)snprintf(f->told_why, sizeof f->told_why, "%s", why);
 	log_warn("tail", "%s cannot be read: %s", t->config.paths[f->number], why);
-	tell(t, f, BATCH_EVENT_LOG_UNREADABLE, why, (uint64_t)error, 0, 0);
+	tell_limited(t, f, BATCH_EVENT_LOG_UNREADABLE, why, (uint64_t)error, 0, 0);
 }
 
 /* ---- what becomes of a file ---- */
@@ -221,7 +245,7 @@ static void open_version(struct tail *t, struct tail_file *f, const struct tail_
 	f->told_error = 0;
 	log_info("tail", "%s: following from byte %llu of %llu", t->config.paths[f->number],
 		 (unsigned long long)v->offset, (unsigned long long)v->size);
-	tell(t, f, BATCH_EVENT_LOG_OPENED, NULL, v->ino, v->size, v->offset);
+	tell_limited(t, f, BATCH_EVENT_LOG_OPENED, "", v->ino, v->size, v->offset);
 }
 
 static void tell_rotated(struct tail *t, struct tail_file *f, const char *how, const char *name,
@@ -231,7 +255,7 @@ static void tell_rotated(struct tail *t, struct tail_file *f, const char *how, c
 
 	(void)snprintf(text, sizeof text, "%s %.*s", how, BATCH_EVENT_TEXT - 16, name);
 	log_info("tail", "%s: rotated, %s", t->config.paths[f->number], text);
-	tell(t, f, BATCH_EVENT_LOG_ROTATED, text, f->now.ino, new_ino, f->now.offset);
+	tell_limited(t, f, BATCH_EVENT_LOG_ROTATED, text, f->now.ino, new_ino, f->now.offset);
 }
 
 /* The file that is followed is not at its name: where is it? */
@@ -315,6 +339,7 @@ static void take(struct tail *t, struct tail_file *f, const struct tail_answer *
 
 void tail_take(struct tail *t, const struct tail_answer *a, struct tail_time now)
 {
+	t->now_ms = now.ms;
 	if (a->file < t->config.n) {
 		take(t, &t->files[a->file], a, now);
 		return;
@@ -327,7 +352,7 @@ void tail_take(struct tail *t, const struct tail_answer *a, struct tail_time now
 
 void tail_alone(struct tail *t, struct tail_time now)
 {
-	(void)now;
+	t->now_ms = now.ms;
 	t->is_alone = true;
 	for (size_t i = 0; i < t->config.n; i++)
 		tell_unreadable(
@@ -407,6 +432,7 @@ bool tail_tick(struct tail *t, struct tail_time now, bool takes)
 	size_t left = TAIL_TURN_BYTES;
 	bool looks = !t->has_looked || now.ms - t->looked_ms >= TAIL_LOOK_MS;
 
+	t->now_ms = now.ms;
 	if (looks)
 		t->looked_ms = now.ms;
 	t->has_looked = true;

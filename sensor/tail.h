@@ -29,7 +29,8 @@ enum {
 	TAIL_VERIFY_MS = 60000, /* what was read is looked at so often though no stamp changed */
 	TAIL_TURN_BYTES = 64 * 1024, /* read in a turn */
 	TAIL_LAG_S = 8,              /* seconds at its rate that a file may be ahead */
-	TAIL_WIPES = 8,              /* events of one file at once; then one a minute */
+	TAIL_WIPES = 8,   /* events of one file that it was wiped, at once; then one a minute */
+	TAIL_EVENTS = 32, /* others likewise */
 };
 
 struct tail_ops {

@@ -234,7 +234,8 @@ static bool answer(int socket, const struct tail_answer *a)
 		fds[n++] = a->copy;
 	if (n > 0) {
 		m.msg_control = control.room;
-		m.msg_controllen = (socklen_t)CMSG_SPACE((size_t)n * sizeof(int)); /* musl: no size_t */
+		m.msg_controllen =
+			(socklen_t)CMSG_SPACE((size_t)n * sizeof(int)); /* musl: no size_t */
 		control.head.cmsg_level = SOL_SOCKET;
 		control.head.cmsg_type = SCM_RIGHTS;
 		control.head.cmsg_len = (socklen_t)CMSG_LEN((size_t)n * sizeof(int));

@@ -42,6 +42,8 @@ struct tail_file {
 	uint64_t tokens, filled_ms; /* bytes that may be read */
 	uint64_t wiped_ms, untold;
 	unsigned wipes; /* events that may be told */
+	unsigned events;
+	uint64_t told_ms, untold_events;
 	int told_error; /* errno + 1 of what was told; 0: nothing */
 	char told_why[TAIL_NAME];
 };
@@ -50,6 +52,7 @@ struct tail {
 	struct tail_config config;
 	const struct tail_ops *ops;
 	void *ctx;
+	uint64_t now_ms; /* of this call */
 	uint64_t looked_ms;
 	size_t turn;
 	bool has_looked, is_alone;

@@ -547,6 +547,23 @@ static void what_cannot_be_read_is_told_once(void **state)
 	assert_int_equal(w.events[2].values[1], ECHILD);
 }
 
+/* 40 changes of what is at the name: 32 are told, then one a minute, which counts the eight. */
+static void other_events_are_limited_too(void **state)
+{
+	(void)state;
+	start(65536, false);
+	for (unsigned i = 0; i < 41; i++) {
+		struct tail_answer a = {.there = TAIL_UNREADABLE, .copy = -1};
+
+		(void)snprintf(a.text, sizeof a.text, i % 2 ? "a FIFO" : "a symbolic link");
+		(void)tail_tick(w.tail, w.now, true);
+		take(a);
+		pass_ms(i == 39 ? 60000 : 1000);
+		assert_int_equal(w.n_events, i < 32 ? i + 1 : i < 40 ? 32 : 33);
+	}
+	assert_string_equal(w.events[32].text, "a symbolic link; 8 others were not told");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -568,6 +585,7 @@ int main(void)
 		CASE(one_that_comes_back_in_time_was_rotated),
 		CASE(events_of_a_file_are_limited),
 		CASE(what_cannot_be_read_is_told_once),
+		CASE(other_events_are_limited_too),
 	};
 
 	return cmocka_run_group_tests_name("tail", tests, NULL, NULL);
