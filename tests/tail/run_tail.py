@@ -422,10 +422,10 @@ def full_spool(tap, w):
             with net.sock(w.ns, socket.AF_INET, socket.SOCK_DGRAM) as u:
                 end = time.monotonic() + 60
                 while "spool: full" not in s.text("err") and time.monotonic() < end:
-                    append(p, b"".join(line(written + i) for i in range(200)))
-                    written += 200
+                    append(p, b"".join(line(written + i) for i in range(2000)))
+                    written += 2000
                     for i in range(4000):
-                        u.sendto(b"x", ("127.0.0.2", 1024 + (written * 20 + i) % 60000))
+                        u.sendto(b"x", ("127.0.0.2", 1024 + (written * 2 + i) % 60000))
                     time.sleep(0.1)
             with w.collector(store, c.address) as again:
                 append(p, b"last\n")
