@@ -46,7 +46,7 @@ TTYPath=/dev/ttyAMA0
 [Install]
 WantedBy=sysinit.target
 """,
-    "trial.target": "[Unit]\nRequires=sysinit.target\nWants=systemd-networkd.service\nAfter=sysinit.target\nAllowIsolate=yes\n",
+    "trial.target": "[Unit]\nRequires=sysinit.target\nWants=systemd-networkd.service flowproof-collector.service\nAfter=sysinit.target\nAllowIsolate=yes\n",
 }
 NOT_NEEDED = ("systemd-journal-flush", "systemd-random-seed", "systemd-update-utmp", "systemd-pstore", "systemd-sysusers", "systemd-network-generator",
               "systemd-binfmt", "systemd-modules-load", "systemd-tmpfiles-setup-dev", "systemd-tmpfiles-setup", "systemd-sysctl", "systemd-remount-fs",
@@ -100,9 +100,21 @@ def packaged(root, keys):
     write(f"{root}/etc/systemd/system/flowproof-sensor.service.d/device.conf",
           f"[Unit]\nWants={device}\nAfter={device}\n[Service]\nStandardError=journal+console\n")
     output("systemctl", f"--root={root}", "enable", "flowproof-sensor.service")
+    # A collector beside it, which nobody speaks to: its unit's user, credential and folders are what is tried.
+    shutil.copy(os.path.join(build_dir(), ARM64, "full", "flowproof-collector"), f"{root}/usr/sbin")
+    shutil.copy(os.path.join(ROOT, "platform", "systemd", "flowproof-collector.service"), f"{root}/lib/systemd/system")
+    cert, key = keys.pair("collector")
+    for source in (cert, key):
+        shutil.copy(source, f"{root}/etc/flowproof")
+    os.chmod(f"{root}/etc/flowproof/collector.key", 0o600)
+    write(f"{root}/etc/flowproof/collector.conf", "listen = 127.0.0.1:4739\nca = /etc/flowproof/ca.crt\ncert = /etc/flowproof/collector.crt\n"
+          "alert-file = /var/log/flowproof/alerts.json\n")
+    os.makedirs(f"{root}/etc/systemd/system/flowproof-collector.service.d")
+    write(f"{root}/etc/systemd/system/flowproof-collector.service.d/said.conf", "[Service]\nStandardError=journal+console\n")
+    output("systemctl", f"--root={root}", "enable", "flowproof-collector.service")
 
 
-def boot(ns, d, name, put, keys):
+def boot(ns, d, name, put, keys, also):
     """(console, what the witness saw, what the ledger has, its events, its audit)"""
     store, initrd = os.path.join(d, "store-" + name), os.path.join(d, name + ".cpio.gz")
     with tmpfs() as root:
@@ -110,11 +122,12 @@ def boot(ns, d, name, put, keys):
         put(root, keys)
         output("sh", "-c", f"cd {root} && find . -print0 | cpio -0 -o -H newc --quiet | gzip -1 >{initrd}")
     witness = machine.tap(ns)
-    words = ["net.ifnames=0", "systemd.unit=trial.target", "systemd.show_status=1", "systemd.log_color=0"]
+    line = ["net.ifnames=0", "systemd.unit=trial.target", "systemd.show_status=1", "systemd.log_color=0"]
     with collector(store, f"{HERE}:{COLLECTOR_PORT}", keys.options("collector"), prefix=net.prefix(ns)) as c, \
-            Machine(ARM64, MEMORY_MIB, kernel, initrd, words, ns) as m:
+            Machine(ARM64, MEMORY_MIB, kernel, initrd, line, ns) as m:
         witness.wait_until(lambda flows: any(k[3] == CALLED_PORT for k in flows), BOOT_LIMIT_S, "the callback")
-        m.wait_for("uplink: connected", "out", limit=BOOT_LIMIT_S)
+        for words in ("uplink: connected", *also):
+            m.wait_for(words, "out", limit=BOOT_LIMIT_S)
         m.say("off")
         m.wait(BOOT_LIMIT_S).expect(0)
         c.stop().expect(0)
@@ -133,6 +146,11 @@ def judge(tap, name, future):
         check(any(k[:2] == (GUEST, HERE) and k[3:] == (CALLED_PORT, UDP) for k in want), f"{want}")
         equal(sorted(got.items()), sorted(want.items()), "records beside the witness")
         match(rf"unexpected egress: {GUEST}:\d+ -> {HERE}:{CALLED_PORT}", console)
+    if name == "packaged":
+        with tap.case("packaged: the collector's unit runs, with a user of its own, and ends in order"):
+            match(r"flowproof-collector\[\d+\]: .*sandbox: user [1-9]", console)
+            match(r"flowproof-collector\[\d+\]: .*collector: stopping", console)
+            check("flowproof-collector.service: Failed" not in console, console)
     with tap.case(f"{name}: the stream tells how early it was, and ends with a goodbye"):
         match(r"uptime_s[= ]\d+", events)
         audit.expect(0)
@@ -148,7 +166,8 @@ def main():
         keys = Pki(os.path.join(d, "keys"))
         keys.issue(ID)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:  # the other core is another suite's
-            futures = [(name, pool.submit(boot, nss.full[f"sys{n}"], d, name, put, keys)) for n, (name, put) in enumerate((("offline", offline), ("packaged", packaged)))]
+            futures = [(name, pool.submit(boot, nss.full[f"sys{n}"], d, name, put, keys, also)) for n, (name, put, also) in enumerate(
+                (("offline", offline, ()), ("packaged", packaged, ("collector: listening on 127.0.0.1:4739",))))]
             for name, future in futures:
                 judge(tap, name, future)
     tap.done()
