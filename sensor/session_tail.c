@@ -69,7 +69,7 @@ static void on_answers(void *ctx)
 {
 	struct session *s = ctx;
 	struct session_tail *t = s->tail;
-	struct tail_answer answer;
+	struct tail_answer answer = {.fd = -1};
 	int rc;
 
 	while ((rc = tail_opener_take(t->opener, &answer, false)) == 1)
@@ -119,7 +119,7 @@ int session_tail_wire(struct session *s, struct err *err)
 int session_tail_open(struct session *s, struct err *err)
 {
 	struct session_tail *t = s->tail;
-	struct tail_answer answer;
+	struct tail_answer answer = {.fd = -1};
 
 	(void)tail_tick(t->tail, now(), false);
 	for (size_t i = 0; i < s->options->tails.n; i++) {

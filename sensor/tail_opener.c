@@ -70,7 +70,7 @@ static void set_printable(char out[static TAIL_NAME], const char *name)
 {
 	size_t n = 0;
 
-	for (; name[n] && n < TAIL_NAME - 1; n++)
+	for (; n < TAIL_NAME - 1 && name[n]; n++)
 		out[n] = name[n] >= ' ' && name[n] <= '~' ? name[n] : '?';
 	out[n] = '\0';
 }
@@ -350,7 +350,7 @@ int tail_opener_start(struct tail_opener **ret, const char *const *paths, size_t
 		      const struct sandbox *sandbox, struct err *err)
 {
 	struct tail_opener *o = calloc(1, sizeof *o);
-	struct tail_answer ready;
+	struct tail_answer ready = {.fd = -1};
 	int ends[2], rc = o ? 0 : err_set(err, -ENOMEM, "no memory for log files");
 	pid_t pid;
 
