@@ -35,7 +35,6 @@ struct aws {
 	struct delivery *delivery;
 	const char *service, *region, *credentials_file;
 	char scheme[8], host[HOST_MAX], name[HOST_MAX + 16];
-	bool is_own;
 	int64_t skew_s; /* added to this machine's time */
 	/* of the call under way */
 	struct sigv4_signed signed_;
@@ -56,17 +55,18 @@ static bool ends_with(const char *text, const char *end)
 	return len >= n && strcmp(text + len - n, end) == 0;
 }
 
-/* "host" or "host:port", without a port that is the scheme's own. */
 static bool is_this_machine(const char *host)
 {
 	char name[HOST_MAX];
 	size_t len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
 
 	(void)snprintf(name, sizeof name, "%.*s", (int)len, host);
-	return strncmp(name, "127.", 4) == 0 || strcmp(name, "[::1]") == 0 ||
-	       strcmp(name, "localhost") == 0 || ends_with(name, ".localhost");
+	return (strncmp(name, "127.", 4) == 0 && !name[strspn(name, "0123456789.")]) ||
+	       strcmp(name, "[::1]") == 0 || strcmp(name, "localhost") == 0 ||
+	       ends_with(name, ".localhost");
 }
 
+/* The host is kept as a Host header has it: without a port that is the scheme's own. */
 static int read_endpoint(struct aws *a, const char *given, const char *setting, struct err *err)
 {
 	const char *host = strstr(given, "://");
@@ -96,7 +96,6 @@ static int own_endpoint(struct aws *a, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "--aws-region is missing or none: the region of the bucket or log "
 			       "group, as us-east-1");
-	a->is_own = true;
 	(void)snprintf(a->scheme, sizeof a->scheme, "https");
 	(void)snprintf(a->host, sizeof a->host, "%s.%s.amazonaws.com%s", a->service, region,
 		       strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
@@ -132,10 +131,8 @@ int aws_open(struct aws **ret, const char *service, const char *endpoint,
 	a->delivery = delivery;
 	a->credentials_file = o->credentials;
 	rc = own_endpoint(a, err);
-	if (rc == 0 && endpoint) {
-		a->is_own = false;
+	if (rc == 0 && endpoint)
 		rc = read_endpoint(a, endpoint, endpoint_setting, err);
-	}
 	if (rc == 0)
 		rc = http_new(&a->http, &http, err);
 	if (rc == 0)
@@ -172,11 +169,6 @@ void aws_close(struct aws *a)
 const char *aws_name(const struct aws *a)
 {
 	return a->name;
-}
-
-bool aws_is_own(const struct aws *a)
-{
-	return a->is_own;
 }
 
 const char *aws_header(struct aws *a, const char *name)

@@ -35,8 +35,6 @@ void aws_close(struct aws *aws);
 int aws_begin(struct aws *aws, struct err *err);
 /* For the log: "https://host:port". */
 const char *aws_name(const struct aws *aws);
-/* Is the host that of AWS itself? */
-bool aws_is_own(const struct aws *aws);
 
 struct aws_call {
 	const char *method;

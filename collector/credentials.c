@@ -372,6 +372,8 @@ static bool is_trusted(const char *url)
 					    "http://[::1]",          "http://169.254.170.2",
 					    "http://169.254.170.23", "http://[fd00:ec2::23]"};
 
+	if (strchr(url, '@'))
+		return false;
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		size_t len = strlen(hosts[i]);
 

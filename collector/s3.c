@@ -104,7 +104,7 @@ int s3_open(struct s3 **ret, const struct s3_options *o, const struct aws_option
 	s->delivery = delivery;
 	s->bucket = o->bucket;
 	s->kms = o->kms;
-	/* A dot would not be covered by the wildcard of the certificate; an own endpoint rarely has one. */
+	/* A certificate's wildcard does not cover a dot. */
 	s->path_style = o->path_style || strchr(o->bucket, '.');
 	if (!is_bucket(o->bucket))
 		rc = err_set(err, ERR_USAGE,

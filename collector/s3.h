@@ -16,7 +16,7 @@ enum { S3_PART = 16 * 1024 * 1024, S3_LOCK_DAYS_MAX = 36500 };
 /* Borrowed. */
 struct s3_options {
 	char *bucket, *endpoint, *lock, *kms;
-	bool path_style; /* the bucket in the path: always with an endpoint that is an address */
+	bool path_style; /* the bucket in the path: needed where the endpoint is an address */
 };
 
 struct s3;

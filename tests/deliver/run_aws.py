@@ -369,6 +369,7 @@ def setting_cases(tap, w):
         for options, want in (
                 (("--s3-bucket", "Not_A_Bucket"), "--s3-bucket Not_A_Bucket: a bucket's name has"),
                 (("--s3-bucket", "abc", "--s3-endpoint", "http://192.0.2.1:80"), "--s3-endpoint http://192.0.2.1:80: records and session tokens would go in clear text"),
+                (("--s3-bucket", "abc", "--s3-endpoint", "http://127.0.0.1.example.com:80"), "would go in clear text"),
                 (("--s3-bucket", "abc", "--s3-endpoint", "https://h/path"), "--s3-endpoint https://h/path: it is written as https://host:port"),
                 (("--s3-bucket", "abc", "--s3-object-lock", "compliance:0"), "--s3-object-lock compliance:0: it is written as"),
                 (("--s3-bucket", "abc", "--s3-kms", "a b"), "--s3-kms a b: it is the id or ARN"),

@@ -152,7 +152,7 @@ class Service:
             raise Refused(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
         secret, token = self.keys[access]
         if h.headers.get("x-amz-security-token") != token:
-            raise Refused(400 if self.name == "s3" else 400, "ExpiredToken" if self.name == "s3" else "ExpiredTokenException",
+            raise Refused(400, "ExpiredToken" if self.name == "s3" else "ExpiredTokenException",
                           "The provided token has expired.")
         dates = h.headers.get_all("x-amz-date") or []
         names = signed.split(";")
