@@ -13,7 +13,7 @@
 #include "evidence/verdict_say.h"
 #include "platform/clock.h"
 
-enum { ROWS = 50, SENSORS = 200, STRIPS = 10 };
+enum { SENSORS = 200, STRIPS = 10 };
 
 const char *const page_section_ids[PAGE_SECTIONS] = {
 	[PAGE_NOW] = "s-now",
@@ -176,12 +176,6 @@ static void print_traffic(FILE *out, const struct finding *f, const struct findi
 	fputs("</tr>\n", out);
 }
 
-static bool is_plain_egress(const struct page_state *s, const struct finding *f)
-{
-	return f->key.kind == FINDING_UNEXPECTED_EGRESS &&
-	       gather_weigh(&s->gather, f) == GATHER_EGRESS;
-}
-
 static void print_end(FILE *out, const struct page_state *s, enum verdict_lang lang,
 		      const struct finding *f)
 {
@@ -211,27 +205,20 @@ static void print_finding(FILE *out, const struct page_state *s, enum verdict_la
 typedef void row_fn(FILE *out, const struct page_state *s, enum verdict_lang lang,
 		    const struct finding *f);
 
-/* The findings of which is_plain_egress() says `egress`, the gravest first. */
-static void print_found(FILE *out, const struct page_state *s, enum verdict_lang lang, bool egress,
-			row_fn *print, unsigned numbers, const enum word *columns)
+static void print_found(FILE *out, const struct page_state *s, enum verdict_lang lang,
+			const struct page_rows *rows, row_fn *print, unsigned numbers,
+			const enum word *columns)
 {
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s->gather.n_found; i++) {
-		const struct finding *f = s->gather.found[i];
-
-		if (is_plain_egress(s, f) != egress)
-			continue;
-		if (n == 0)
-			html_table(out, lang, numbers, columns);
-		if (n++ < ROWS)
-			print(out, s, lang, f);
-	}
-	if (n > 0)
-		html_table_end(out);
+	if (rows->n > 0)
+		html_table(out, lang, numbers, columns);
 	else
-		html_paragraph(out, word(lang, egress ? W_UNEXPECTED_NONE : W_FINDINGS_NONE));
-	say_rest(out, lang, n, ROWS);
+		html_paragraph(
+			out, word(lang, rows == &s->egress ? W_UNEXPECTED_NONE : W_FINDINGS_NONE));
+	for (size_t i = 0; i < rows->n && i < PAGE_ROWS; i++)
+		print(out, s, lang, rows->list[i]);
+	if (rows->n > 0)
+		html_table_end(out);
+	say_rest(out, lang, rows->n, PAGE_ROWS);
 	end_section(out);
 }
 
@@ -241,7 +228,7 @@ static void print_unexpected(FILE *out, const struct page_state *s, enum verdict
 					    W_IN,     W_LAST,  W_SENSOR,  WORDS};
 
 	html_heading(out, lang, "unexpected", W_UNEXPECTED_TITLE);
-	print_found(out, s, lang, true, print_end, 0x18, columns);
+	print_found(out, s, lang, &s->egress, print_end, 0x18, columns);
 }
 
 static void print_findings(FILE *out, const struct page_state *s, enum verdict_lang lang)
@@ -250,53 +237,22 @@ static void print_findings(FILE *out, const struct page_state *s, enum verdict_l
 					    W_IN,       W_LAST,    W_SENSOR, WORDS};
 
 	html_heading(out, lang, "findings", W_FINDINGS_TITLE);
-	print_found(out, s, lang, false, print_finding, 0x30, columns);
-}
-
-static bool is_allowed(const struct page_state *s, const struct endpoint_sum *sum)
-{
-	const struct endpoint_digest *d = &sum->digest;
-
-	return d->direction == FLOWREC_EGRESS &&
-	       (d->verdict == FLOWREC_EXPECTED || d->verdict == FLOWREC_WATCHED) &&
-	       gather_counts(&s->gather, sum);
-}
-
-/* Those to which most was sent, in order. Returns how many there are in all. */
-static uint64_t largest(const struct page_state *s, const struct endpoint_sum *ret[static ROWS])
-{
-	uint64_t all = 0;
-
-	for (size_t i = 0; i < s->gather.n_ends; i++) {
-		const struct endpoint_sum *sum = &s->gather.ends[i];
-		size_t at = all < ROWS ? (size_t)all : ROWS;
-
-		if (!is_allowed(s, sum))
-			continue;
-		all++;
-		for (; at > 0 && ret[at - 1]->digest.bytes_out < sum->digest.bytes_out; at--) {
-			if (at < ROWS)
-				ret[at] = ret[at - 1];
-		}
-		if (at < ROWS)
-			ret[at] = sum;
-	}
-	return all;
+	print_found(out, s, lang, &s->others, print_finding, 0x30, columns);
 }
 
 static void print_allowed(FILE *out, const struct page_state *s, enum verdict_lang lang)
 {
 	static const enum word columns[] = {W_REMOTE, W_NAMES, W_RULE, W_STATE,  W_REACHED,
 					    W_OUT,    W_IN,    W_LAST, W_SENSOR, WORDS};
-	const struct endpoint_sum *list[ROWS];
-	uint64_t n = largest(s, list);
+	const struct endpoint_sum *const *list = s->allowed;
+	uint64_t n = s->n_allowed;
 
 	html_heading(out, lang, "allowed", W_ALLOWED_TITLE);
 	if (n > 0)
 		html_table(out, lang, 0x60, columns);
 	else
 		html_paragraph(out, word(lang, W_ALLOWED_NONE));
-	for (size_t i = 0; i < n && i < ROWS; i++) {
+	for (size_t i = 0; i < n && i < PAGE_ROWS; i++) {
 		const struct endpoint_digest *d = &list[i]->digest;
 
 		fputs("<tr>", out);
@@ -313,7 +269,7 @@ static void print_allowed(FILE *out, const struct page_state *s, enum verdict_la
 	}
 	if (n > 0)
 		html_table_end(out);
-	say_rest(out, lang, n, ROWS);
+	say_rest(out, lang, n, PAGE_ROWS);
 	end_section(out);
 }
 

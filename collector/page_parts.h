@@ -54,6 +54,12 @@ struct page_sensor {
 	uint64_t kernel_dropped, nic_dropped, skipped, gap_records, gap_batches, given_up;
 };
 
+enum { PAGE_ROWS = 50 }; /* of a table that are shown; the rest is counted */
+struct page_rows {
+	uint64_t n; /* all */
+	const struct finding *list[PAGE_ROWS];
+};
+
 struct table;
 
 struct page_state {
@@ -63,6 +69,11 @@ struct page_state {
 	size_t n_sensors;
 	struct page_sensor *list; /* of them, as they are shown */
 	uint64_t found[FINDING_KINDS][FINDING_SEVERITIES];
+	/* Good until more is read: what nothing expects, and all other findings, the gravest; destinations that a rule
+	 * allows or watches, those to which most was sent. */
+	struct page_rows egress, others;
+	uint64_t n_allowed;
+	const struct endpoint_sum *allowed[PAGE_ROWS];
 	struct verdict_evidence evidence;
 	struct verdict verdict;
 	uint64_t number;    /* of this state: greater than those of processes before; 0: none yet */

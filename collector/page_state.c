@@ -187,11 +187,56 @@ static int list_sensors(struct page_state *s, uint64_t now_ns)
 	return 0;
 }
 
-static void count_findings(struct page_state *s)
+static void add_row(struct page_rows *rows, const struct finding *f)
+{
+	if (rows->n < PAGE_ROWS)
+		rows->list[rows->n] = f;
+	rows->n++;
+}
+
+static void sort_out_findings(struct page_state *s)
 {
 	memset(s->found, 0, sizeof s->found);
-	for (size_t i = 0; i < s->gather.n_found; i++)
-		s->found[s->gather.found[i]->key.kind][s->gather.found[i]->severity]++;
+	s->egress.n = s->others.n = 0;
+	for (size_t i = 0; i < s->gather.n_found; i++) {
+		const struct finding *f = s->gather.found[i];
+
+		s->found[f->key.kind][f->severity]++;
+		add_row(f->key.kind == FINDING_UNEXPECTED_EGRESS &&
+					gather_weigh(&s->gather, f) == GATHER_EGRESS
+				? &s->egress
+				: &s->others,
+			f);
+	}
+}
+
+static bool is_allowed(const struct page_state *s, const struct endpoint_sum *sum)
+{
+	const struct endpoint_digest *d = &sum->digest;
+
+	return d->direction == FLOWREC_EGRESS &&
+	       (d->verdict == FLOWREC_EXPECTED || d->verdict == FLOWREC_WATCHED) &&
+	       gather_counts(&s->gather, sum);
+}
+
+static void sort_out_allowed(struct page_state *s)
+{
+	s->n_allowed = 0;
+	for (size_t i = 0; i < s->gather.n_ends; i++) {
+		const struct endpoint_sum *sum = &s->gather.ends[i];
+		size_t at = s->n_allowed < PAGE_ROWS ? (size_t)s->n_allowed : PAGE_ROWS;
+
+		if (!is_allowed(s, sum))
+			continue;
+		s->n_allowed++;
+		for (; at > 0 && s->allowed[at - 1]->digest.bytes_out < sum->digest.bytes_out;
+		     at--) {
+			if (at < PAGE_ROWS)
+				s->allowed[at] = s->allowed[at - 1];
+		}
+		if (at < PAGE_ROWS)
+			s->allowed[at] = sum;
+	}
 }
 
 int page_state_make(struct page_state *s, uint64_t now_ns)
@@ -204,7 +249,8 @@ int page_state_make(struct page_state *s, uint64_t now_ns)
 		rc = list_sensors(s, now_ns);
 	if (rc < 0)
 		return rc;
-	count_findings(s);
+	sort_out_findings(s);
+	sort_out_allowed(s);
 	s->evidence = (struct verdict_evidence){0};
 	gather_facts(&s->gather, &s->evidence);
 	gather_hours(&s->gather, &s->evidence);
