@@ -67,7 +67,7 @@ struct gather_run {
 		clock_off_ms; /* the farthest the clocks were apart, what is not known of the way included */
 	uint64_t clock_steps, clock_step_s;
 	bool has_canaries;
-	int64_t canaries[4];   /* the latest BATCH_EVENT_CANARIES */
+	int64_t canaries[4]; /* the latest BATCH_EVENT_CANARIES */
 	/* Of BATCH_EVENT_BLINDING and BATCH_EVENT_BLIND_CHECK */
 	uint64_t blind_checks, blindings, blind_first, blind_last;
 	bool unchecked;        /* a check could not look at all that it had to */
