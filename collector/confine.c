@@ -100,14 +100,8 @@ static const struct sandbox_call reading[] = {
 
 /* The ledger's files, connections of those who look, and reports out of another process. */
 static const struct sandbox_call page[] = {
-	ALWAYS(accept4),
-	ALWAYS(recvfrom),
-	ALWAYS(sendto),
-	ALWAYS(recvmsg),
-	ALWAYS(setsockopt),
-	ALWAYS(getsockopt),
-	ALWAYS(getsockname),
-	ALWAYS(openat),
+	ALWAYS(accept4),    ALWAYS(recvfrom),   ALWAYS(sendto),      ALWAYS(recvmsg),
+	ALWAYS(setsockopt), ALWAYS(getsockopt), ALWAYS(getsockname), ALWAYS(openat),
 #ifdef SYS_open
 	ALWAYS(open),
 #endif

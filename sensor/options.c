@@ -93,7 +93,8 @@ static const struct setting table[] = {
 	 "0: "
 	 "never."},
 	{"reader", 0, SETTING_LIST, AT(readers), "NAME", NULL, 0, 0,
-	 "Name of a process whose packet sockets are expected; may be repeated. Default: the usual DHCP "
+	 "Name of a process whose packet sockets are expected; may be repeated. Default: the usual "
+	 "DHCP "
 	 "clients."},
 #endif
 #ifdef CONFIG_IMDS
