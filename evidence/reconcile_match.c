@@ -146,7 +146,7 @@ static int add_lone(struct reconcile *rec, const struct episode *e, enum reconci
 		if (!marked || marked[i])
 			kinds |= UINT64_C(1) << kind(rec, e, rows[i]);
 	}
-	for (unsigned k = 0; kinds >> k && k < 64 && rc == 0; k++) {
+	for (unsigned k = 0; k < 64 && kinds >> k && rc == 0; k++) {
 		struct reconcile_entry entry = {.lines = 0};
 
 		if (!(kinds >> k & 1))

@@ -77,10 +77,9 @@ static void read_filter(const struct capture *c, int *ret_length, struct bpf_ins
 	socklen_t n = 0;
 
 	memset(ret_first, 0, sizeof *ret_first);
-	*ret_length =
-		getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, ret_first, &n) == 0
-			? (int)n
-			: -errno;
+	*ret_length = getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, NULL, &n) == 0
+			      ? (int)n
+			      : -errno;
 	if (*ret_length == 1)
 		(void)getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, ret_first, &n);
 }

@@ -30,8 +30,11 @@ class Pattern:
 
     def fits(self, finding):
         kind, remote, port, protocol = finding
-        return self.kind == kind and self.protocol == protocol and port in self.ports and self.nets is not None and \
-            remote is not None and ipaddress.ip_address(remote) in self.nets
+        if self.kind != kind or self.protocol != protocol or port not in self.ports:
+            return False
+        if self.nets is None:  # of the machine itself
+            return remote == "-"
+        return remote not in (None, "-") and ipaddress.ip_address(remote) in self.nets
 
 
 class Row:

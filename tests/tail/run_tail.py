@@ -418,7 +418,9 @@ def full_spool(tap, w):
         with w.sensor("i-spool", c.address, "--tail", p, "--tail-kib-s", "4096", "--spool-kib", "64", "--flow-slots", "16", "--endpoint-slots", "16") as s:
             s.wait_for("following from byte", "err")
             c.stop().expect(0)
-            written = 0
+            written = 2000
+            append(p, b"".join(line(i) for i in range(written)))
+            time.sleep(3)  # three looks at the file: its lines stand in the spool before the flood of flows does
             with net.sock(w.ns, socket.AF_INET, socket.SOCK_DGRAM) as u:
                 end = time.monotonic() + 60
                 while "spool: full" not in s.text("err") and time.monotonic() < end:
