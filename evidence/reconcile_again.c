@@ -308,13 +308,15 @@ static void settle_sums(struct reconcile *rec, struct reconcile_entry *v, size_t
 	}
 }
 
-/* Of one flow: what this machine alone has, beside a stretch that was cut and of which it has too little. */
+/* Of one flow: what this machine alone has, beside a stretch that was cut, or in which packets were lost, and of which it has too
+ * little. */
 static void settle_cut(struct reconcile *rec, struct reconcile_entry *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0;
 		     k < n && reconcile_reasons[v[i].reason].weight == RECONCILE_UNEXPLAINED; k++) {
-			if (reconcile_reasons[v[k].reason].weight == RECONCILE_ASIDE &&
+			if ((reconcile_reasons[v[k].reason].weight == RECONCILE_ASIDE ||
+			     v[k].reason == RECONCILE_CAPTURE_GAP) &&
 			    rest_of(&v[i]).packets < 0 &&
 			    rest_of(&v[k]).packets + rest_of(&v[i]).packets >= 0 &&
 			    is_about(rec, &v[i], &v[k]))
@@ -328,6 +330,33 @@ static void settle_times(struct reconcile *rec, struct reconcile_entry *v, size_
 {
 	settle_sums(rec, v, n);
 	settle_cut(rec, v, n);
+}
+
+/* What looks hidden: the machine has just that, a part of it without ports, at another time. */
+static void settle_unported(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct rest sum = rest_of(&v[i]);
+		bool joined[AGAIN_GROUP_MAX] = {[0] = false};
+
+		if (reconcile_reasons[v[i].reason].weight != RECONCILE_RED || !has_ports(&v[i]))
+			continue;
+		for (size_t k = 0; k < n; k++) {
+			bool is_same = v[k].srcport == v[i].srcport && v[k].dstport == v[i].dstport;
+
+			joined[k] = k == i || ((is_same || is_fragment(&v[k])) && is_open(&v[k]) &&
+					       is_about(rec, &v[i], &v[k]));
+			if (joined[k] && k != i) {
+				sum.packets += rest_of(&v[k]).packets;
+				sum.bytes += rest_of(&v[k]).bytes;
+			}
+		}
+		for (size_t k = 0; k < n && sum.packets == 0 && sum.bytes == 0; k++) {
+			if (joined[k])
+				move(rec, &v[k], (enum reconcile_class)v[k].klass,
+				     RECONCILE_TIMES_APART);
+		}
+	}
 }
 
 static void for_groups(struct reconcile *rec, int compare(const void *, const void *),
@@ -374,6 +403,7 @@ void again_resolve(struct reconcile *rec)
 
 	for_groups(rec, compare_addresses, same_addresses, settle_fragments);
 	for_groups(rec, compare_flows, same_flow, settle_times);
+	for_groups(rec, compare_addresses, same_addresses, settle_unported);
 	for_groups(rec, compare_addresses, same_addresses, settle_rest);
 	for (size_t i = 0; i < n; i++) {
 		if (reconcile_reasons[v[i].reason].weight != RECONCILE_FINE)

@@ -204,6 +204,8 @@ void clock_settle(struct reconcile *rec)
 		c->late += RECONCILE_LATE_S + seconds_of(earliest - c->applied);
 		c->early += RECONCILE_LATE_S + seconds_of(c->applied - (latest - RECONCILE_LATE_S));
 	}
-	rec->late_edge = is_enough && !c->applied ? edge_tolerance(late) : c->late;
+	/* Lines that end before their packets: that clock is ahead, who knows how far, and they are later than they look. */
+	rec->late_edge =
+		is_enough && !c->applied && early <= CLOCK_EXACT_S ? edge_tolerance(late) : c->late;
 	rec->early_edge = is_enough && !c->applied ? edge_tolerance(early) : c->early;
 }

@@ -384,6 +384,30 @@ static size_t passed_first(struct row **witness, size_t n)
 	return out;
 }
 
+enum { DOUBLES_MAX = 8 }; /* lines whose every choice is tried; of more, all of them too */
+
+/* Lines that stood there twice may be two windows that look alike: do some of them make up what the machine has more? It cannot
+ * hide anything: without them the witness has less. */
+static bool takes_doubles(const struct reconcile *rec, const struct row *row, struct sum witness,
+			  struct sum host, bool may_offload)
+{
+	size_t n = rec->n_doubles < DOUBLES_MAX ? rec->n_doubles : DOUBLES_MAX;
+	unsigned most = (1U << n) - 1;
+
+	for (unsigned choice = 1; choice <= most; choice++) {
+		struct sum all = witness;
+
+		for (size_t i = 0; i < rec->n_doubles; i++) {
+			if (choice == most || (i < n && choice >> i & 1))
+				add(&all, rec->doubles[i]);
+		}
+		if (may_offload ? host.bytes >= witness.bytes && is_offload(row, host, all)
+				: match_equal(all, host))
+			return true;
+	}
+	return false;
+}
+
 static int judge_episode(struct reconcile *rec, struct episode *e, struct err *err)
 {
 	struct sum host = match_sum(e->host, e->n_host, 0, 0);
@@ -396,8 +420,7 @@ static int judge_episode(struct reconcile *rec, struct episode *e, struct err *e
 	if (e->n_witness == 0)
 		return add_lone(rec, e, RECONCILE_HOST_ONLY, NULL, err);
 	note_action(rec, e, refused);
-	if (match_equal(all, host) ||
-	    (rec->doubled.lines && match_equal(plus(all, rec->doubled), host))) {
+	if (match_equal(all, host) || takes_doubles(rec, e->host[0], all, host, false)) {
 		result_count(rec, RECONCILE_AGREE, RECONCILE_EQUAL, all.packets, all.bytes);
 		return 0;
 	}
@@ -419,7 +442,7 @@ static int judge_episode(struct reconcile *rec, struct episode *e, struct err *e
 			     host.bytes);
 		return 0;
 	}
-	if (is_offload(e->host[0], host, all))
+	if (is_offload(e->host[0], host, all) || takes_doubles(rec, e->host[0], all, host, true))
 		return add_differing(rec, e, host, RECONCILE_OFFLOAD, NULL, err);
 	/* Refused on its way in: the machine cannot have it. */
 	if (e->direction == FLOWREC_INGRESS && passed.lines > 0 && refused.lines > 0) {
@@ -504,7 +527,7 @@ int match_grow(struct reconcile *rec, size_t n)
 }
 
 /* Lines that stand there twice are one, unless it takes all of them to make what the machine has: two windows whose stamps are
- * late by different times may look alike. How many are left. */
+ * late by different times may look alike. How many are left, those left out behind them. */
 static size_t drop_doubles(struct reconcile *rec, struct row *const *host, size_t n_host,
 			   struct row **witness, size_t n)
 {
@@ -518,11 +541,11 @@ static size_t drop_doubles(struct reconcile *rec, struct row *const *host, size_
 	rec->result.duplicates += n - out;
 	out = 1;
 	for (size_t i = 1; i < n; i++) {
-		if (same_line(witness[out - 1], witness[i]))
-			add(&rec->doubled, witness[i]);
-		else
-			witness[out++] = witness[i];
+		if (!same_line(witness[out - 1], witness[i]))
+			match_swap(&witness[out++], &witness[i]);
 	}
+	rec->doubles = witness + out;
+	rec->n_doubles = n - out;
 	return out;
 }
 
@@ -542,7 +565,7 @@ int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *er
 		is_timed = is_timed && rows[i].flags & ROW_TIMED;
 		rec->scratch[i] = &rows[i];
 	}
-	rec->doubled = (struct sum){.lines = 0};
+	rec->n_doubles = 0;
 	n_witness = drop_doubles(rec, host, n_host, witness, n - n_host);
 	rec->n_others = 0;
 	rec->is_even = false;

@@ -93,8 +93,9 @@ struct reconcile {
 	/* of the flow at hand */
 	struct row **others; /* lines of further flow logs */
 	size_t n_others;
-	struct sum doubled; /* of the lines that were left out since they stood there before */
-	bool is_even;       /* the two have as many packets and bytes of it in all */
+	struct row **doubles; /* lines that were left out since they stood there before */
+	size_t n_doubles;
+	bool is_even; /* the two have as many packets and bytes of it in all */
 	struct row **scratch;
 	size_t cap_scratch;
 };
