@@ -337,7 +337,7 @@ static void settle_unported(struct reconcile *rec, struct reconcile_entry *v, si
 {
 	for (size_t i = 0; i < n; i++) {
 		struct rest sum = rest_of(&v[i]);
-		bool joined[AGAIN_GROUP_MAX] = {[0] = false};
+		bool joined[AGAIN_GROUP_MAX] = {[0] = false}, has_fragment = false;
 
 		if (reconcile_reasons[v[i].reason].weight != RECONCILE_RED || !has_ports(&v[i]))
 			continue;
@@ -347,11 +347,14 @@ static void settle_unported(struct reconcile *rec, struct reconcile_entry *v, si
 			joined[k] = k == i || ((is_same || is_fragment(&v[k])) && is_open(&v[k]) &&
 					       is_about(rec, &v[i], &v[k]));
 			if (joined[k] && k != i) {
+				has_fragment = has_fragment || is_fragment(&v[k]);
 				sum.packets += rest_of(&v[k]).packets;
 				sum.bytes += rest_of(&v[k]).bytes;
 			}
 		}
-		for (size_t k = 0; k < n && sum.packets == 0 && sum.bytes == 0; k++) {
+		if (!has_fragment || sum.packets != 0 || sum.bytes != 0)
+			continue;
+		for (size_t k = 0; k < n; k++) {
 			if (joined[k])
 				move(rec, &v[k], (enum reconcile_class)v[k].klass,
 				     RECONCILE_TIMES_APART);

@@ -25,6 +25,7 @@ SEED = int(os.environ.get("FLOWPROOF_SEED", "1"))
 # What leaves something that cannot be told from hidden traffic, and the reason that must say so: packets that were lost, fragments without ports, stamps farther
 # apart than the others show.
 UNCLEAR = {"capture_gap": {"capture_gap"}, "fragments_or_hidden": {"fragments"}, "times_apart": {"late", "very_late", "clock", "ten_minutes"}}
+UNCLEAR["direction_unknown"] = set().union(*UNCLEAR.values())  # where some flow shows nothing but refusals
 # World: (a key that looks hidden in it and is not, the reason with which it must be among the unclear). All were judged wrong once.
 ONCE_WRONG = {
     7501064: (("192.0.2.27", "10.0.7.5", 443, 62395, 17), "times_apart"),  # a part of it without ports, and later than its like
@@ -80,9 +81,9 @@ def judge(world, out, code):
             unclear += 1
         else:
             wrong.append(f"unexplained: {entry}")
-    # A line that stands twice, and another that was left out, may add up to what the machine has; so may, of one flow, what is hidden and what was in a missing file.
+    # A line that stands twice, and another that is not there, may add up to what the machine has; so may, of one flow, what is hidden and what was in a missing file.
     for entry in out["unclear"]:
-        adds_up = {"duplicate_file", "skipdata"} <= world.on or (entry["reason"] == "times_apart" and key_of(entry) in later & world.lost)
+        adds_up = ("duplicate_file" in world.on and world.on & {"skipdata", "missing_file"}) or (entry["reason"] == "times_apart" and key_of(entry) in later & world.lost)
         if not world.on & UNCLEAR.get(entry["reason"], set()) and not adds_up:
             wrong.append(f"nothing in this world is unclear so: {entry}")
     if code == 0 and (hidden or out["unexplained"]):
