@@ -81,9 +81,9 @@ def judge(world, out, code):
             unclear += 1
         else:
             wrong.append(f"unexplained: {entry}")
-    # A line that stands twice, and another that is not there, may add up to what the machine has; so may, of one flow, what is hidden and what was in a missing file.
+    # A line that stands twice, and another that is not there, may add up to what the machine has; so may, of one flow, what is hidden and what Flow Logs lack.
     for entry in out["unclear"]:
-        adds_up = ("duplicate_file" in world.on and world.on & {"skipdata", "missing_file"}) or (entry["reason"] == "times_apart" and key_of(entry) in later & world.lost)
+        adds_up = ("duplicate_file" in world.on and world.on & {"skipdata", "missing_file"}) or (entry["reason"] == "times_apart" and key_of(entry) in later & (world.lost | world.unsaid))
         if not world.on & UNCLEAR.get(entry["reason"], set()) and not adds_up:
             wrong.append(f"nothing in this world is unclear so: {entry}")
     if code == 0 and (hidden or out["unexplained"]):

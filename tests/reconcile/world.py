@@ -277,7 +277,7 @@ class World:
         return " ".join(str(values[n]) for n in names)
 
     def logs(self):
-        """{file name: text}; also sets `told`: the packets of which some line is left, `skips`: windows of SKIPDATA, `lost`: keys whose lines are missing."""
+        """{file name: text}; also sets `told`: the packets of which some line is left, `skips`: windows of SKIPDATA, `lost`: keys whose lines are missing, `unsaid`: that SKIPDATA left out."""
         rng = self.rng
         names = list(DEFAULT)
         if self.has("secondary_pkt"):
@@ -288,7 +288,7 @@ class World:
             names += ["new-thing"]
             rng.shuffle(names)
         rows = self.log_rows(self.interval, T0 - self.phase)
-        self.skips, self.lost, self.lost_skips, skipped, unsaid = [], set(), set(), set(), set()
+        self.skips, self.lost, self.lost_skips, skipped, self.unsaid = [], set(), set(), set(), set()
         lines = []
         kept = []
         if self.has("skipdata"):
@@ -298,7 +298,7 @@ class World:
         hole = T0 + rng.randrange(300, self.length - 300) if self.has("missing_file") else None
         for row, own, window in rows:
             if window in skipped and rng.random() < 0.5:
-                unsaid |= {row.key, row.real}
+                self.unsaid |= {row.key, row.real}
                 continue
             if hole and hole <= row.end < hole + 300:
                 self.lost |= {row.key, row.real}
@@ -309,7 +309,7 @@ class World:
         self.kept = kept
         for a, b in self.skips:
             if hole and hole <= b < hole + 300:
-                self.lost_skips |= unsaid
+                self.lost_skips |= self.unsaid
                 continue
             lines.append((b, " ".join({"version": "2", "account-id": ACCOUNT, "interface-id": ENI, "start": str(a), "end": str(b),
                                        "log-status": "SKIPDATA"}.get(n, "-") for n in names)))
