@@ -259,7 +259,8 @@ static enum delivery_try abort_upload(struct s3 *s, const char *upload, uint64_t
 }
 
 /* Of this key: nobody else uploads to it. Who may not list them leaves them to a rule of the bucket's life cycle. */
-static enum delivery_try abort_orphans(struct s3 *s, uint64_t now_ns, struct err *err)
+static __attribute__((noinline)) enum delivery_try abort_orphans(struct s3 *s, uint64_t now_ns,
+								 struct err *err)
 {
 	const struct sigv4_pair query[] = {{"uploads", ""}, {"prefix", s->object->key}};
 	char path[BUCKET_MAX + 3], key[OBJECT_KEY_MAX], upload[UPLOAD_ID_MAX], *list;
