@@ -66,7 +66,7 @@ static int by_code(const void *a, const void *b)
 /* The query as it is signed, and sent: encoded, then sorted by bytes. */
 static bool put_query(char *out, size_t cap, size_t *n, const struct sigv4_request *r)
 {
-	struct encoded pairs[SIGV4_PAIRS_MAX];
+	struct encoded pairs[SIGV4_PAIRS_MAX] = {{0}};
 	char *room = malloc(SIGV4_TARGET);
 	size_t used = 0;
 	bool is_good = room != NULL;

@@ -75,11 +75,12 @@ static int set_filter(struct capture *c, const char *filter, struct err *err)
 static void read_filter(const struct capture *c, int *ret_length, struct bpf_insn *ret_first)
 {
 	socklen_t n = 0;
+	int rc;
 
 	memset(ret_first, 0, sizeof *ret_first);
-	*ret_length = getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, NULL, &n) == 0
-			      ? (int)n
-			      : -errno;
+	/* cppcheck-suppress nullPointer; nothing is written for a length of 0 */
+	rc = getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, NULL, &n);
+	*ret_length = rc == 0 ? (int)n : -errno;
 	if (*ret_length == 1)
 		(void)getsockopt(pcap_fileno(c->pcap), SOL_SOCKET, SO_GET_FILTER, ret_first, &n);
 }
