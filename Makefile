@@ -116,7 +116,7 @@ collector-$(CONFIG_DELIVER_CLOUDWATCH) += $(addprefix collector/,deliver_cloudwa
 collector-$(CONFIG_COLLECTOR_HTTP) += collector/http
 analyst-y := $(base-y) $(ledger-y) $(addprefix evidence/,watch_alb audit audit_manifest audit_sensor audit_entries audit_heads) \
 	     $(addprefix platform/,crypto_cert crypto_issuer crypto_crl) $(addprefix proto/,flowrec_json flowrec_parse endpoint dns_log) \
-	     $(addprefix analyst/,main query records logs dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
+	     $(addprefix analyst/,main command query records logs dns events summary endpoints findings audit seal pki policy policy_check) policy/policy_print policy/import_aws policy/import_rules platform/json_read
 # The static analyst is for tests of the static collector: it takes no gzip apart.
 gunzip-y := $(addprefix platform/,gunzip $(if $(STATIC),,gunzip_zlib) $(if $(ISAL),gunzip_isal))
 gzip-y := $(addprefix platform/,gzip $(if $(STATIC),,gzip_zlib) $(if $(ISAL),gzip_isal))

@@ -2,7 +2,8 @@
 /*
  * flowproof audit: what was verified, and the first fault.
  */
-#include "analyst/audit.h"
+#include "analyst/command.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyst/query.h"
 #include "analyst/seal.h"
 #include "evidence/audit.h"
 #include "platform/clock.h"
@@ -37,8 +37,6 @@ static const struct setting table[] = {
 	OPTION_FLAG("json", AT(json), "One JSON object."),
 	OPTION_HELP(AT(help)),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 static const char *const ends[] = {
 	[AUDIT_GOODBYE] = "goodbye", [AUDIT_OPEN] = "open", [AUDIT_CUT] = "cut"};
@@ -231,16 +229,6 @@ static void print_json(const struct audit *a)
 
 /* ---- the command ---- */
 
-static void print_help(void)
-{
-	printf("usage: flowproof audit -d STORE --ca FILE [--heads FILE] [--json]\n\n"
-	       "Holds everything below the store against the signed manifests, the streams' chains "
-	       "and the\n"
-	       "sensors' signatures. Ends with 0 if it is intact, 1 if it is incomplete or "
-	       "broken.\n\n");
-	settings_help(table, SETTINGS, stdout);
-}
-
 /* The head that a line holds, cut out of it; the line itself if there is none. */
 static char *head_in(char *line)
 {
@@ -291,9 +279,9 @@ static int read_heads(const char *file, struct audit_options *options, struct er
 	return rc;
 }
 
-/* The exit status, or negative. */
-static int run(const struct options *o, struct err *err)
+static int run(void *given, struct err *err)
 {
+	const struct options *o = given;
 	struct audit_options options = {.enough = AUDIT_INTACT};
 	struct audit *audit = NULL;
 	int rc;
@@ -321,25 +309,19 @@ static int run(const struct options *o, struct err *err)
 	return rc;
 }
 
+static const struct command command = {
+	.name = "audit",
+	.usage = "usage: flowproof audit -d STORE --ca FILE [--heads FILE] [--json]\n\n"
+		 "Holds everything below the store against the signed manifests, the streams' "
+		 "chains "
+		 "and the\n"
+		 "sensors' signatures. Ends with 0 if it is intact, 1 if it is incomplete or "
+		 "broken.\n\n",
+	COMMAND_OPTIONS(struct options, help, table),
+	.run = run,
+};
+
 int audit_main(int argc, char **argv)
 {
-	struct options o = {.store = NULL};
-	struct err err = {""};
-	int rest, rc = settings_read(table, SETTINGS, &o, argc, argv, &rest, &err);
-
-	query_output_begin();
-	if (rc == 0 && o.help)
-		print_help();
-	else if (rc == 0 && rest < argc)
-		rc = err_set(&err, ERR_USAGE, "'%s' is not an option", argv[rest]);
-	else if (rc == 0)
-		rc = run(&o, &err);
-	settings_free(table, SETTINGS, &o);
-	if (rc < 0)
-		fprintf(stderr, "flowproof audit: %s\n", err.text);
-	if (fflush(stdout) != 0 && errno != EPIPE) {
-		fprintf(stderr, "flowproof audit: standard output: %s\n", strerror(errno));
-		return 3;
-	}
-	return rc < 0 ? err_exit_status(rc) : rc;
+	return command_main(&command, argc, argv);
 }

@@ -3,7 +3,7 @@
  * flowproof export: the ledger's records as Flow Logs files (evidence/slots.h), of any time, at once. What is made again is the
  * same, file by file.
  */
-#include "analyst/export.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,8 +38,6 @@ static const struct setting table[] = {
 		    "The flow log that the names tell, as fl-1234abcd. Default: made of the "
 		    "store's own number."),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 struct export
 {
@@ -123,13 +121,16 @@ static int prepare(struct export *x, struct slots_config *config, struct err *er
 	return rc == 0 ? file_make_dir(o->out, err) : rc;
 }
 
-static int export(struct options *o, struct err *err)
+static int run(void *options, struct err *err)
 {
 	static const struct replay_ops ops = {.batch = take_batch, .gap = take_gap};
+	struct options *o = options;
 	struct export x = {.o = o};
 	struct slots_config config = {.roll = 0};
-	int rc = prepare(&x, &config, err), ends;
+	int rc = query_prepare(&o->query, err), ends;
 
+	if (rc == 0)
+		rc = prepare(&x, &config, err);
 	if (rc < 0)
 		goto out;
 	o->query.by_time = true;
@@ -152,34 +153,18 @@ out:
 	return rc;
 }
 
-static void print_help(void)
-{
-	printf("usage: flowproof export -d STORE --out DIR [options]\n\n"
-	       "Writes the records of the ledger as VPC Flow Logs files, named and laid out as AWS "
-	       "does in S3,\nwith what Flow Logs never record and the DNS log beside them.\n\n");
-	settings_help(table, SETTINGS, stdout);
-}
+static const struct command command = {
+	.name = "export",
+	.usage = "usage: flowproof export -d STORE --out DIR [options]\n\n"
+		 "Writes the records of the ledger as VPC Flow Logs files, named and laid out as "
+		 "AWS "
+		 "does in S3,\nwith what Flow Logs never record and the DNS log beside them.\n\n",
+	COMMAND_OPTIONS(struct options, query.help, table),
+	.has_query = true,
+	.run = run,
+};
 
 int export_main(int argc, char **argv)
 {
-	struct options *o = calloc(1, sizeof *o);
-	struct err err = {"no memory"};
-	int rest, rc, status;
-
-	if (!o)
-		return 3;
-	query_output_begin();
-	rc = settings_read(table, SETTINGS, o, argc, argv, &rest, &err);
-	if (rc == 0 && o->query.help) {
-		print_help();
-	} else if (rc == 0) {
-		rc = query_prepare(&o->query, argc, argv, rest, &err);
-		if (rc == 0)
-			rc = export(o, &err);
-	}
-	status = query_end(&o->query, "export", rc, &err);
-	query_fini(&o->query);
-	settings_free(table, SETTINGS, o);
-	free(o);
-	return status;
+	return command_main(&command, argc, argv);
 }

@@ -2,7 +2,7 @@
 /*
  * flowproof findings.
  */
-#include "analyst/findings.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -39,8 +39,6 @@ static const struct setting table[] = {
 	 .help = "Print what each detector needs and what it cannot see; reads no store."},
 	QUERY_SETTINGS(struct options, query),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 struct gathering {
 	const struct query *query;
@@ -210,7 +208,7 @@ static int read_watch(struct watch_list **ret, const struct options *o, struct e
 	return rc;
 }
 
-static int run(struct options *o, struct err *err)
+static int list(struct options *o, struct err *err)
 {
 	static const struct replay_ops ops = {.batch = gather_batch};
 	struct gathering g = {.query = &o->query, .losses = &o->losses};
@@ -250,41 +248,35 @@ static void print_memory(void)
 	       FINDINGS_MAX_LIVE);
 }
 
-static void print_help(void)
+static int run(void *options, struct err *err)
 {
-	printf("usage: flowproof findings -d STORE [options]\n\n"
-	       "Lists the traffic that no rule of the policy expects: each remote endpoint "
-	       "once.\n\n");
-	settings_help(table, SETTINGS, stdout);
-}
+	struct options *o = options;
+	int rc;
 
-int findings_main(int argc, char **argv)
-{
-	struct options *o = calloc(1, sizeof *o);
-	struct err err = {"no memory"};
-	int rest, rc, status;
-
-	if (!o)
-		return 3;
-	query_output_begin();
-	rc = settings_read(table, SETTINGS, o, argc, argv, &rest, &err);
-	if (rc == 0 && o->query.help) {
-		print_help();
-	} else if (rc == 0 && o->limits) {
+	if (o->limits) {
 		limits_print(stdout, o->query.json);
 		if (!o->query.json)
 			print_memory();
-	} else if (rc == 0 && o->query.json + o->ocsf + o->asff > 1) {
-		rc = err_set(&err, ERR_USAGE,
-			     "--json, --ocsf and --asff exclude each other; give one");
-	} else if (rc == 0) {
-		rc = query_prepare(&o->query, argc, argv, rest, &err);
-		if (rc == 0)
-			rc = run(o, &err);
+		return 0;
 	}
-	status = query_end(&o->query, "findings", rc, &err);
-	query_fini(&o->query);
-	settings_free(table, SETTINGS, o);
-	free(o);
-	return status;
+	if (o->query.json + o->ocsf + o->asff > 1)
+		return err_set(err, ERR_USAGE,
+			       "--json, --ocsf and --asff exclude each other; give one");
+	rc = query_prepare(&o->query, err);
+	return rc == 0 ? list(o, err) : rc;
+}
+
+static const struct command command = {
+	.name = "findings",
+	.usage = "usage: flowproof findings -d STORE [options]\n\n"
+		 "Lists the traffic that no rule of the policy expects: each remote endpoint "
+		 "once.\n\n",
+	COMMAND_OPTIONS(struct options, query.help, table),
+	.has_query = true,
+	.run = run,
+};
+
+int findings_main(int argc, char **argv)
+{
+	return command_main(&command, argc, argv);
 }

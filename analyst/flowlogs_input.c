@@ -80,8 +80,7 @@ static void tell_progress(void *ctx, const struct flowlogs_counts *counts, const
 			input->name, counts->lines, counts->bytes / 1000000, file);
 }
 
-int flowlogs_input_new(struct flowlogs_input *input, const char *format, struct flowlogs **ret,
-		       struct err *err)
+int flowlogs_input_new(struct flowlogs_input *input, struct flowlogs **ret, struct err *err)
 {
 	static const struct flowlogs_ops ops = {
 		.record = take_record, .bad = tell_bad, .progress = tell_progress};
@@ -89,7 +88,7 @@ int flowlogs_input_new(struct flowlogs_input *input, const char *format, struct 
 
 	if (rc < 0)
 		return err_set(err, rc, "no memory to read Flow Logs");
-	return format ? flowlogs_format(*ret, format, err) : 0;
+	return input->format ? flowlogs_format(*ret, input->format, err) : 0;
 }
 
 int flowlogs_input_read(struct flowlogs_input *input, struct flowlogs *logs, struct err *err)

@@ -2,7 +2,7 @@
 /*
  * flowproof logs.
  */
-#include "analyst/logs.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -35,8 +35,6 @@ static const struct setting table[] = {
 		    "of it."),
 	OPTION_FLAG("raw", AT(raw), "Control characters to a terminal, too, as they are."),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 struct printer {
 	const struct options *o;
@@ -247,20 +245,24 @@ static void tell_missing(const struct printer *p)
 	}
 }
 
-static int run(const struct options *o, struct query *query, struct err *err)
+static int run(void *options, struct err *err)
 {
 	static const struct replay_ops ops = {.batch = take_batch, .log = take_log};
-	struct printer *p = calloc(1, sizeof *p);
-	int rc;
+	struct options *o = options;
+	struct printer *p;
+	int rc = query_prepare(&o->query, err);
 
+	if (rc < 0)
+		return rc;
+	p = calloc(1, sizeof *p);
 	if (!p || log_sums_new(&p->logs) < 0) {
 		free(p);
 		return err_set(err, -ENOMEM, "no memory for log files");
 	}
 	p->o = o;
 	p->escapes = !o->raw && isatty(STDOUT_FILENO);
-	query->by_time = true;
-	rc = query_run(query, &ops, p, err);
+	o->query.by_time = true;
+	rc = query_run(&o->query, &ops, p, err);
 	if (rc == 0 && o->summary)
 		print_sums(p);
 	else if (rc == 0)
@@ -270,34 +272,18 @@ static int run(const struct options *o, struct query *query, struct err *err)
 	return rc;
 }
 
-static void print_help(void)
-{
-	printf("usage: flowproof logs -d STORE [options]\n\n"
-	       "Prints the lines of the hosts' log files that sensors followed (--tail), byte for "
-	       "byte, in the order they came.\n\n");
-	settings_help(table, SETTINGS, stdout);
-}
+static const struct command command = {
+	.name = "logs",
+	.usage =
+		"usage: flowproof logs -d STORE [options]\n\n"
+		"Prints the lines of the hosts' log files that sensors followed (--tail), byte for "
+		"byte, in the order they came.\n\n",
+	COMMAND_OPTIONS(struct options, query.help, table),
+	.has_query = true,
+	.run = run,
+};
 
 int logs_main(int argc, char **argv)
 {
-	struct options *o = calloc(1, sizeof *o);
-	struct err err = {"no memory"};
-	int rest, rc, status;
-
-	if (!o)
-		return 3;
-	query_output_begin();
-	rc = settings_read(table, SETTINGS, o, argc, argv, &rest, &err);
-	if (rc == 0 && o->query.help) {
-		print_help();
-	} else if (rc == 0) {
-		rc = query_prepare(&o->query, argc, argv, rest, &err);
-		if (rc == 0)
-			rc = run(o, &o->query, &err);
-	}
-	status = query_end(&o->query, "logs", rc, &err);
-	query_fini(&o->query);
-	settings_free(table, SETTINGS, o);
-	free(o);
-	return status;
+	return command_main(&command, argc, argv);
 }

@@ -5,18 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyst/audit.h"
-#include "analyst/export.h"
-#include "analyst/findings.h"
-#include "analyst/logs.h"
-#include "analyst/pki.h"
-#include "analyst/policy.h"
-#include "analyst/preflight.h"
-#include "analyst/reconcile.h"
-#include "analyst/records.h"
-#include "analyst/rejects.h"
-#include "analyst/report.h"
-#include "analyst/seal.h"
+#include "analyst/commands.h"
 #include "platform/version.h"
 
 /* In the order of the path. Each function gets its own name as argv[0] and returns the exit status.

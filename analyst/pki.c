@@ -6,7 +6,7 @@
  * Nothing is ever overwritten. A certificate begins a day before now, since clocks of restored
  * machines differ.
  */
-#include "analyst/pki.h"
+#include "analyst/commands.h"
 
 #include <stdbool.h>
 #include <stddef.h>

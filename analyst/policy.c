@@ -2,15 +2,15 @@
 /*
  * flowproof policy show | check | import.
  */
-#include "analyst/policy.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyst/command.h"
 #include "analyst/policy_check.h"
-#include "analyst/query.h"
 #include "platform/crypto.h"
 #include "platform/settings.h"
 #include "policy/import.h"
@@ -23,42 +23,32 @@ struct options {
 	bool all, rules, help;
 };
 
-#define TEXT_ROW(word, short, member, what, text)                                                  \
-	{                                                                                          \
-		.name = word, .letter = short, .kind = SETTING_TEXT,                               \
-		.offset = offsetof(struct options, member), .arg = what, .help = text              \
-	}
-#define LIST_ROW(word, member, what, text)                                                         \
-	{                                                                                          \
-		.name = word, .kind = SETTING_LIST, .offset = offsetof(struct options, member),    \
-		.arg = what, .help = text                                                          \
-	}
-
 #define AT(member) offsetof(struct options, member)
 
 static const struct setting table[] = {
-	TEXT_ROW("records", 0, records, "FILE",
-		 "check: lines of records, under their header line or of the default format; - for "
-		 "standard input."),
-	TEXT_ROW("store", 'd', store, "DIR", "check: the records of a collector's store."),
-	TEXT_ROW("sensor", 0, sensor, "ID", "check -d: only this sensor's."),
-	LIST_ROW("local", locals, "CIDR",
-		 "check: this machine's addresses, where the records do not tell the direction. "
-		 "May be "
-		 "repeated; default: RFC 1918 and ULA."),
-	LIST_ROW("subnet", subnets, "CIDR",
-		 "check: what the word subnet stands for. May be repeated."),
-	LIST_ROW("collector", collectors, "ADDR:PORT",
-		 "check: what the word collector stands for. May be repeated."),
-	LIST_ROW("resolver", resolvers, "ADDR",
-		 "check: what the word resolver stands for. May be repeated."),
+	OPTION_TEXT(
+		"records", 0, AT(records), "FILE",
+		"check: lines of records, under their header line or of the default format; - for "
+		"standard input."),
+	OPTION_TEXT("store", 'd', AT(store), "DIR", "check: the records of a collector's store."),
+	OPTION_TEXT("sensor", 0, AT(sensor), "ID", "check -d: only this sensor's."),
+	OPTION_LIST("local", AT(locals), "CIDR",
+		    "check: this machine's addresses, where the records do not tell the direction. "
+		    "May be "
+		    "repeated; default: RFC 1918 and ULA."),
+	OPTION_LIST("subnet", AT(subnets), "CIDR",
+		    "check: what the word subnet stands for. May be repeated."),
+	OPTION_LIST("collector", AT(collectors), "ADDR:PORT",
+		    "check: what the word collector stands for. May be repeated."),
+	OPTION_LIST("resolver", AT(resolvers), "ADDR",
+		    "check: what the word resolver stands for. May be repeated."),
 	OPTION_FLAG("all", AT(all), "check: print what stays as it was and is expected, too."),
 	OPTION_FLAG("rules", AT(rules),
 		    "check: print each rule with what it decided instead: unused rules are seen."),
-	TEXT_ROW("interface", 0, interface, "ENI",
-		 "import: the interface whose groups, and whose subnet's ACL, hold."),
-	TEXT_ROW("groups", 0, groups, "SG,...", "import: the security groups that hold."),
-	TEXT_ROW("acl", 0, acl, "ACL", "import: the network ACL that holds."),
+	OPTION_TEXT("interface", 0, AT(interface), "ENI",
+		    "import: the interface whose groups, and whose subnet's ACL, hold."),
+	OPTION_TEXT("groups", 0, AT(groups), "SG,...", "import: the security groups that hold."),
+	OPTION_TEXT("acl", 0, AT(acl), "ACL", "import: the network ACL that holds."),
 	OPTION_HELP(AT(help)),
 };
 

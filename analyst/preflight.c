@@ -2,13 +2,13 @@
 /*
  * flowproof preflight: what would make a run worthless, before it is made.
  */
-#include "analyst/preflight.h"
+#include "analyst/command.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "analyst/query.h"
 #include "evidence/preflight.h"
 #include "platform/json.h"
 
@@ -29,8 +29,6 @@ static const struct setting table[] = {
 	OPTION_FLAG("json", AT(json), "One JSON object."),
 	OPTION_HELP(AT(help)),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 static void tell_bad(void *ctx, const char *file, const char *reason)
 {
@@ -131,58 +129,41 @@ static void print_json(const struct preflight *p)
 	fputs("\n]}\n", stdout);
 }
 
-static int run(const struct options *o, int *ret_status, struct err *err)
+static int run(void *options, struct err *err)
 {
+	const struct options *o = options;
 	struct preflight_request request = {
 		.folder = o->aws, .interface = o->interface, .bad = tell_bad};
 	struct preflight preflight;
 	struct err why;
 	int rc;
 
+	if (!o->aws)
+		return err_set(err, ERR_USAGE,
+			       "--aws is missing: the folder that platform/ec2/collect filled");
 	if (o->collector && endpoint_parse(o->collector, &request.collector, &why) < 0)
 		return err_set(err, ERR_USAGE, "--collector: %s", why.text);
 	request.has_collector = o->collector != NULL;
 	rc = preflight_run(&preflight, &request, err);
 	if (rc == 0) {
 		(o->json ? print_json : print_text)(&preflight);
-		*ret_status = count(&preflight, PREFLIGHT_BAD) > 0 ? 1
-			      : preflight.n_bad > 0                ? 3
-								   : 0;
+		rc = count(&preflight, PREFLIGHT_BAD) > 0 ? 1 : preflight.n_bad > 0 ? 3 : 0;
 	}
 	preflight_fini(&preflight);
 	return rc;
 }
 
+static const struct command command = {
+	.name = "preflight",
+	.usage = "usage: flowproof preflight --aws DIR [options]\n\n"
+		 "Says before a run what would make it worthless, from what the AWS CLI "
+		 "tells of the room. Exit "
+		 "status 1 if\nanything is bad.\n\n",
+	COMMAND_OPTIONS(struct options, help, table),
+	.run = run,
+};
+
 int preflight_main(int argc, char **argv)
 {
-	struct options o = {.aws = NULL};
-	struct err err = {"no memory"};
-	int rest, status = 0, rc;
-
-	query_output_begin();
-	rc = settings_read(table, SETTINGS, &o, argc, argv, &rest, &err);
-	if (rc == 0 && o.help) {
-		printf("usage: flowproof preflight --aws DIR [options]\n\n"
-		       "Says before a run what would make it worthless, from what the AWS CLI "
-		       "tells of the room. Exit "
-		       "status 1 if\nanything is bad.\n\n");
-		settings_help(table, SETTINGS, stdout);
-	} else if (rc == 0 && rest < argc) {
-		rc = err_set(&err, ERR_USAGE, "'%s' is not an option", argv[rest]);
-	} else if (rc == 0 && !o.aws) {
-		rc = err_set(&err, ERR_USAGE,
-			     "--aws is missing: the folder that platform/ec2/collect filled");
-	} else if (rc == 0) {
-		rc = run(&o, &status, &err);
-	}
-	if (rc != 0) {
-		fprintf(stderr, "flowproof preflight: %s\n", err.text);
-		status = err_exit_status(rc);
-	}
-	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
-		fprintf(stderr, "flowproof preflight: standard output: %s\n", strerror(errno));
-		status = 3;
-	}
-	settings_free(table, SETTINGS, &o);
-	return status;
+	return command_main(&command, argc, argv);
 }

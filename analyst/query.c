@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +13,12 @@
 #include "platform/clock.h"
 #include "platform/log.h"
 
-enum { OUTPUT_BUFFER = 256 * 1024 };
-
-int query_prepare(struct query *query, int argc, char **argv, int rest, struct err *err)
+int query_prepare(struct query *query, struct err *err)
 {
 	struct err why;
 
 	query->from_s = 0;
 	query->to_s = UINT64_MAX;
-	if (rest < argc)
-		return err_set(err, ERR_USAGE, "'%s' is not an option", argv[rest]);
 	if (!query->store)
 		return err_set(err, ERR_USAGE,
 			       "--store is missing: the folder the collector writes to");
@@ -164,31 +159,10 @@ int query_run(struct query *query, const struct replay_ops *ops, void *ctx, stru
 	return rc;
 }
 
-/* ---- output ---- */
-
-void query_output_begin(void)
+bool query_tell_damage(const struct query *query, const char *name)
 {
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
-}
-
-int query_end(const struct query *query, const char *name, int rc, const struct err *err)
-{
-	int status = 0;
-
-	if (rc < 0) {
-		fprintf(stderr, "flowproof %s: %s\n", name, err->text);
-		status = err_exit_status(rc);
-	}
-	errno = query->output_errno;
-	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
-		fprintf(stderr, "flowproof %s: standard output: %s\n", name, strerror(errno));
-		status = 3;
-	}
-	if (query->n_damages > 0) {
+	if (query->n_damages > 0)
 		fprintf(stderr, "flowproof %s: the ledger is damaged in %" PRIu64 " places\n", name,
 			query->n_damages);
-		status = 3;
-	}
-	return status;
+	return query->n_damages > 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the subcommands that read the ledger share: their options, the walk through it, the telling
- * of damage, and how a program ends whose reader may have gone.
+ * of damage.
  */
 #pragma once
 
@@ -9,9 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyst/command.h"
 #include "evidence/replay.h"
-#include "platform/err.h"
-#include "platform/settings.h"
 
 enum { QUERY_DAMAGES_MAX = 1000 };
 
@@ -33,20 +32,6 @@ struct query {
 	struct query_damage damages[QUERY_DAMAGES_MAX];
 };
 
-/* Rows of a subcommand's table of settings. `at`: offsetof() of the member. */
-#define OPTION_ROW(kind_, name_, letter_, at_, arg_, preset_, help_)                               \
-	{                                                                                          \
-		.name = (name_), .letter = (letter_), .kind = (kind_), .offset = (at_),            \
-		.arg = (arg_), .preset = (preset_), .help = (help_)                                \
-	}
-#define OPTION_TEXT(name, letter, at, arg, help)                                                   \
-	OPTION_ROW(SETTING_TEXT, name, letter, at, arg, NULL, help)
-#define OPTION_PRESET(name, at, arg, preset, help)                                                 \
-	OPTION_ROW(SETTING_TEXT, name, 0, at, arg, preset, help)
-#define OPTION_LIST(name, at, arg, help) OPTION_ROW(SETTING_LIST, name, 0, at, arg, NULL, help)
-#define OPTION_FLAG(name, at, help)      OPTION_ROW(SETTING_FLAG, name, 0, at, NULL, NULL, help)
-#define OPTION_HELP(at)                  OPTION_ROW(SETTING_ACTION, "help", 'h', at, NULL, NULL, "Print this.")
-
 /* Those of the query, which the subcommand's struct `type` has as `member`. */
 #define QUERY_SETTINGS(type, member)                                                               \
 	OPTION_TEXT("store", 'd', offsetof(type, member.store), "DIR", "The collector's store."),  \
@@ -60,8 +45,8 @@ struct query {
 		OPTION_FLAG("json", offsetof(type, member.json), "JSON, one object a line."),      \
 		OPTION_HELP(offsetof(type, member.help))
 
-/* Checks the options and derives the span. `rest` is what settings_read() gave. */
-int query_prepare(struct query *query, int argc, char **argv, int rest, struct err *err);
+/* Checks the options and derives the span. ERR_USAGE. */
+int query_prepare(struct query *query, struct err *err);
 void query_fini(struct query *query);
 
 /* Does [start, end] overlap the span asked for? Unix seconds, ends included. */
@@ -75,13 +60,8 @@ enum {
  * negative. */
 int query_run(struct query *query, const struct replay_ops *ops, void *ctx, struct err *err);
 
-/* Ends a subcommand: tells the error, flushes standard output. Returns the exit status: 3 if the
- * ledger is damaged, 0 if only the reader of our output went away. `rc` is that of the steps so
- * far. */
-int query_end(const struct query *query, const char *name, int rc, const struct err *err);
+/* Tells on standard error in how many places the ledger is damaged; false: in none. */
+bool query_tell_damage(const struct query *query, const char *name);
 
 /* Reads "FROM,TO" of --span: Unix seconds. ERR_USAGE. */
 int query_read_span(const char *text, uint64_t *ret_from, uint64_t *ret_to, struct err *err);
-
-/* Makes standard output large and a reader that goes away an error of a write. */
-void query_output_begin(void);

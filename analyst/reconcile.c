@@ -2,7 +2,7 @@
 /*
  * flowproof reconcile: the ledger, or a file of records, beside Flow Logs or another ledger.
  */
-#include "analyst/reconcile.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,9 +17,10 @@
 #include "platform/clock.h"
 
 struct options {
-	char *store, *sensor, *records, *span, *interface, *format, *tolerance, *against, *folder;
+	char *store, *sensor, *records, *span, *interface, *tolerance, *against, *folder;
 	uint64_t memory;
-	struct setting_list flow_logs, subnets;
+	struct flowlogs_input input;
+	struct setting_list subnets;
 	bool json, help;
 };
 
@@ -32,14 +33,9 @@ static const struct setting table[] = {
 		    "Instead of a store: records as text, from `flowproof-sensor -r` or `flowproof "
 		    "records`; - for "
 		    "standard input."),
-	OPTION_LIST("flow-logs", AT(flow_logs), "PATH...",
-		    "Flow Logs: files, folders with all below them, - for standard input. Plain or "
-		    "gzip, any format."),
+	FLOWLOGS_SETTINGS(struct options, input),
 	OPTION_TEXT("against", 0, AT(against), "DIR",
 		    "Instead of Flow Logs: the store of another sensor, such as the appliance's."),
-	OPTION_TEXT(
-		"format", 0, AT(format), "\"NAME ...\"|@FILE",
-		"Fields of Flow Logs without a header line, or what describe-flow-logs printed."),
 	OPTION_TEXT("interface", 0, AT(interface), "ID",
 		    "Compare this interface alone; records that name none are of it."),
 	OPTION_TEXT("span", 0, AT(span), "FROM,TO",
@@ -63,8 +59,6 @@ static const struct setting table[] = {
 	OPTION_FLAG("json", AT(json), "One JSON object."),
 	OPTION_HELP(AT(help)),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 /* ---- options ---- */
 
@@ -111,17 +105,14 @@ static int make_config(struct reconcile_config *config, const struct options *o,
 	return rc;
 }
 
-static int check_options(const struct options *o, const struct flowlogs_input *input, int rest,
-			 struct err *err)
+static int check_options(const struct options *o, struct err *err)
 {
-	if (rest < input->argc)
-		return err_set(err, ERR_USAGE, "'%s' is not an option", input->argv[rest]);
 	if (!o->store == !o->records)
 		return err_set(
 			err, ERR_USAGE,
 			"give one of --store (what the collector wrote) and --records (a file of "
 			"records)");
-	if (!o->against == (input->n_paths == 0))
+	if (!o->against == (o->input.n_paths == 0))
 		return err_set(
 			err, ERR_USAGE,
 			"give one of --flow-logs (files or folders) and --against (another store)");
@@ -173,7 +164,7 @@ static int read_records(struct run *run, const char *path, struct err *err)
 	struct flowlogs_input input = {
 		.name = "reconcile", .paths = &path, .n_paths = 1, .record = take_host, .ctx = run};
 	struct flowlogs *logs = NULL;
-	int rc = flowlogs_input_new(&input, NULL, &logs, err);
+	int rc = flowlogs_input_new(&input, &logs, err);
 
 	if (rc == 0)
 		rc = flowlogs_input_read(&input, logs, err);
@@ -183,15 +174,14 @@ static int read_records(struct run *run, const char *path, struct err *err)
 	return rc;
 }
 
-static int read_witness(struct run *run, const struct options *o, struct flowlogs_input *input,
-			struct flowlogs *logs, struct err *err)
+static int read_witness(struct run *run, struct options *o, struct flowlogs *logs, struct err *err)
 {
 	int rc;
 
 	if (o->against)
 		return reconcile_feed_witness(run->rec, o->against, &run->progress, &run->damages,
 					      err);
-	rc = flowlogs_input_read(input, logs, err);
+	rc = flowlogs_input_read(&o->input, logs, err);
 	for (size_t i = 0; i < flowlogs_n_logs(logs); i++)
 		reconcile_witness_log(run->rec, (uint16_t)i, flowlogs_log(logs, (uint16_t)i));
 	return rc;
@@ -228,85 +218,59 @@ static int print(const struct options *o, const struct reconcile_view *view)
 	return view->failed || nothing ? 3 : 0;
 }
 
-static int run_all(const struct options *o, struct flowlogs_input *input, int *ret_status,
-		   struct err *err)
+static int run(void *options, struct err *err)
 {
+	struct options *o = options;
 	struct run run = {.progress = {.name = "reconcile"}};
 	struct reconcile_config config = {.progress = tell_progress, .ctx = &run};
 	struct reconcile_view view = {.failed = 0};
 	struct flowlogs *logs = NULL;
-	int rc = make_config(&config, o, err);
+	int rc = check_options(o, err);
 
+	if (rc == 0)
+		rc = make_config(&config, o, err);
 	if (rc == 0)
 		rc = read_tolerance(o->tolerance, &view.tolerance, err);
 	if (rc == 0 && reconcile_new(&run.rec, &config) < 0)
 		rc = err_set(err, -ENOMEM, "no memory to compare");
-	input->record = take_witness;
-	input->ctx = &run;
+	o->input.record = take_witness;
+	o->input.ctx = &run;
 	if (rc == 0)
-		rc = flowlogs_input_new(input, o->format, &logs, err);
+		rc = flowlogs_input_new(&o->input, &logs, err);
 	if (rc == 0)
 		rc = o->records ? read_records(&run, o->records, err)
 				: reconcile_feed_host(run.rec, o->store, o->sensor, false,
 						      &run.progress, &run.damages, err);
 	if (rc == 0)
-		rc = read_witness(&run, o, input, logs, err);
+		rc = read_witness(&run, o, logs, err);
 	if (rc == 0)
 		rc = reconcile_run(run.rec, &view.result, err);
 	if (rc == 0) {
-		view.failed = run.damages + input->failed;
+		view.failed = run.damages + o->input.failed;
 		view.counts = o->against ? NULL : flowlogs_counts(logs);
-		*ret_status = print(o, &view);
+		rc = print(o, &view);
 	}
-	input->ctx = NULL;
 	flowlogs_free(logs);
 	reconcile_free(run.rec);
 	return rc;
 }
 
-static void print_help(void)
-{
-	printf("usage: flowproof reconcile -d STORE|--records FILE --flow-logs PATH...|--against "
-	       "STORE "
-	       "[options]\n\n"
-	       "Compares what this machine recorded with what AWS's Flow Logs say of the same "
-	       "interface, or with "
-	       "the\nrecords of another sensor. Exit status 1 if anything was hidden from this "
-	       "machine, or differs "
-	       "without\nexplanation.\n\n");
-	settings_help(table, SETTINGS, stdout);
-}
+static const struct command command = {
+	.name = "reconcile",
+	.usage = "usage: flowproof reconcile -d STORE|--records FILE --flow-logs PATH...|--against "
+		 "STORE "
+		 "[options]\n\n"
+		 "Compares what this machine recorded with what AWS's Flow Logs say of the same "
+		 "interface, or with "
+		 "the\nrecords of another sensor. Exit status 1 if anything was hidden from this "
+		 "machine, or differs "
+		 "without\nexplanation.\n\n",
+	COMMAND_OPTIONS(struct options, help, table),
+	.flow_logs = offsetof(struct options, input),
+	.run = run,
+};
 
 int reconcile_main(int argc, char **argv)
 {
-	struct options *o = calloc(1, sizeof *o);
-	struct flowlogs_input input = {.n_paths = 0};
-	struct err err = {"no memory"};
-	int rest, rc, status = 0;
-
-	if (!o)
-		return 3;
-	query_output_begin();
-	rc = flowlogs_input_take(&input, "reconcile", argc, argv, &err);
-	if (rc == 0)
-		rc = settings_read(table, SETTINGS, o, input.argc, input.argv, &rest, &err);
-	if (rc == 0 && o->help) {
-		print_help();
-	} else if (rc == 0) {
-		rc = check_options(o, &input, rest, &err);
-		if (rc == 0)
-			rc = run_all(o, &input, &status, &err);
-	}
-	if (rc != 0) {
-		fprintf(stderr, "flowproof reconcile: %s\n", err.text);
-		status = err_exit_status(rc);
-	}
-	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
-		fprintf(stderr, "flowproof reconcile: standard output: %s\n", strerror(errno));
-		status = 3;
-	}
-	settings_free(table, SETTINGS, o);
-	flowlogs_input_fini(&input);
-	free(o);
-	return status;
+	return command_main(&command, argc, argv);
 }

@@ -2,7 +2,7 @@
 /*
  * flowproof records.
  */
-#include "analyst/records.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,8 +46,6 @@ static const struct setting table[] = {
 		    "Only records of traffic that Flow Logs never record: DNS to the VPC's "
 		    "resolver, metadata, time sync, DHCP, link-local."),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 struct printer {
 	const struct query *query;
@@ -138,50 +136,46 @@ static int print_records(struct options *o, struct err *err)
 	return rc;
 }
 
-static void print_help(void)
+static int run(void *options, struct err *err)
 {
-	printf("usage: flowproof records -d STORE [options]\n\n"
-	       "Prints the records of the ledger, sensor after sensor, each in the order they "
-	       "came.\n\n");
-	settings_help(table, SETTINGS, stdout);
-	fputs("\n", stdout);
-	flowrec_help(stdout);
+	struct options *o = options;
+	int rc = query_prepare(&o->query, err);
+
+	if (rc < 0)
+		return rc;
+	if (o->fields && (o->summary || o->endpoints || o->events || o->dns))
+		return err_set(err, ERR_USAGE,
+			       "--fields has no meaning with --summary, --endpoints, --events "
+			       "and --dns");
+	if (o->summary + o->endpoints + o->events + o->dns + o->complement > 1)
+		return err_set(err, ERR_USAGE,
+			       "--summary, --endpoints, --events, --dns and --complement exclude "
+			       "each other: give one");
+	return o->summary     ? summary_print(&o->query, err)
+	       : o->endpoints ? endpoints_print(&o->query, err)
+	       : o->events    ? events_print(&o->query, err)
+	       : o->dns       ? dns_print(&o->query, err)
+			      : print_records(o, err);
 }
+
+static void help_more(FILE *out)
+{
+	fputc('\n', out);
+	flowrec_help(out);
+}
+
+static const struct command command = {
+	.name = "records",
+	.usage = "usage: flowproof records -d STORE [options]\n\n"
+		 "Prints the records of the ledger, sensor after sensor, each in the order they "
+		 "came.\n\n",
+	COMMAND_OPTIONS(struct options, query.help, table),
+	.help_more = help_more,
+	.has_query = true,
+	.run = run,
+};
 
 int records_main(int argc, char **argv)
 {
-	struct options *o = calloc(1, sizeof *o);
-	struct err err = {"no memory"};
-	int rest, rc, status;
-
-	if (!o)
-		return 3;
-	query_output_begin();
-	rc = settings_read(table, SETTINGS, o, argc, argv, &rest, &err);
-	if (rc == 0 && o->query.help) {
-		print_help();
-	} else if (rc == 0) {
-		rc = query_prepare(&o->query, argc, argv, rest, &err);
-		if (rc == 0 && o->fields && (o->summary || o->endpoints || o->events || o->dns))
-			rc = err_set(
-				&err, ERR_USAGE,
-				"--fields has no meaning with --summary, --endpoints, --events "
-				"and --dns");
-		if (rc == 0 && o->summary + o->endpoints + o->events + o->dns + o->complement > 1)
-			rc = err_set(
-				&err, ERR_USAGE,
-				"--summary, --endpoints, --events, --dns and --complement exclude "
-				"each other: give one");
-		if (rc == 0)
-			rc = o->summary     ? summary_print(&o->query, &err)
-			     : o->endpoints ? endpoints_print(&o->query, &err)
-			     : o->events    ? events_print(&o->query, &err)
-			     : o->dns       ? dns_print(&o->query, &err)
-					    : print_records(o, &err);
-	}
-	status = query_end(&o->query, "records", rc, &err);
-	query_fini(&o->query);
-	settings_free(table, SETTINGS, o);
-	free(o);
-	return status;
+	return command_main(&command, argc, argv);
 }

@@ -2,7 +2,7 @@
 /*
  * flowproof rejects: who knocks where nobody is let in, from Flow Logs alone.
  */
-#include "analyst/rejects.h"
+#include "analyst/commands.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,21 +17,16 @@
 #include "platform/json.h"
 
 struct options {
-	char *format, *interface;
+	char *interface;
 	uint64_t min;
-	struct setting_list flow_logs;
+	struct flowlogs_input input;
 	bool json, help;
 };
 
 #define AT(member) offsetof(struct options, member)
 
 static const struct setting table[] = {
-	OPTION_LIST("flow-logs", AT(flow_logs), "PATH...",
-		    "Flow Logs: files, folders with all below them, - for standard input. Plain or "
-		    "gzip, any format."),
-	OPTION_TEXT(
-		"format", 0, AT(format), "\"NAME ...\"|@FILE",
-		"Fields of Flow Logs without a header line, or what describe-flow-logs printed."),
+	FLOWLOGS_SETTINGS(struct options, input),
 	OPTION_TEXT("interface", 0, AT(interface), "ID", "Lines of this interface alone."),
 	{.name = "min",
 	 .kind = SETTING_NUMBER,
@@ -44,8 +39,6 @@ static const struct setting table[] = {
 	OPTION_FLAG("json", AT(json), "One JSON object."),
 	OPTION_HELP(AT(help)),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 struct taker {
 	struct rejects *rejects;
@@ -153,64 +146,47 @@ static void print_json(const struct rejects_remote *list, size_t n,
 
 /* ---- the run ---- */
 
-static int run(const struct options *o, struct flowlogs_input *input, struct err *err)
+static int run(void *options, struct err *err)
 {
+	struct options *o = options;
 	struct taker taker = {.interface = o->interface};
 	struct flowlogs *logs = NULL;
 	const struct rejects_remote *list;
 	size_t n;
 	int rc;
 
+	if (o->input.n_paths == 0)
+		return err_set(err, ERR_USAGE,
+			       "--flow-logs is missing: files or folders of Flow Logs");
 	if (rejects_new(&taker.rejects) < 0)
 		return err_set(err, -ENOMEM, "no memory for addresses");
-	input->record = take_record;
-	input->ctx = &taker;
-	rc = flowlogs_input_new(input, o->format, &logs, err);
+	o->input.record = take_record;
+	o->input.ctx = &taker;
+	rc = flowlogs_input_new(&o->input, &logs, err);
 	if (rc == 0)
-		rc = flowlogs_input_read(input, logs, err);
+		rc = flowlogs_input_read(&o->input, logs, err);
 	if (rc == 0 && rejects_list(taker.rejects, o->min, &list, &n) < 0)
 		rc = err_set(err, -ENOMEM, "no memory for a list");
 	if (rc == 0)
 		(o->json ? print_json : print_text)(list, n, rejects_totals(taker.rejects),
 						    flowlogs_counts(logs));
-	input->ctx = NULL;
 	flowlogs_free(logs);
 	rejects_free(taker.rejects);
-	return rc;
+	return rc == 0 && o->input.failed ? 3 : rc;
 }
+
+static const struct command command = {
+	.name = "rejects",
+	.usage = "usage: flowproof rejects --flow-logs PATH... [options]\n\n"
+		 "Lists what security groups and network ACLs refused, from Flow Logs alone: "
+		 "what this side "
+		 "sent first,\nthen who knocked how often, at which ports and when.\n\n",
+	COMMAND_OPTIONS(struct options, help, table),
+	.flow_logs = offsetof(struct options, input),
+	.run = run,
+};
 
 int rejects_main(int argc, char **argv)
 {
-	struct options o = {.format = NULL};
-	struct flowlogs_input input;
-	struct err err = {"no memory"};
-	int rest = 0, rc = flowlogs_input_take(&input, "rejects", argc, argv, &err);
-
-	query_output_begin();
-	if (rc == 0)
-		rc = settings_read(table, SETTINGS, &o, input.argc, input.argv, &rest, &err);
-	if (rc == 0 && o.help) {
-		printf("usage: flowproof rejects --flow-logs PATH... [options]\n\n"
-		       "Lists what security groups and network ACLs refused, from Flow Logs alone: "
-		       "what this side "
-		       "sent first,\nthen who knocked how often, at which ports and when.\n\n");
-		settings_help(table, SETTINGS, stdout);
-	} else if (rc == 0 && rest < input.argc) {
-		rc = err_set(&err, ERR_USAGE, "'%s' is not an option", input.argv[rest]);
-	} else if (rc == 0 && input.n_paths == 0) {
-		rc = err_set(&err, ERR_USAGE,
-			     "--flow-logs is missing: files or folders of Flow Logs");
-	} else if (rc == 0) {
-		rc = run(&o, &input, &err);
-	}
-	if (rc != 0)
-		fprintf(stderr, "flowproof rejects: %s\n", err.text);
-	rc = rc ? err_exit_status(rc) : input.failed ? 3 : 0;
-	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
-		fprintf(stderr, "flowproof rejects: standard output: %s\n", strerror(errno));
-		rc = 3;
-	}
-	settings_free(table, SETTINGS, &o);
-	flowlogs_input_fini(&input);
-	return rc;
+	return command_main(&command, argc, argv);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analyst/commands.h"
 #include "analyst/query.h"
 #include "evidence/watch.h"
 #include "platform/clock.h"
@@ -30,12 +31,7 @@ static const struct setting table[] = {
 	OPTION_TEXT(
 		"policy", 0, AT(policy), "FILE",
 		"The policy that was agreed before the start: a run under another one is told."),
-	OPTION_TEXT("flow-logs", 0, AT(flow_logs), "PATH...",
-		    "The second witness: Flow Logs of the machine's interfaces; files, folders "
-		    "with all below them, - for standard input."),
-	OPTION_TEXT(
-		"format", 0, AT(format), "\"NAME ...\"|@FILE",
-		"Fields of Flow Logs without a header line, or what describe-flow-logs printed."),
+	FLOWLOGS_SETTINGS(struct report_options, flow_logs),
 	OPTION_TEXT("interface", 0, AT(interface), "ID",
 		    "The interface of the Flow Logs that is this machine's."),
 	OPTION_LIST("subnet", AT(subnets), "CIDR",
@@ -65,7 +61,7 @@ static const struct setting table[] = {
 	OPTION_HELP(AT(help)),
 };
 
-enum { SETTINGS = sizeof table / sizeof table[0], COURSES_MAX = 300 };
+enum { COURSES_MAX = 300 };
 
 /* ---- what all forms share ---- */
 
@@ -241,8 +237,9 @@ static int audit_it(struct report *r, struct err *err)
 	return 0;
 }
 
-static int add_files(struct report *r, const struct flowlogs_input *input)
+static int add_files(struct report *r)
 {
+	const struct flowlogs_input *input = &r->o.flow_logs;
 	const char *const given[] = {r->o.policy, r->o.original, r->o.suspects, r->o.inventory,
 				     r->o.installed};
 	int rc = 0;
@@ -279,7 +276,7 @@ static int follow(struct report *r, struct err *err)
 			   r->evidence.to_s, err);
 }
 
-static int gather(struct report *r, struct flowlogs_input *input, struct err *err)
+static int gather(struct report *r, struct err *err)
 {
 	struct gather_config config = {0};
 	int rc = take_options(r, &config, err);
@@ -292,11 +289,10 @@ static int gather(struct report *r, struct flowlogs_input *input, struct err *er
 		return rc;
 	gather_facts(&r->gather, &r->evidence);
 	gather_hours(&r->gather, &r->evidence);
-	if (labels_domains(r->gather.labels, &r->domains, &r->n_domains) < 0 ||
-	    add_files(r, input) < 0)
+	if (labels_domains(r->gather.labels, &r->domains, &r->n_domains) < 0 || add_files(r) < 0)
 		return err_set(err, -ENOMEM, "no memory for the report");
-	if (input->n_paths > 0)
-		rc = report_witness(r, input, err);
+	if (r->o.flow_logs.n_paths > 0)
+		rc = report_witness(r, err);
 	else
 		put_fact(r, FACT_WITNESS_LINES, 0);
 	if (rc == 0)
@@ -339,44 +335,20 @@ static int print(const struct report *r, struct err *err)
 	return rc;
 }
 
-static void print_help(void)
+static int run(void *options, struct err *err)
 {
-	printf("usage: flowproof report -d STORE [options]\n\n"
-	       "Says what may be concluded from the ledger, and how that is known. Exit status 0 "
-	       "only if the verdict is\n"
-	       "none_observed; 1 for unexpected_egress and inconclusive.\n\n");
-	settings_help(table, SETTINGS, stdout);
+	struct report *r = options;
+	int rc = gather(r, err);
+
+	if (rc == 0)
+		rc = print(r, err);
+	return rc == 0 ? r->verdict.word != VERDICT_NONE_OBSERVED : rc;
 }
 
-int report_main(int argc, char **argv)
+static void fini(void *options)
 {
-	struct report *r = calloc(1, sizeof *r);
-	struct flowlogs_input input = {.n_paths = 0};
-	struct err err = {"no memory"};
-	int rest, rc, status;
+	struct report *r = options;
 
-	if (!r)
-		return 3;
-	query_output_begin();
-	rc = flowlogs_input_take(&input, "report", argc, argv, &err);
-	if (rc == 0)
-		rc = settings_read(table, SETTINGS, &r->o, input.argc, input.argv, &rest, &err);
-	if (rc == 0 && rest < input.argc)
-		rc = err_set(&err, ERR_USAGE, "'%s' is too much: report takes options only",
-			     input.argv[rest]);
-	if (rc == 0 && r->o.help)
-		print_help();
-	else if (rc == 0)
-		rc = gather(r, &input, &err);
-	if (rc == 0 && !r->o.help)
-		rc = print(r, &err);
-	status = err_exit_status(rc);
-	if (rc == 0 && !r->o.help && r->verdict.word != VERDICT_NONE_OBSERVED)
-		status = 1;
-	if (rc < 0)
-		fprintf(stderr, "flowproof report: %s\n", err.text);
-	else if (fflush(stdout) != 0 && errno != EPIPE)
-		status = 3;
 	report_files_free(r);
 	json_free(r->original);
 	json_free(r->inventory);
@@ -387,8 +359,21 @@ int report_main(int argc, char **argv)
 	audit_free(r->audit);
 	policy_free(r->policy);
 	reconcile_free(r->reconcile);
-	settings_free(table, SETTINGS, &r->o);
-	flowlogs_input_fini(&input);
-	free(r);
-	return status;
+}
+
+static const struct command command = {
+	.name = "report",
+	.usage = "usage: flowproof report -d STORE [options]\n\n"
+		 "Says what may be concluded from the ledger, and how that is known. Exit status 0 "
+		 "only if the verdict is\n"
+		 "none_observed; 1 for unexpected_egress and inconclusive.\n\n",
+	COMMAND_OPTIONS(struct report, o.help, table),
+	.flow_logs = offsetof(struct report, o.flow_logs),
+	.fini = fini,
+	.run = run,
+};
+
+int report_main(int argc, char **argv)
+{
+	return command_main(&command, argc, argv);
 }

@@ -20,10 +20,10 @@
 #include "platform/settings.h"
 
 struct report_options {
-	char *store, *sensor, *span, *ca, *policy, *flow_logs, *format, *interface, *html, *json,
-		*lang, *tz, *original, *suspects, *inventory, *installed, *case_name, *analyst,
-		*note;
+	char *store, *sensor, *span, *ca, *policy, *interface, *html, *json, *lang, *tz, *original,
+		*suspects, *inventory, *installed, *case_name, *analyst, *note;
 	struct setting_list subnets;
+	struct flowlogs_input flow_logs;
 	bool help;
 };
 
@@ -64,8 +64,6 @@ struct report {
 	struct verdict verdict;
 };
 
-int report_main(int argc, char **argv);
-
 /* Sentences of the verdict, in order; NULL after the last. */
 enum { REPORT_SENTENCES = 4 };
 const char *report_sentence(char out[static SAY_MAX], const struct report *report, unsigned i);
@@ -94,7 +92,7 @@ struct report_check {
 bool report_check(struct report_check *ret, const struct report *report, unsigned i);
 
 /* Reads the Flow Logs and holds the ledger against them; fills in the facts. */
-int report_witness(struct report *report, struct flowlogs_input *input, struct err *err);
+int report_witness(struct report *report, struct err *err);
 
 /* Reads --original and --inventory; fills in the facts. */
 int report_given(struct report *report, struct err *err);

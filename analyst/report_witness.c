@@ -132,8 +132,9 @@ static int make_config(const struct report *r, struct reconcile_config *config, 
 	return 0;
 }
 
-int report_witness(struct report *r, struct flowlogs_input *input, struct err *err)
+int report_witness(struct report *r, struct err *err)
 {
+	struct flowlogs_input *input = &r->o.flow_logs;
 	struct reconcile_config config = {0};
 	struct progress progress = {.name = "report"};
 	struct flowlogs *logs = NULL;
@@ -146,7 +147,7 @@ int report_witness(struct report *r, struct flowlogs_input *input, struct err *e
 		return err_set(err, -ENOMEM, "no memory to compare");
 	input->record = take_line;
 	input->ctx = r->reconcile;
-	rc = flowlogs_input_new(input, r->o.format, &logs, err);
+	rc = flowlogs_input_new(input, &logs, err);
 	if (rc == 0)
 		rc = reconcile_feed_host(r->reconcile, r->o.store, r->o.sensor, true, &progress,
 					 &damages, err);

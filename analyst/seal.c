@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyst/query.h"
+#include "analyst/command.h"
+#include "analyst/commands.h"
 #include "evidence/ledger_index.h"
-#include "platform/settings.h"
 
 struct options {
 	char *store;
@@ -24,8 +24,6 @@ static const struct setting table[] = {
 	OPTION_TEXT("store", 'd', AT(store), "DIR", "The collector's store."),
 	OPTION_HELP(AT(help)),
 };
-
-enum { SETTINGS = sizeof table / sizeof table[0] };
 
 bool seal_parse(const char *line, struct audit_head *ret)
 {
@@ -55,10 +53,11 @@ static int take_manifest(void *ctx, const char *file, const struct segment_entry
 	return 0;
 }
 
-static int run(const struct options *o, struct err *err)
+static int run(void *options, struct err *err)
 {
 	static const struct manifest_walk ops = {.manifest = take_manifest};
 	struct audit_head head = {.number = 0};
+	const struct options *o = options;
 	char hex[SHA256_HEX];
 	int rc;
 
@@ -74,26 +73,18 @@ static int run(const struct options *o, struct err *err)
 	return 0;
 }
 
+static const struct command command = {
+	.name = "seal",
+	.usage = "usage: flowproof seal -d STORE\n\n"
+		 "Prints the head of the store's chain of manifests, to be kept where the "
+		 "store is "
+		 "not:\n"
+		 "`flowproof audit --heads FILE` holds the store against such lines.\n\n",
+	COMMAND_OPTIONS(struct options, help, table),
+	.run = run,
+};
+
 int seal_main(int argc, char **argv)
 {
-	struct options o = {.store = NULL};
-	struct err err = {""};
-	int rest, rc = settings_read(table, SETTINGS, &o, argc, argv, &rest, &err);
-
-	if (rc == 0 && o.help) {
-		printf("usage: flowproof seal -d STORE\n\n"
-		       "Prints the head of the store's chain of manifests, to be kept where the "
-		       "store is "
-		       "not:\n"
-		       "`flowproof audit --heads FILE` holds the store against such lines.\n\n");
-		settings_help(table, SETTINGS, stdout);
-	} else if (rc == 0 && rest < argc) {
-		rc = err_set(&err, ERR_USAGE, "'%s' is not an option", argv[rest]);
-	} else if (rc == 0) {
-		rc = run(&o, &err);
-	}
-	settings_free(table, SETTINGS, &o);
-	if (rc < 0)
-		fprintf(stderr, "flowproof seal: %s\n", err.text);
-	return rc == 0 && fflush(stdout) != 0 ? 3 : err_exit_status(rc);
+	return command_main(&command, argc, argv);
 }

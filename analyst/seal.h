@@ -13,6 +13,3 @@
 enum { SEAL_LINE_MIN = 32 }; /* bytes that any line has */
 
 bool seal_parse(const char *line, struct audit_head *ret);
-
-/* argv[0] is the subcommand's name. Returns the exit status. */
-int seal_main(int argc, char **argv);

@@ -3,7 +3,7 @@
  * flowproof pki as it is called: exit status, what it prints, the files it leaves. openssl reads
  * the certificates.
  */
-#include "analyst/pki.h"
+#include "analyst/commands.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the subcommands share: how one begins, reads its options, runs and ends, and the options that several have.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "platform/err.h"
+#include "platform/settings.h"
+
+struct command {
+	const char *name;             /* "records" */
+	const char *usage;            /* what --help prints above the options */
+	void (*help_more)(FILE *out); /* below them, or NULL */
+	const struct setting *settings;
+	size_t n_settings;
+	size_t size;      /* bytes of the struct of options, which begins as zeros */
+	size_t help;      /* offsets in it: of a bool, */
+	size_t flow_logs; /* of a struct flowlogs_input; 0: Flow Logs are no option */
+	bool has_query;   /* it begins with a struct query */
+	/* The exit status, or negative. With a query what is positive says only that the output is broken. */
+	int (*run)(void *options, struct err *err);
+	void (*fini)(void *options); /* what run() left, even if it never ran; or NULL */
+};
+
+/* `help_`: the member of `type` that OPTION_HELP() names. */
+#define COMMAND_OPTIONS(type, help_, table)                                                        \
+	.settings = (table), .n_settings = sizeof(table) / sizeof((table)[0]),                     \
+	.size = sizeof(type), .help = offsetof(type, help_)
+
+/* argv[0] is the subcommand's name. Returns the exit status: 2 wrong use, 3 if something failed, a ledger is damaged or
+ * standard output cannot be written (a reader of it that goes away is no error). */
+int command_main(const struct command *command, int argc, char **argv);
+
+/* Rows of a subcommand's table of settings. `at`: offsetof() of the member. */
+#define OPTION_ROW(kind_, name_, letter_, at_, arg_, preset_, help_)                               \
+	{                                                                                          \
+		.name = (name_), .letter = (letter_), .kind = (kind_), .offset = (at_),            \
+		.arg = (arg_), .preset = (preset_), .help = (help_)                                \
+	}
+#define OPTION_TEXT(name, letter, at, arg, help)                                                   \
+	OPTION_ROW(SETTING_TEXT, name, letter, at, arg, NULL, help)
+#define OPTION_PRESET(name, at, arg, preset, help)                                                 \
+	OPTION_ROW(SETTING_TEXT, name, 0, at, arg, preset, help)
+#define OPTION_LIST(name, at, arg, help) OPTION_ROW(SETTING_LIST, name, 0, at, arg, NULL, help)
+#define OPTION_FLAG(name, at, help)      OPTION_ROW(SETTING_FLAG, name, 0, at, NULL, NULL, help)
+#define OPTION_HELP(at)                  OPTION_ROW(SETTING_ACTION, "help", 'h', at, NULL, NULL, "Print this.")
