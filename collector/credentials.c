@@ -17,6 +17,7 @@
 
 #include "collector/http.h"
 #include "platform/clock.h"
+#include "platform/ec2/imds.h"
 #include "platform/file.h"
 #include "platform/json_read.h"
 #include "platform/log.h"
@@ -30,9 +31,9 @@ enum {
 	ANSWER_MAX = 16384,
 	FILE_BYTES_MAX = 65536,
 	URL_MAX = 512,
-	EARLY_S = 300, /* they are fetched so long before they expire */
-	AGAIN_S = 30,  /* and, when that fails while they hold, not sooner than so long after */
-	IMDS_TTL_S = 21600, /* of a token of the metadata service: the most */
+	EARLY_S = 300,    /* they are fetched so long before they expire */
+	AGAIN_S = 30,     /* and, when that fails while they hold, not sooner than so long after */
+	BEARER_S = 21600, /* of a token of the metadata service: the most */
 	CONNECT_S = 2,
 	ANSWER_S = 5,
 };
@@ -310,15 +311,14 @@ static int fetch_role(struct credentials *c, struct err *err)
 	char url[URL_MAX + 256], role[128], header[64];
 	int rc;
 
-	(void)snprintf(url, sizeof url, "%s/latest/api/token", c->url);
-	(void)snprintf(header, sizeof header, "X-aws-ec2-metadata-token-ttl-seconds: %d",
-		       IMDS_TTL_S);
+	(void)snprintf(url, sizeof url, "%s/latest/" IMDS_TOKEN_PATH, c->url);
+	(void)snprintf(header, sizeof header, IMDS_ASKS ": %d", BEARER_S);
 	rc = ask(c, "PUT", url, header, err);
 	if (rc == 0 && !keep(c->bearer, sizeof c->bearer, c->answer))
 		rc = err_set(err, ERR_FORMAT, "%s: its token is none", credentials_source(c));
 	if (rc < 0)
 		return rc;
-	(void)snprintf(c->header, sizeof c->header, "X-aws-ec2-metadata-token: %s", c->bearer);
+	(void)snprintf(c->header, sizeof c->header, IMDS_BEARS ": %s", c->bearer);
 	(void)snprintf(url, sizeof url, "%s%s", c->url, path);
 	rc = ask(c, "GET", url, c->header, err);
 	c->answer[strcspn(c->answer, "\r\n")] = '\0';
@@ -428,7 +428,7 @@ static int open_source(struct credentials *c, const char *file, struct err *err)
 		return open_container(c, err);
 	}
 	c->source = FROM_ROLE;
-	return keep(c->url, sizeof c->url, imds ? imds : "http://169.254.169.254")
+	return keep(c->url, sizeof c->url, imds ? imds : "http://" IMDS_HOST4)
 		       ? 0
 		       : err_set(err, ERR_USAGE,
 				 "the environment: AWS_EC2_METADATA_SERVICE_ENDPOINT is too long");

@@ -15,8 +15,9 @@
 #include "evidence/detect.h"
 #include "evidence/table.h"
 #include "platform/clock.h"
+#include "platform/ec2/imds.h"
 
-enum { TCP = 6, HTTP = 80, ROLES_MAX = 4096, ROLE_TEXT = 128 };
+enum { TCP = 6, ROLES_MAX = 4096, ROLE_TEXT = 128 };
 
 struct role {
 	char name[ROLE_TEXT]; /* key, with the next two; the rest zero */
@@ -137,7 +138,7 @@ static enum finding_severity severity_of(const struct findings *findings, const 
 {
 	const struct peer_key key = {.remote = role->server,
 				     .owner = (uint32_t)role->owner,
-				     .port = HTTP,
+				     .port = IMDS_PORT,
 				     .family = role->family,
 				     .protocol = TCP,
 				     .direction = FLOWREC_EGRESS};
@@ -157,7 +158,7 @@ static void settle(struct findings *findings, void *state)
 		struct finding finding = {
 			.key = {.remote = role->server,
 				.owner = (uint32_t)role->owner,
-				.port = HTTP,
+				.port = IMDS_PORT,
 				.family = role->family,
 				.protocol = TCP,
 				.kind = FINDING_METADATA_CREDENTIALS,
@@ -184,13 +185,11 @@ static void settle(struct findings *findings, void *state)
 
 static bool is_service(const struct peer *peer)
 {
-	static const uint8_t v4[] = {169, 254, 169, 254};
-	static const uint8_t v6[16] = {0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54};
+	static const struct addr v4 = IMDS_ADDR4, v6 = IMDS_ADDR6;
 
-	return peer->key.port == HTTP && peer->key.protocol == TCP &&
+	return peer->key.port == IMDS_PORT && peer->key.protocol == TCP &&
 	       peer->key.direction == FLOWREC_EGRESS &&
-	       (peer->key.family == 4 ? memcmp(peer->key.remote.b, v4, sizeof v4) == 0
-				      : memcmp(peer->key.remote.b, v6, sizeof v6) == 0);
+	       memcmp(&peer->key.remote, peer->key.family == 4 ? &v4 : &v6, sizeof v4) == 0;
 }
 
 static void judge(struct findings *findings, void *state, const struct peer *peer)

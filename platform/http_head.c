@@ -138,6 +138,31 @@ int http_head_parse(struct http_head *ret, char *bytes, size_t len)
 	return rc ? rc : judge(ret);
 }
 
+const char *http_head_reason(unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *text;
+	} reasons[] = {{200, "OK"},
+		       {303, "See Other"},
+		       {400, "Bad Request"},
+		       {401, "Unauthorized"},
+		       {403, "Forbidden"},
+		       {404, "Not Found"},
+		       {405, "Method Not Allowed"},
+		       {413, "Content Too Large"},
+		       {421, "Misdirected Request"},
+		       {431, "Request Header Fields Too Large"},
+		       {501, "Not Implemented"},
+		       {503, "Service Unavailable"},
+		       {505, "HTTP Version Not Supported"}};
+
+	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (reasons[i].status == status)
+			return reasons[i].text;
+	return "Internal Server Error";
+}
+
 const char *http_head_field(const struct http_head *head, const char *name)
 {
 	for (size_t i = 0; i < head->n; i++) {

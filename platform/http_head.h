@@ -29,6 +29,9 @@ size_t http_head_end(const char *bytes, size_t len);
 /* Takes a head of `len` bytes apart in place. 0, or the status to refuse it with: 400, 405, 413, 431, 501, 505. */
 int http_head_parse(struct http_head *ret, char *bytes, size_t len);
 
+/* "Not Found" of 404, ...; of a status that is not known that of 500. */
+const char *http_head_reason(unsigned status);
+
 /* The value of a field; NULL if there is none. Names are compared without regard to case. */
 const char *http_head_field(const struct http_head *head, const char *name);
 

@@ -89,27 +89,6 @@ void responder_stats(const struct responder *r, struct responder_stats *ret)
 
 /* ---- answering ---- */
 
-static const char *reason_of(unsigned status)
-{
-	static const struct {
-		unsigned status;
-		const char *reason;
-	} known[] = {{200, "OK"},
-		     {400, "Bad Request"},
-		     {404, "Not Found"},
-		     {405, "Method Not Allowed"},
-		     {413, "Content Too Large"},
-		     {431, "Request Header Fields Too Large"},
-		     {501, "Not Implemented"},
-		     {503, "Service Unavailable"},
-		     {505, "HTTP Version Not Supported"}};
-
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (known[i].status == status)
-			return known[i].reason;
-	return "Internal Server Error";
-}
-
 /* The head is written right before the body, so that both go out in one piece. */
 static void send_answer(struct responder *r, struct slot *s, const struct responder_answer *answer,
 			bool without_body)
@@ -119,7 +98,8 @@ static void send_answer(struct responder *r, struct slot *s, const struct respon
 			 "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
 			 "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 			 "Connection: close\r\n\r\n",
-			 answer->status, reason_of(answer->status), answer->type, answer->len);
+			 answer->status, http_head_reason(answer->status), answer->type,
+			 answer->len);
 	size_t len = n > 0 && (size_t)n < sizeof head ? (size_t)n : 0;
 	size_t whole = len + (without_body ? 0 : answer->len);
 	char *begin = r->answer + ANSWER_HEAD - len;
@@ -135,7 +115,7 @@ static void send_answer(struct responder *r, struct slot *s, const struct respon
 
 static void refuse(struct responder *r, struct slot *s, unsigned status)
 {
-	const char *reason = reason_of(status);
+	const char *reason = http_head_reason(status);
 	struct responder_answer answer = {
 		.status = status, .type = "text/plain", .len = strlen(reason)};
 

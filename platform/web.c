@@ -67,32 +67,6 @@ static void end(struct web_request *r)
 
 /* ---- answers ---- */
 
-static const char *reason(unsigned status)
-{
-	static const struct {
-		unsigned status;
-		const char *text;
-	} reasons[] = {{200, "OK"},
-		       {303, "See Other"},
-		       {400, "Bad Request"},
-		       {401, "Unauthorized"},
-		       {403, "Forbidden"},
-		       {404, "Not Found"},
-		       {405, "Method Not Allowed"},
-		       {413, "Content Too Large"},
-		       {421, "Misdirected Request"},
-		       {431, "Request Header Fields Too Large"},
-		       {501, "Not Implemented"},
-		       {503, "Service Unavailable"},
-		       {505, "HTTP Version Not Supported"}};
-
-	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-		if (reasons[i].status == status)
-			return reasons[i].text;
-	}
-	return "";
-}
-
 static void watch(struct web_request *r)
 {
 	r->pending = loop_stream_pending(r->stream);
@@ -105,7 +79,8 @@ static void send_head(struct web_request *r, unsigned status, const char *type, 
 	char head[HEADERS_BYTES];
 	int n = snprintf(head, sizeof head,
 			 "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n%sConnection: close\r\n%s%s\r\n",
-			 status, reason(status), type, length, r->web->config.headers, more);
+			 status, http_head_reason(status), type, length, r->web->config.headers,
+			 more);
 
 	if (n > 0 && (size_t)n < sizeof head)
 		(void)loop_stream_write(r->stream, head, (size_t)n);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "platform/clock.h"
+#include "platform/ec2/imds.h"
 #include "sensor/names_asked.h"
 #include "sensor/names_dns.h"
 #include "sensor/names_http.h"
@@ -225,11 +226,9 @@ static bool take_tls(struct names *n, const struct segment *s, uint64_t now_ns,
 	return true;
 }
 
-/* 169.254.169.254 and fd00:ec2::254 (EC2 User Guide, "Instance metadata"). */
 static bool is_metadata(const struct decoded *d)
 {
-	static const struct addr v4 = {{169, 254, 169, 254}},
-				 v6 = {{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, 0x54}};
+	static const struct addr v4 = IMDS_ADDR4, v6 = IMDS_ADDR6;
 
 	return memcmp(&d->dst, d->family == 4 ? &v4 : &v6, sizeof v4) == 0;
 }

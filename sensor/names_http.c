@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "platform/bytes.h"
+#include "platform/ec2/imds.h"
 
 /* RFC 9110, section 9, and PATCH (RFC 5789): the words that are looked for, each with its blank. */
 static const char *const methods[] = {"GET ",     "POST ",    "PUT ",   "HEAD ", "DELETE ",
@@ -114,9 +115,9 @@ enum names_read http_read(struct http_head *ret, const uint8_t *bytes, size_t le
 		if (is_header(&line, "Host")) {
 			if (!ret->host.len)
 				put_host(&ret->host, line);
-		} else if (is_header(&line, "X-aws-ec2-metadata-token")) {
+		} else if (is_header(&line, IMDS_BEARS)) {
 			ret->has_token = rd_left(&line) > 0;
-		} else if (is_header(&line, "X-aws-ec2-metadata-token-ttl-seconds")) {
+		} else if (is_header(&line, IMDS_ASKS)) {
 			ret->asks_token = true;
 		}
 	}

@@ -20,7 +20,7 @@ static const struct {
 	const char *id;          /* what an ID begins with */
 	uint8_t form;
 } items[IMDS_ITEMS] = {
-	[IMDS_TOKEN] = {"token", "api/token", NULL, TOKEN},
+	[IMDS_TOKEN] = {"token", IMDS_TOKEN_PATH, NULL, TOKEN},
 	[IMDS_INSTANCE_ID] = {"instance-id", "meta-data/instance-id", "i-", ID},
 	[IMDS_REGION] = {"region", "meta-data/placement/region", NULL, WORD},
 	[IMDS_AZ_ID] = {"az-id", "meta-data/placement/availability-zone-id", NULL, WORD},
@@ -223,10 +223,8 @@ void imds_init(struct imds *m, const struct imds_want *want, size_t n_want,
 struct endpoint imds_endpoint(const struct imds *m)
 {
 	static const struct endpoint at[2] = {
-		{.addr = {{169, 254, 169, 254}}, .port = IMDS_PORT, .family = 4},
-		{.addr = {{0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}},
-		 .port = IMDS_PORT,
-		 .family = 6},
+		{.addr = IMDS_ADDR4, .port = IMDS_PORT, .family = 4},
+		{.addr = IMDS_ADDR6, .port = IMDS_PORT, .family = 6},
 	};
 
 	return at[m->is_ipv6];
@@ -277,13 +275,12 @@ static enum imds_action ask(struct imds *m, uint64_t now_ms)
 		(void)snprintf(mac, sizeof mac,
 			       "meta-data/network/interfaces/macs/%02x:%02x:%02x:%02x:%02x:%02x/",
 			       b[0], b[1], b[2], b[3], b[4], b[5]);
-	len = snprintf(
-		m->request, sizeof m->request,
-		"%s /latest/%s%s HTTP/1.1\r\nHost: %s\r\n%s%.*s\r\n%s\r\n", is_put ? "PUT" : "GET",
-		mac, items[is_put ? IMDS_TOKEN : m->item].path,
-		m->is_ipv6 ? "[fd00:ec2::254]" : "169.254.169.254",
-		is_put ? "X-aws-ec2-metadata-token-ttl-seconds: " : "X-aws-ec2-metadata-token: ",
-		IMDS_TOKEN_MAX, is_put ? "300" : m->token, is_put ? "Content-Length: 0\r\n" : "");
+	len = snprintf(m->request, sizeof m->request,
+		       "%s /latest/%s%s HTTP/1.1\r\nHost: %s\r\n%s%.*s\r\n%s\r\n",
+		       is_put ? "PUT" : "GET", mac, items[is_put ? IMDS_TOKEN : m->item].path,
+		       m->is_ipv6 ? "[" IMDS_HOST6 "]" : IMDS_HOST4,
+		       is_put ? IMDS_ASKS ": " : IMDS_BEARS ": ", IMDS_TOKEN_MAX,
+		       is_put ? "300" : m->token, is_put ? "Content-Length: 0\r\n" : "");
 	m->request_len = (size_t)len;
 	m->answer_len = 0;
 	m->state = IMDS_ASKING;

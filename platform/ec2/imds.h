@@ -26,6 +26,17 @@
 
 #include "platform/addr.h"
 
+/* Where it is, as text and as a struct addr; its token, and the headers that ask for one and bear it. */
+#define IMDS_HOST4 "169.254.169.254"
+#define IMDS_HOST6 "fd00:ec2::254"
+/* clang-format off */
+#define IMDS_ADDR4 {{169, 254, 169, 254}}
+#define IMDS_ADDR6 {{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, 0x54}}
+/* clang-format on */
+#define IMDS_TOKEN_PATH "api/token" /* below /latest/ */
+#define IMDS_BEARS      "X-aws-ec2-metadata-token"
+#define IMDS_ASKS       "X-aws-ec2-metadata-token-ttl-seconds" /* 1 to 21600 */
+
 enum {
 	IMDS_PORT = 80,
 	IMDS_ANSWER_MS = 1000,
