@@ -286,7 +286,7 @@ $(O)/tests/faults/shim.so: tests/faults/shim.c $(O)/autoconf.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -fPIC -shared -o $@ $<
-$(O)/tests/faults/schedules: $(addprefix $(O)/,$(addsuffix .o,$(sort tests/faults/schedules tests/faults/check tests/faults/sim tests/faults/sim_tls \
+$(O)/tests/faults/schedules: $(addprefix $(O)/,$(addsuffix .o,$(sort tests/faults/schedules tests/faults/actors tests/faults/check tests/faults/sim tests/faults/sim_tls \
 		sensor/uplink sensor/uplink_machine sensor/clockwatch collector/ingest collector/ingest_frames collector/keep collector/refusal_log platform/addr \
 		$(filter-out platform/clock platform/crypto platform/file platform/crypto_%,$(spool-objects)) \
 		$(filter-out platform/clock platform/crypto platform/crypto_% tests/unit/evidence/keys tests/unit/evidence/sensors,$(unit-evidence/test_ledger_faults)))))
