@@ -15,9 +15,13 @@
 struct episode {
 	const struct interface *iface;
 	enum flowrec_direction direction;
-	struct row **host, **witness;
+	struct row **host, **witness; /* sorted by start */
 	size_t n_host, n_witness;
+	bool is_timed; /* every line of the flow */
+	bool is_part;  /* of an episode that was counted before */
 };
+
+static int cut(struct reconcile *rec, const struct episode *all, bool is_part, struct err *err);
 
 static void add(struct sum *sum, const struct row *row)
 {
@@ -288,15 +292,13 @@ static bool is_skipped(const struct reconcile *rec, const struct episode *e)
 }
 
 static int add_differing(struct reconcile *rec, const struct episode *e, struct sum host,
-			 enum reconcile_reason reason, const bool *bare, struct err *err)
+			 enum reconcile_reason reason, struct err *err)
 {
 	struct reconcile_entry entry =
 		entry_of(e->witness[0], RECONCILE_COUNTS_DIFFER, reason, e->direction);
 
-	for (size_t i = 0; i < e->n_witness; i++) {
-		if (!bare || !bare[i])
-			widen(&entry, e->witness[i]);
-	}
+	for (size_t i = 0; i < e->n_witness; i++)
+		widen(&entry, e->witness[i]);
 	entry.host_packets = host.packets;
 	entry.host_bytes = host.bytes;
 	return add_entry(rec, &entry, err);
@@ -329,12 +331,13 @@ static enum reconcile_reason why_more(const struct reconcile *rec, const struct 
 	return RECONCILE_HOST_MORE;
 }
 
-/* Sums that both have and that differ: first the lines near which the machine has nothing, then the rest. */
+/* Sums that both have and that differ: first the lines near which the machine has nothing; what they lay between is cut again. */
 static int judge_difference(struct reconcile *rec, struct episode *e, struct sum host,
 			    struct sum witness, struct err *err)
 {
 	bool *bare = calloc(e->n_witness, sizeof *bare);
-	struct sum lone, rest;
+	struct sum lone;
+	size_t out = 0;
 	int rc = 0;
 
 	if (!bare)
@@ -343,17 +346,17 @@ static int judge_difference(struct reconcile *rec, struct episode *e, struct sum
 	/* More than is missing: they are the same packets, stamped even later. */
 	if (lone.lines == 0 || lone.lines == witness.lines || witness.packets < host.packets ||
 	    lone.packets > witness.packets - host.packets) {
-		rc = add_differing(rec, e, host, why_more(rec, e, host, witness), NULL, err);
-		goto out;
+		rc = add_differing(rec, e, host, why_more(rec, e, host, witness), err);
+	} else {
+		rc = add_lone(rec, e, RECONCILE_WITNESS_ONLY, bare, err);
+		for (size_t i = 0; i < e->n_witness; i++) {
+			if (!bare[i])
+				match_swap(&e->witness[out++], &e->witness[i]);
+		}
+		e->n_witness = out;
+		if (rc == 0)
+			rc = cut(rec, e, true, err);
 	}
-	rc = add_lone(rec, e, RECONCILE_WITNESS_ONLY, bare, err);
-	rest = (struct sum){witness.packets - lone.packets, witness.bytes - lone.bytes,
-			    witness.lines - lone.lines, witness.no_packets, witness.no_bytes};
-	if (rc == 0 && match_equal(rest, host))
-		result_count(rec, RECONCILE_AGREE, RECONCILE_EQUAL, rest.packets, rest.bytes);
-	else if (rc == 0)
-		rc = add_differing(rec, e, host, why_more(rec, e, host, rest), bare, err);
-out:
 	free(bare);
 	return rc;
 }
@@ -365,7 +368,7 @@ static void note_action(struct reconcile *rec, const struct episode *e, struct s
 	struct sum forbidden = match_sum(e->host, e->n_host, ROW_REJECT, ROW_REJECT);
 
 	/* Records refuse only where a policy says what the boundary does. */
-	if (rec->trial)
+	if (rec->trial || e->is_part)
 		return;
 	if ((forbidden.lines > 0 && refused.lines == 0) ||
 	    (refused.lines == e->n_witness && e->direction == FLOWREC_INGRESS))
@@ -443,7 +446,7 @@ static int judge_episode(struct reconcile *rec, struct episode *e, struct err *e
 		return 0;
 	}
 	if (is_offload(e->host[0], host, all) || takes_doubles(rec, e->host[0], all, host, true))
-		return add_differing(rec, e, host, RECONCILE_OFFLOAD, NULL, err);
+		return add_differing(rec, e, host, RECONCILE_OFFLOAD, err);
 	/* Refused on its way in: the machine cannot have it. */
 	if (e->direction == FLOWREC_INGRESS && passed.lines > 0 && refused.lines > 0) {
 		result_count(rec, RECONCILE_WITNESS_ONLY, RECONCILE_REFUSED, refused.packets,
@@ -466,41 +469,57 @@ static int64_t end_of(const struct reconcile *rec, const struct row *row)
 					: (int64_t)row->end + rec->result.clock.applied;
 }
 
-/* Merges the two sorted sides by begin, cuts where nothing reaches over, and judges each stretch. */
-int match_lines(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
-		size_t n_witness, bool is_timed, struct err *err)
+/* Merges the two sides by begin, cuts where nothing reaches over, and judges each stretch. */
+static int cut(struct reconcile *rec, const struct episode *all, bool is_part, struct err *err)
 {
-	const struct row *any = n_host ? host[0] : witness[0];
-	struct episode e = {.iface = &rec->ifaces[any->iface]};
+	struct episode e = *all;
 	size_t h = 0, w = 0;
 	int rc = 0;
 
-	e.direction = ifaces_direction(e.iface, any);
-	while (rc == 0 && (h < n_host || w < n_witness)) {
+	e.is_part = is_part;
+	while (rc == 0 && (h < all->n_host || w < all->n_witness)) {
 		size_t h0 = h, w0 = w;
 		int64_t reach = INT64_MIN;
 
 		for (;;) {
+			const struct row *host = h < all->n_host ? all->host[h] : NULL;
+			const struct row *witness = w < all->n_witness ? all->witness[w] : NULL;
 			bool from_host =
-				h < n_host && (w == n_witness ||
-					       begin_of(rec, host[h]) <= begin_of(rec, witness[w]));
-			struct row *next = from_host ? host[h] : w < n_witness ? witness[w] : NULL;
+				host && (!witness || begin_of(rec, host) <= begin_of(rec, witness));
+			const struct row *next = from_host ? host : witness;
 
 			if (!next ||
-			    (is_timed && reach != INT64_MIN && begin_of(rec, next) > reach))
+			    (all->is_timed && reach != INT64_MIN && begin_of(rec, next) > reach))
 				break;
 			if (end_of(rec, next) > reach)
 				reach = end_of(rec, next);
 			h += from_host;
 			w += !from_host;
 		}
-		e.host = host + h0;
+		e.host = all->host + h0;
 		e.n_host = h - h0;
-		e.witness = witness + w0;
+		e.witness = all->witness + w0;
 		e.n_witness = w - w0;
 		rc = judge_episode(rec, &e, err);
 	}
 	return rc;
+}
+
+int match_lines(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
+		size_t n_witness, bool is_timed, struct err *err)
+{
+	const struct row *any = n_host ? host[0] : witness[0];
+	struct episode all = {
+		.iface = &rec->ifaces[any->iface],
+		.host = host,
+		.n_host = n_host,
+		.witness = witness,
+		.n_witness = n_witness,
+		.is_timed = is_timed,
+	};
+
+	all.direction = ifaces_direction(all.iface, any);
+	return cut(rec, &all, false, err);
 }
 
 /* ---- a flow's lines ---- */

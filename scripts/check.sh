@@ -19,8 +19,9 @@ check() {
 	name=$1
 	shift
 	count=$((count + 1))
+	begin=$(date +%s)
 	if "$@" >"$work/log" 2>&1; then
-		printf '  ok      %s\n' "$name"
+		printf '  ok      %s (%s s)\n' "$name" $(($(date +%s) - begin))
 	else
 		printf '  FAILED  %s (exit %s)\n' "$name" $?
 		# Without make's lines of what it compiled.
@@ -48,8 +49,8 @@ format() {
 	return 1
 }
 
-compiler() { # CC, FOLDER
-	$MAKE --no-print-directory -j"$jobs" O="$2" CC="$1" WERROR=-Werror tests
+compiler() { # CC, FOLDER, CFLAGS
+	$MAKE --no-print-directory -j"$jobs" O="$2" CC="$1" CFLAGS="$3" WERROR=-Werror tests
 }
 
 # The sensor and nothing else, with a configuration of its own.
@@ -131,8 +132,8 @@ check "format (clang-format)" format
 check "layers, homes of libraries, clock, banned functions" "$PY3" scripts/check-layers
 check "the layer check itself finds each violation" "$PY3" scripts/check-layers --self-test
 check "scripts parse" scripts
-check "gcc, every warning an error" compiler gcc "$O/check-gcc"
-check "clang, every warning an error" compiler clang "$O/check-clang"
+check "gcc, every warning an error" compiler gcc "$O/check-gcc" "-O2 -g"
+check "clang, every warning an error" compiler clang "$O/check-clang" -O0
 check "headers compile alone" headers
 check "sensor only: collector and analyst switched off" sensor_only
 check "sensor only: collector/ evidence/ analyst/ deleted" without_the_rest

@@ -231,11 +231,16 @@ build() {
 	# -static also in configure's link tests: without it libgcc is not grouped with the C library.
 	CC="$T-gcc -specs $P/lib/musl-gcc.specs -static"
 	log_of musl build_musl
-	log_of libpcap build_libpcap
-	log_of libevent build_libevent
+	# At once: the configure scripts use one processor.
+	log_of libpcap build_libpcap &
+	libpcap=$!
+	log_of libevent build_libevent &
+	libevent=$!
 	log_of mbedtls build_mbedtls mbedtls '' "$P/lib"
 	log_of mbedtls-full build_mbedtls mbedtls-full -DFLOWPROOF_MBEDTLS_FULL "$P/lib/full"
 	log_of small build_small
+	wait $libpcap
+	wait $libevent
 	grep -v '^cmocka ' "$sources/VERSIONS" >"$P/VERSIONS"
 	rm -rf "$work"
 	touch "$P/ready"
