@@ -174,17 +174,22 @@ void flowlogs_count_bad(struct flowlogs *logs, const char *reason)
 	flowlogs_bad(logs, logs->line, reason);
 }
 
+/* By its first four bytes. */
+static bool may_be_header(const char *line)
+{
+	return line[0] == '$' || (line[0] >= 'a' && line[0] <= 'z' && memcmp(line, "eni-", 4) != 0);
+}
+
 /* Most of its words are names of fields; the first may be one that is new. */
 static bool is_header(const char *line, size_t len, bool is_first, struct flowrec_columns *ret)
 {
 	struct err err;
 	size_t known = 0;
 
-	if (!(line[0] >= 'a' && line[0] <= 'z') && line[0] != '$' &&
+	if (!may_be_header(line) &&
 	    !(is_first && (line[0] == '@' || (line[0] >= 'A' && line[0] <= 'Z'))))
 		return false;
-	if ((len > 4 && memcmp(line, "eni-", 4) == 0) ||
-	    flowrec_columns_parse(ret, line, len, &err) < 0)
+	if (flowrec_columns_parse(ret, line, len, &err) < 0)
 		return false;
 	for (size_t i = 0; i < ret->n; i++)
 		known += ret->field[i] < FLOWREC_FIELDS;
@@ -230,7 +235,7 @@ int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len)
 		return 0;
 	if (!logs->has_plan)
 		choose_columns(logs, line, len);
-	rc = flowlogs_parse_padded(&record, &logs->plan, line, len, &err);
+	rc = flowlogs_parse(&record, &logs->plan, line, len, &err);
 	if (rc == 0)
 		return take_record(logs, &record);
 	if (rc == 1) {
@@ -276,17 +281,39 @@ struct line_state {
 	bool is_long;
 };
 
+/* A line of those that nearly all are. Where the next one begins; NULL: this one wants a closer look. */
+static const char *take_usual(struct flowlogs *logs, const char *line, int *rc)
+{
+	struct flowlogs_record record;
+	const char *next = NULL;
+
+	if (logs->dress == FLOWLOGS_BARE && logs->has_plan && logs->line > 0 &&
+	    !may_be_header(line))
+		next = flowlogs_parse_usual(&record, &logs->plan, line);
+	if (next) {
+		logs->line++;
+		logs->counts.lines++;
+		*rc = take_record(logs, &record);
+	}
+	return next;
+}
+
 /* Takes the whole lines of the text, keeps the begin of the last. */
 static int take_lines(struct flowlogs *logs, struct line_state *state)
 {
-	char *p = logs->text, *end = logs->text + state->have, *stop;
+	const char *p = logs->text, *end = logs->text + state->have, *next;
+	const char *stop = memrchr(p, '\n', state->have); /* nothing is read beyond this one */
 	int rc = 0;
 
-	while (rc == 0 && (stop = memchr(p, '\n', (size_t)(end - p)))) {
-		if (!state->is_long)
-			rc = take_dressed(logs, p, (size_t)(stop - p));
-		state->is_long = false;
-		p = stop + 1;
+	while (rc == 0 && stop && p <= stop) {
+		next = state->is_long ? NULL : take_usual(logs, p, &rc);
+		if (!next) {
+			next = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1;
+			if (!state->is_long)
+				rc = take_dressed(logs, p, (size_t)(next - 1 - p));
+			state->is_long = false;
+		}
+		p = next;
 	}
 	state->have = (size_t)(end - p);
 	if (state->have > FLOWREC_PARSE_MAX) {

@@ -110,6 +110,7 @@ size_t flowlogs_n_logs(const struct flowlogs *logs);
 struct flowlogs_plan {
 	struct flowrec_columns columns;
 	uint8_t op[FLOWREC_COLUMNS_MAX];
+	uint32_t has; /* what a line has that has all its columns, enum flowlogs_has */
 	bool is_default;
 	bool is_transit; /* columns of a transit gateway's flow log */
 };

@@ -11,7 +11,7 @@
 
 #include "evidence/flowlogs_parts.h"
 
-enum { FAST_MAX = 1024 }; /* bytes of a usual line */
+enum { USUAL_MAX = 1024 }; /* bytes of a usual line with its end */
 
 enum op {
 	OP_PASS, /* any text */
@@ -75,25 +75,38 @@ static enum op op_of(uint8_t field)
 	return OP_SLOW;
 }
 
+/* Which value of the record a column holds. */
+static const uint16_t op_has[] = {
+	[OP_SRC] = FLOWLOGS_HAS_SRC,           [OP_DST] = FLOWLOGS_HAS_DST,
+	[OP_PKT_SRC] = FLOWLOGS_HAS_PKT_SRC,   [OP_PKT_DST] = FLOWLOGS_HAS_PKT_DST,
+	[OP_SRCPORT] = FLOWLOGS_HAS_SRCPORT,   [OP_DSTPORT] = FLOWLOGS_HAS_DSTPORT,
+	[OP_PROTOCOL] = FLOWLOGS_HAS_PROTOCOL, [OP_PACKETS] = FLOWLOGS_HAS_PACKETS,
+	[OP_BYTES] = FLOWLOGS_HAS_BYTES,       [OP_START] = FLOWLOGS_HAS_START,
+	[OP_END] = FLOWLOGS_HAS_END,           [OP_ACTION] = FLOWLOGS_HAS_ACTION,
+	[OP_STATUS] = FLOWLOGS_HAS_STATUS,     [OP_DIRECTION] = FLOWLOGS_HAS_DIRECTION,
+	[OP_FLAGS] = FLOWLOGS_HAS_FLAGS,       [OP_SLOW] = 0,
+};
+
 /* ---- the usual line ---- */
 
 /*
- * Eight bytes at a time, without a question for each: first where the blanks are, then each value from where it begins and how long it
- * is. What is wrong is gathered and asked for at the end. Loads reach up to FLOWLOGS_PAD bytes beyond the line.
+ * Value after value, four to sixteen bytes at a time. A value's reader is given where it begins and returns where it ends, or NULL: this is
+ * no usual value, and nothing is stored. What ends it is looked at in one place, fast_column(), so that nothing gets past the line's end. Branches ask
+ * for what is the same in nearly all lines; how many digits a number has is none of them. Loads reach up to FLOWLOGS_PAD bytes
+ * beyond the line.
  */
 
 /* Into each of its callers: where the column is known when this is compiled, nothing is asked of it any more. */
 #define INLINE     static inline __attribute__((always_inline))
 #define EACH(byte) ((byte)*UINT64_C(0x0101010101010101))
 
-enum { BLOCK = 64 }; /* bytes whose blanks are found at once */
+INLINE uint32_t load4(const char *p)
+{
+	uint32_t x;
 
-struct line_state {
-	uint64_t bytes; /* a high bit in any byte: something that is no digit, or not printable */
-	uint64_t sign; /* the highest bit: a number that is too large or too small for its length */
-	bool other;
-	uint32_t has; /* what the line has, enum flowlogs_has */
-};
+	memcpy(&x, p, sizeof x);
+	return le32toh(x);
+}
 
 INLINE uint64_t load8(const char *p)
 {
@@ -103,45 +116,55 @@ INLINE uint64_t load8(const char *p)
 	return le64toh(x);
 }
 
+#if defined __SSE2__
+INLINE __m128i load16(const char *p)
+{
+	return _mm_loadu_si128((const __m128i_u *)(const void *)p);
+}
+#else
+/* The highest bits of eight bytes. */
+INLINE uint64_t high_bits(uint64_t x)
+{
+	return ((x & EACH(0x80)) >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+#endif
+
+INLINE size_t first_bit(uint64_t bits)
+{
+	return (unsigned)__builtin_ctzll(bits);
+}
+
 /* A bit for each of sixteen bytes that is this one. */
 INLINE uint64_t bits16(const char *p, char byte)
 {
 #if defined __SSE2__
-	__m128i x = _mm_loadu_si128((const __m128i_u *)(const void *)p);
-
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8(byte)));
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(load16(p), _mm_set1_epi8(byte)));
 #else
 	uint64_t ret = 0;
 
 	for (unsigned i = 0; i < 16; i += 8) {
 		uint64_t x = load8(p + i) ^ EACH((uint8_t)byte);
 
-		x = ~(((x & EACH(0x7f)) + EACH(0x7f)) | x) & EACH(0x80);
-		ret |= (x >> 7) * UINT64_C(0x0102040810204080) >> 56 << i;
+		ret |= high_bits(~(((x & EACH(0x7f)) + EACH(0x7f)) | x)) << i;
 	}
 	return ret;
 #endif
 }
 
-/* A bit for each of sixteen bytes that is neither a blank nor printable. */
-INLINE uint64_t odd16(const char *p)
+/* A bit for each of sixteen bytes that is a blank, or not printable. */
+INLINE uint64_t ends16(const char *p)
 {
 #if defined __SSE2__
-	__m128i x = _mm_loadu_si128((const __m128i_u *)(const void *)p);
+	__m128i x = _mm_add_epi8(load16(p), _mm_set1_epi8(1)); /* from 0x7f on it is negative */
 
-	return (unsigned)_mm_movemask_epi8(
-		_mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8(' ')), /* negative ones too */
-			     _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f))));
+	return (unsigned)_mm_movemask_epi8(_mm_subs_epi8(x, _mm_set1_epi8(' ' + 2)));
 #else
 	uint64_t ret = 0;
 
 	for (unsigned i = 0; i < 16; i += 8) {
-		uint64_t x = load8(p + i),
-			 low = (x & EACH(0x7f)) +
-			       EACH(0x60); /* without a carry: from ' ' on it reaches 0x80 */
+		uint64_t x = load8(p + i), low = x & EACH(0x7f);
 
-		x = (~low | x | ((x & EACH(0x7f)) + EACH(1))) & EACH(0x80);
-		ret |= (x >> 7) * UINT64_C(0x0102040810204080) >> 56 << i;
+		ret |= high_bits(~(low + EACH(0x7f - ' ')) | x | (low + EACH(1))) << i;
 	}
 	return ret;
 #endif
@@ -151,10 +174,9 @@ INLINE uint64_t odd16(const char *p)
 INLINE uint64_t digits16(const char *p)
 {
 #if defined __SSE2__
-	__m128i x = _mm_loadu_si128((const __m128i_u *)(const void *)p);
+	/* '0' to '9' become the largest that is positive */
+	__m128i x = _mm_add_epi8(load16(p), _mm_set1_epi8(0x7f - '9'));
 
-	x = _mm_add_epi8(
-		x, _mm_set1_epi8(0x7f - '9')); /* '0' to '9' are the largest that is positive */
 	return (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(x, _mm_set1_epi8(0x7f - 10)));
 #else
 	uint64_t ret = 0;
@@ -162,288 +184,277 @@ INLINE uint64_t digits16(const char *p)
 	for (unsigned i = 0; i < 16; i += 8) {
 		uint64_t x = load8(p + i) ^ EACH('0');
 
-		x = ~((((x & EACH(0x7f)) + EACH(0x76)) | x)) & EACH(0x80);
-		ret |= (x >> 7) * UINT64_C(0x0102040810204080) >> 56 << i;
+		ret |= high_bits(~(((x & EACH(0x7f)) + EACH(0x76)) | x)) << i;
 	}
 	return ret;
 #endif
 }
 
-/* Numbers of a length begin here: no needless zeros, and none of length 0. */
-static const uint64_t least[16] = {
-	INT64_MAX, 0,         10,        100,       1000,      10000,     100000,    1000000,
-	10000000,  INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
-};
-
-/* One to eight digits. */
-INLINE uint64_t digits8(const char *p, size_t len, struct line_state *state)
+/* Of digits from which '0' is taken: the high bit of each byte that is none is right up to the first of them. */
+INLINE uint64_t no_digits(uint64_t x)
 {
-	unsigned shift = (0 - 8 * (unsigned)len) & 63;
-	uint64_t x = (load8(p) << shift) ^ (EACH('0') << shift);
-
-	state->bytes |= (x + EACH(0x76)) | x;
-	x = x * 10 + (x >> 8);
-	return ((x & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
-		(x >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
-	       32;
+	return ((x + EACH(0x76)) | x) & EACH(0x80);
 }
 
-/* Up to 16 digits. */
-INLINE uint64_t fast_number(const char *p, size_t len, uint64_t max, struct line_state *state)
+/* Eight digits from which '0' is taken, the first one in the lowest byte: pairs, fours, all. */
+INLINE uint64_t eight_digits(uint64_t x)
+{
+	x = (x * 10 + (x >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+	x = x * (100 << 16 | 1) >> 16 & UINT64_C(0x0000ffff0000ffff);
+	return x * (UINT64_C(10000) << 32 | 1) >> 32;
+}
+
+/* A number of any length, byte by byte. */
+static __attribute__((noinline)) const char *any_number(const char *p, uint64_t *ret)
+{
+	enum { MAX = 18 }; /* what always fits */
+	const char *end = p;
+	uint64_t n = 0;
+
+	for (; *end >= '0' && *end <= '9' && end < p + MAX; end++)
+		n = n * 10 + (uint64_t)(*end - '0');
+	if (end == p || (*p == '0' && end > p + 1))
+		return NULL;
+	*ret = n;
+	return end;
+}
+
+/* At once if it has at most seven digits. */
+INLINE const char *fast_number(const char *p, uint64_t *ret)
+{
+	/* Numbers of a length begin here: no needless zeros, and none of length 0. */
+	static const uint64_t least[8] = {UINT64_MAX, 0, 10, 100, 1000, 10000, 100000, 1000000};
+	uint64_t x = load8(p) ^ EACH('0'), others = no_digits(x);
+	uint64_t n;
+	size_t bits;
+
+	if (others == 0)
+		return any_number(p, ret);
+	bits = first_bit(others) & ~(size_t)7; /* 8 a digit */
+	n = eight_digits(x << (-bits & 63));
+	if (n < least[bits / 8])
+		return NULL;
+	*ret = n;
+	return p + bits / 8;
+}
+
+INLINE const char *fast_port(const char *p, uint16_t *ret)
 {
 	uint64_t n;
 
-	if (max > UINT32_MAX && len > 8) {
-		state->other |= len > 16;
-		n = digits8(p, len - 8, state);
-		state->sign |= n - least[(len - 8) & 7] - (len == 16 ? 10000000 : 0);
-		return n * 100000000 + digits8(p + len - 8, 8, state);
-	}
-	state->other |= len > 8;
-	n = digits8(p, len, state);
-	state->sign |= (n - least[len & 15]) | (max - n);
-	return n;
+	p = fast_number(p, &n);
+	if (!p || n > UINT16_MAX)
+		return NULL;
+	*ret = (uint16_t)n;
+	return p;
 }
 
-/* One that has mostly one digit or two. */
-INLINE uint64_t fast_short(const char *p, size_t len, uint64_t max, struct line_state *state)
+/* At once if it has ten digits: 2001 to 2286. */
+INLINE const char *fast_seconds(const char *p, uint64_t *ret)
 {
-	unsigned first, last;
+	uint64_t first = (uint64_t)(unsigned char)p[0] - '0',
+		 second = (uint64_t)(unsigned char)p[1] - '0', x = load8(p + 2) ^ EACH('0');
 
-	if (len - 1 > 1)
-		return fast_number(p, len, max, state);
-	first = (unsigned)(unsigned char)p[0] - '0';
-	last = (unsigned)(unsigned char)p[len - 1] - '0';
-	state->other |= (first > 9) | (last > 9) | ((len == 2) & (first == 0));
-	return len == 2 ? 10 * first + last : last;
+	if (first - 1 > 8 || second > 9 || no_digits(x))
+		return any_number(p, ret);
+	*ret = (first * 10 + second) * 100000000 + eight_digits(x);
+	return p + 10;
 }
 
-/* One to three characters, of which is known that they are digits. */
-INLINE uint8_t fast_octet(const char *p, size_t len, struct line_state *state)
+/* One to three digits, of which is known that they are that; len: of them and what ends them. False: more than 255, needless zeros, another
+ * length. */
+INLINE bool fast_octet(const char *p, size_t len, uint32_t *ret)
 {
-	static const int64_t lowest[16] = {INT64_MAX, 0,         10,        100,
-					   INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
-					   INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
-					   INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
-	uint32_t x, tens;
-	int64_t n;
+	static const uint32_t least[16] = {0, 0, 0, 0x01000000, 0x01000000};
+	static const uint32_t span[16] = {0, 0, 0x0a000000, 0x09000000, 0x01050501};
+	static const uint32_t digits[16] = {0, 0, 0x0f, 0x0f0f, 0x0f0f0f};
+	static const uint32_t weights[16] = {0, 0, 1 << 24, 10 << 24 | 1 << 16,
+					     100 << 24 | 10 << 16 | 1 << 8};
+	uint32_t x = load4(p) & digits[len & 15];
+	uint32_t order = __builtin_bswap32(x); /* as the numbers are, but not as large */
 
-	memcpy(&x, p, sizeof x);
-	x = le32toh(x) << ((24 - 8 * (unsigned)len) & 31) &
-	    UINT32_C(0x0f0f0f);                  /* the last one in the third byte */
-	tens = x * UINT32_C(0x0a01) >> 8 & 0xff; /* of the first two together */
-	n = tens * 10 + (x >> 16);
-	state->sign |= (uint64_t)((n - lowest[len & 15]) | (255 - n));
-	return (uint8_t)n;
+	*ret = x * weights[len & 15] >> 24;
+	return order - least[len & 15] < span[len & 15];
 }
 
-INLINE bool fast_ipv4(const char *p, size_t len, struct addr *ret)
+/* At once if it is below 256. */
+INLINE const char *fast_small(const char *p, uint64_t *ret)
 {
-	struct line_state state = {.has = 0};
-	uint64_t dots, mask;
-	size_t a, b, c;
+	uint32_t x = load4(p) ^ UINT32_C(0x30303030), n;
+	uint32_t others = ((x + UINT32_C(0x76767676)) | x) & UINT32_C(0x80808080);
+	size_t len = first_bit(others | UINT64_C(1) << 32) / 8;
 
-	if (len - 7 > 8)
-		return false;
-	mask = (UINT64_C(1) << len) - 1;
-	dots = bits16(p, '.') & mask;
-	if (((dots | digits16(p)) & mask) != mask)
-		return false;
-	dots |= UINT64_C(7) << 16; /* there are three, right or wrong */
-	a = (size_t)__builtin_ctzll(dots);
-	dots &= dots - 1;
-	b = (size_t)__builtin_ctzll(dots);
-	dots &= dots - 1;
-	c = (size_t)__builtin_ctzll(dots);
-	dots &= dots - 1;
-	if (c >= len || (dots & 0xffff) != 0)
-		return false;
-	ret->b[0] = fast_octet(p, a, &state);
-	ret->b[1] = fast_octet(p + a + 1, b - a - 1, &state);
-	ret->b[2] = fast_octet(p + b + 1, c - b - 1, &state);
-	ret->b[3] = fast_octet(p + c + 1, len - c - 1, &state);
-	return !state.other && state.sign >> 63 == 0;
+	if (!fast_octet(p, len + 1, &n))
+		return any_number(p, ret);
+	*ret = n;
+	return p + len;
 }
 
-INLINE uint8_t fast_addr(const char *p, size_t len, struct addr *ret, struct line_state *state)
+INLINE const char *fast_byte(const char *p, uint8_t *ret)
 {
-	uint8_t family = 4;
+	uint64_t n;
 
-	if (fast_ipv4(p, len, ret))
-		return family;
-	*ret = (struct addr){{0}};
-	state->other |= !addr_read(p, len, ret, &family);
-	return family;
+	p = fast_small(p, &n);
+	if (!p || n > UINT8_MAX)
+		return NULL;
+	*ret = (uint8_t)n;
+	return p;
 }
 
-INLINE bool is_word(const char *p, size_t len, const char *word, size_t n)
+INLINE const char *fast_ipv4(const char *p, struct addr *ret)
 {
-	return len == n && memcmp(p, word, n) == 0;
+	/* with ones beyond 16; from the byte before on */
+	uint64_t rest = ~digits16(p) << 1, no_dots = rest & ~(bits16(p, '.') << 1);
+	size_t i = first_bit(rest), j = first_bit(rest &= rest - 1),
+	       k = first_bit(rest &= rest - 1), end = first_bit(rest & (rest - 1));
+	uint32_t a, b, c, d;
+
+	if (first_bit(no_dots) != end || !fast_octet(p, i, &a) || !fast_octet(p + i, j - i, &b) ||
+	    !fast_octet(p + j, k - j, &c) || !fast_octet(p + k, end - k, &d))
+		return NULL;
+	a = htole32(a | b << 8 | c << 16 | d << 24);
+	memcpy(ret->b, &a, sizeof a);
+	return p + end - 1;
+}
+
+/* Up to where it ends: at least one character. */
+INLINE const char *fast_text(const char *p)
+{
+	const char *at = p;
+	uint64_t ends;
+
+	while (!(ends = ends16(at)))
+		at += 16;
+	at += first_bit(ends);
+	return at > p ? at : NULL;
+}
+
+static __attribute__((noinline)) const char *any_addr(const char *p, struct addr *ret,
+						      uint8_t *family)
+{
+	const char *end = fast_text(p);
+
+	return end && addr_read(p, (size_t)(end - p), ret, family) ? end : NULL;
+}
+
+INLINE const char *fast_addr(const char *p, struct addr *ret, uint8_t *family)
+{
+	const char *end = fast_ipv4(p, ret);
+
+	if (!end)
+		return any_addr(p, ret, family);
+	*family = 4;
+	return end;
 }
 
 /* Two addresses of a line are of one family. */
-INLINE void fast_pair(struct flowlogs_record *ret, uint8_t family, struct line_state *state)
+INLINE const char *fast_end(struct flowrec *rec, const char *p, struct addr *addr)
 {
-	state->other |= (state->has & (FLOWLOGS_HAS_SRC | FLOWLOGS_HAS_DST)) != 0 &&
-			ret->rec.family != family;
-	ret->rec.family = family;
+	uint8_t before = rec->family;
+
+	p = fast_addr(p, addr, &rec->family);
+	return before && rec->family != before ? NULL : p;
 }
 
-INLINE void fast_status(const char *p, size_t len, struct flowrec *rec, struct line_state *state)
+/* Two comparisons of a word's size, which may lie on one another. */
+INLINE bool begins(const char *p, const char *word, size_t n)
 {
-	if (is_word(p, len, "OK", 2))
-		rec->status = FLOWREC_OK;
-	else if (is_word(p, len, "NODATA", 6))
+	size_t half = n < 4 ? 2 : 4;
+
+	return memcmp(p, word, half) == 0 && memcmp(p + n - half, word + n - half, half) == 0;
+}
+
+#define IS_WORD(p, word) begins(p, word, sizeof word - 1)
+
+INLINE const char *fast_status(const char *p, struct flowrec *rec)
+{
+	if (IS_WORD(p, "OK"))
+		return p + 2;
+	if (IS_WORD(p, "NODATA")) {
 		rec->status = FLOWREC_NODATA;
-	else if (is_word(p, len, "SKIPDATA", 8))
+		return p + 6;
+	}
+	if (IS_WORD(p, "SKIPDATA")) {
 		rec->status = FLOWREC_SKIPDATA;
-	else
-		state->other |= 1;
+		return p + 8;
+	}
+	return NULL;
 }
 
-INLINE void fast_action(const char *p, size_t len, struct flowrec *rec, struct line_state *state)
+INLINE const char *fast_action(const char *p, struct flowrec *rec)
 {
-	bool accepts = is_word(p, len, "ACCEPT", 6);
+	bool accepts = IS_WORD(p, "ACCEPT");
 
+	if (!accepts && !IS_WORD(p, "REJECT"))
+		return NULL;
 	rec->action = accepts ? FLOWREC_ACCEPT : FLOWREC_REJECT;
-	state->other |= !accepts && !is_word(p, len, "REJECT", 6);
+	return p + 6;
 }
 
-INLINE void fast_direction(const char *p, size_t len, struct flowrec *rec, struct line_state *state)
+INLINE const char *fast_direction(const char *p, struct flowrec *rec)
 {
-	bool enters = is_word(p, len, "ingress", 7);
+	bool enters = IS_WORD(p, "ingress"), leaves = IS_WORD(p, "egress");
 
+	if (!(enters | leaves)) /* one question that is foreseen */
+		return NULL;
 	rec->direction = enters ? FLOWREC_INGRESS : FLOWREC_EGRESS;
-	state->other |= !enters && !is_word(p, len, "egress", 6);
+	return p + 6 + enters;
 }
 
-/* *state: the strict reader decides. */
-INLINE void fast_value(struct flowlogs_record *ret, enum op op, const char *p, size_t len,
-		       struct line_state *state)
+INLINE const char *fast_interface(const char *p, struct flowrec_span *ret)
+{
+	const char *end = fast_text(p);
+
+	if (!end || (end - p == 1 && *p == '-'))
+		return NULL;
+	*ret = (struct flowrec_span){p, (size_t)(end - p)};
+	return end;
+}
+
+INLINE const char *fast_value(struct flowlogs_record *ret, enum op op, const char *p)
 {
 	struct flowrec *rec = &ret->rec;
+	uint64_t n;
 
-	if (len == 1 && *p == '-')
-		return;
 	switch (op) {
-	case OP_PASS: state->other |= len == 0; break; /* it is printable: find_ends() */
-	case OP_SRC:
-		fast_pair(ret, fast_addr(p, len, &rec->src, state), state);
-		state->has |= FLOWLOGS_HAS_SRC;
-		break;
-	case OP_DST:
-		fast_pair(ret, fast_addr(p, len, &rec->dst, state), state);
-		state->has |= FLOWLOGS_HAS_DST;
-		break;
-	case OP_PKT_SRC:
-		ret->pkt_src_family = fast_addr(p, len, &ret->pkt_src, state);
-		state->has |= FLOWLOGS_HAS_PKT_SRC;
-		break;
-	case OP_PKT_DST:
-		ret->pkt_dst_family = fast_addr(p, len, &ret->pkt_dst, state);
-		state->has |= FLOWLOGS_HAS_PKT_DST;
-		break;
-	case OP_SRCPORT:
-		rec->srcport = (uint16_t)fast_number(p, len, UINT16_MAX, state);
-		state->has |= FLOWLOGS_HAS_SRCPORT;
-		break;
-	case OP_DSTPORT:
-		rec->dstport = (uint16_t)fast_number(p, len, UINT16_MAX, state);
-		state->has |= FLOWLOGS_HAS_DSTPORT;
-		break;
-	case OP_PROTOCOL:
-		rec->protocol = (uint8_t)fast_short(p, len, UINT8_MAX, state);
-		state->has |= FLOWLOGS_HAS_PROTOCOL;
-		break;
-	case OP_PACKETS:
-		rec->packets = fast_short(p, len, INT64_MAX, state);
-		state->has |= FLOWLOGS_HAS_PACKETS;
-		break;
-	case OP_BYTES:
-		rec->bytes = fast_number(p, len, INT64_MAX, state);
-		state->has |= FLOWLOGS_HAS_BYTES;
-		break;
-	case OP_START:
-		rec->start = fast_number(p, len, INT64_MAX, state);
-		state->has |= FLOWLOGS_HAS_START;
-		break;
-	case OP_END:
-		rec->end = fast_number(p, len, INT64_MAX, state);
-		state->has |= FLOWLOGS_HAS_END;
-		break;
-	case OP_ACTION:
-		fast_action(p, len, rec, state);
-		state->has |= FLOWLOGS_HAS_ACTION;
-		break;
-	case OP_STATUS:
-		fast_status(p, len, rec, state);
-		state->has |= FLOWLOGS_HAS_STATUS;
-		break;
-	case OP_DIRECTION:
-		fast_direction(p, len, rec, state);
-		state->has |= FLOWLOGS_HAS_DIRECTION;
-		break;
-	case OP_FLAGS:
-		rec->tcp_flags = (uint8_t)fast_short(p, len, UINT8_MAX, state);
-		state->has |= FLOWLOGS_HAS_FLAGS;
-		break;
-	case OP_TYPE:
-		state->other |= !is_word(p, len, "IPv4", 4) && !is_word(p, len, "IPv6", 4);
-		break;
-	case OP_INTERFACE:
-		state->other |= len == 0;
-		ret->interface.p = p;
-		ret->interface.len = len;
-		break;
-	case OP_NUMBER: (void)fast_short(p, len, INT32_MAX, state); break;
-	case OP_SLOW: state->other |= 1; break;
+	case OP_PASS: return fast_text(p);
+	case OP_SRC: return fast_end(rec, p, &rec->src);
+	case OP_DST: return fast_end(rec, p, &rec->dst);
+	case OP_PKT_SRC: return fast_addr(p, &ret->pkt_src, &ret->pkt_src_family);
+	case OP_PKT_DST: return fast_addr(p, &ret->pkt_dst, &ret->pkt_dst_family);
+	case OP_SRCPORT: return fast_port(p, &rec->srcport);
+	case OP_DSTPORT: return fast_port(p, &rec->dstport);
+	case OP_PROTOCOL: return fast_byte(p, &rec->protocol);
+	case OP_PACKETS: return fast_number(p, &rec->packets);
+	case OP_BYTES: return fast_number(p, &rec->bytes);
+	case OP_START: return fast_seconds(p, &rec->start);
+	case OP_END: return fast_seconds(p, &rec->end);
+	case OP_ACTION: return fast_action(p, rec);
+	case OP_STATUS: return fast_status(p, rec);
+	case OP_DIRECTION: return fast_direction(p, rec);
+	case OP_FLAGS: return fast_byte(p, &rec->tcp_flags);
+	case OP_TYPE: return IS_WORD(p, "IPv4") || IS_WORD(p, "IPv6") ? p + 4 : NULL;
+	case OP_INTERFACE: return fast_interface(p, &ret->interface);
+	case OP_NUMBER: p = fast_small(p, &n); return p && n <= INT32_MAX ? p : NULL;
+	case OP_SLOW: break;
 	}
+	return NULL;
 }
 
-/* The blanks of the 64 bytes from `at` on, a bit each, as far as the line goes; *odd: other bytes than printable ASCII are among them. */
-INLINE uint64_t blanks_of(const char *line, size_t len, size_t at, uint64_t *odd)
+/* A value, or `-`, and what must stand behind it. NULL: the strict reader decides. */
+INLINE const char *fast_column(struct flowlogs_record *ret, enum op op, const char *p, char stop)
 {
-	uint64_t blanks = 0, others = 0,
-		 mask = len - at < BLOCK ? (UINT64_C(1) << (len - at)) - 1 : UINT64_MAX;
+	const char *end = fast_value(ret, op, p);
 
-#pragma GCC unroll 4
-	for (unsigned i = 0; i < BLOCK; i += 16) {
-		blanks |= bits16(line + at + i, ' ') << i;
-		others |= odd16(line + at + i) << i;
+	if (!end) {
+		if (*p != '-' || op == OP_SLOW)
+			return NULL;
+		ret->has &= ~(uint32_t)op_has[op];
+		end = p + 1;
 	}
-	*odd |= others & mask;
-	return blanks & mask;
-}
-
-/* Where each of n values ends; false: there are more or fewer, or not all of it is printable ASCII. */
-INLINE bool find_ends(uint16_t ends[static FLOWREC_COLUMNS_MAX], size_t n, const char *line,
-		      size_t len)
-{
-	uint64_t odd = 0, blanks = blanks_of(line, len, 0, &odd);
-	size_t at = 0;
-
-	for (size_t i = 0; i + 1 < n; i++) {
-		while (!blanks) {
-			at += BLOCK;
-			if (at >= len)
-				return false;
-			blanks = blanks_of(line, len, at, &odd);
-		}
-		ends[i] = (uint16_t)(at + (size_t)__builtin_ctzll(blanks));
-		blanks &= blanks - 1;
-	}
-	for (at += BLOCK; !blanks && at < len; at += BLOCK)
-		blanks = blanks_of(line, len, at, &odd);
-	ends[n - 1] = (uint16_t)len;
-	return !blanks && !odd;
-}
-
-INLINE void fast_column(struct flowlogs_record *ret, enum op op, const char *line,
-			const uint16_t *ends, size_t i, struct line_state *state)
-{
-	size_t start = i > 0 ? ends[i - 1] + 1u : 0;
-
-	fast_value(ret, op, line + start, ends[i] - start, state);
+	if (stop == '\n' && *end == '\r')
+		end++;
+	return *end == stop ? end + 1 : NULL;
 }
 
 /* The fourteen fields of the default format: one path without a question for each column. */
@@ -451,23 +462,34 @@ static const uint8_t default_ops[] = {OP_NUMBER,  OP_PASS,    OP_INTERFACE, OP_S
 				      OP_SRCPORT, OP_DSTPORT, OP_PROTOCOL,  OP_PACKETS, OP_BYTES,
 				      OP_START,   OP_END,     OP_ACTION,    OP_STATUS};
 
-static void fast_default(struct flowlogs_record *ret, const char *line, const uint16_t *ends,
-			 struct line_state *state)
+static const char *fast_default(struct flowlogs_record *ret, const char *p)
 {
-	fast_column(ret, OP_NUMBER, line, ends, 0, state);
-	fast_column(ret, OP_PASS, line, ends, 1, state);
-	fast_column(ret, OP_INTERFACE, line, ends, 2, state);
-	fast_column(ret, OP_SRC, line, ends, 3, state);
-	fast_column(ret, OP_DST, line, ends, 4, state);
-	fast_column(ret, OP_SRCPORT, line, ends, 5, state);
-	fast_column(ret, OP_DSTPORT, line, ends, 6, state);
-	fast_column(ret, OP_PROTOCOL, line, ends, 7, state);
-	fast_column(ret, OP_PACKETS, line, ends, 8, state);
-	fast_column(ret, OP_BYTES, line, ends, 9, state);
-	fast_column(ret, OP_START, line, ends, 10, state);
-	fast_column(ret, OP_END, line, ends, 11, state);
-	fast_column(ret, OP_ACTION, line, ends, 12, state);
-	fast_column(ret, OP_STATUS, line, ends, 13, state);
+	return (p = fast_column(ret, OP_NUMBER, p, ' ')) &&
+			       (p = fast_column(ret, OP_PASS, p, ' ')) &&
+			       (p = fast_column(ret, OP_INTERFACE, p, ' ')) &&
+			       (p = fast_column(ret, OP_SRC, p, ' ')) &&
+			       (p = fast_column(ret, OP_DST, p, ' ')) &&
+			       (p = fast_column(ret, OP_SRCPORT, p, ' ')) &&
+			       (p = fast_column(ret, OP_DSTPORT, p, ' ')) &&
+			       (p = fast_column(ret, OP_PROTOCOL, p, ' ')) &&
+			       (p = fast_column(ret, OP_PACKETS, p, ' ')) &&
+			       (p = fast_column(ret, OP_BYTES, p, ' ')) &&
+			       (p = fast_column(ret, OP_START, p, ' ')) &&
+			       (p = fast_column(ret, OP_END, p, ' ')) &&
+			       (p = fast_column(ret, OP_ACTION, p, ' ')) &&
+			       (p = fast_column(ret, OP_STATUS, p, '\n'))
+		       ? p
+		       : NULL;
+}
+
+static const char *fast_columns(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
+				const char *p)
+{
+	size_t last = plan->columns.n - 1u;
+
+	for (size_t i = 0; p && i < last; i++)
+		p = fast_column(ret, (enum op)plan->op[i], p, ' ');
+	return p ? fast_column(ret, (enum op)plan->op[last], p, '\n') : NULL;
 }
 
 /* In pieces: as a whole it would be the instruction for long blocks, which is slow to begin. */
@@ -482,62 +504,31 @@ INLINE void make_empty(struct flowlogs_record *ret)
 	memset(p + 2 * PIECE, 0, sizeof *ret - 2 * PIECE);
 }
 
-/* False: the strict reader decides. */
-static bool fast_line(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
-		      const char *line, size_t len)
+const char *flowlogs_parse_usual(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
+				 const char *line)
 {
-	uint16_t ends[FLOWREC_COLUMNS_MAX];
-	struct line_state state = {.has = 0};
+	const char *end;
 
-	if (len == 0 || len > FAST_MAX || plan->columns.n == 0)
-		return false;
+	if (plan->columns.n == 0 || plan->is_transit)
+		return NULL;
 	make_empty(ret);
-	if (plan->is_default) {
-		if (!find_ends(ends, sizeof default_ops, line, len))
-			return false;
-		fast_default(ret, line, ends, &state);
-	} else {
-		if (!find_ends(ends, plan->columns.n, line, len))
-			return false;
-		for (size_t i = 0; i < plan->columns.n; i++)
-			fast_column(ret, (enum op)plan->op[i], line, ends, i, &state);
-	}
-	ret->has = state.has;
-	return !state.other && (state.bytes & EACH(0x80)) == 0 && state.sign >> 63 == 0;
+	ret->has = plan->has;
+	end = plan->is_default ? fast_default(ret, line) : fast_columns(ret, plan, line);
+	return end && end - line <= USUAL_MAX ? end : NULL;
 }
 
 void flowlogs_plan(struct flowlogs_plan *ret, const struct flowrec_columns *columns)
 {
-	ret->columns = *columns;
-	ret->is_transit = false;
-	for (size_t i = 0; i < columns->n; i++)
+	*ret = (struct flowlogs_plan){.columns = *columns};
+	for (size_t i = 0; i < columns->n; i++) {
 		ret->op[i] = (uint8_t)op_of(columns->field[i]);
+		ret->has |= op_has[ret->op[i]];
+	}
 	ret->is_default = columns->n == sizeof default_ops &&
 			  memcmp(ret->op, default_ops, sizeof default_ops) == 0;
 }
 
 /* ---- the strict reader ---- */
-
-static const struct {
-	uint8_t field;
-	uint32_t has;
-} held[] = {
-	{FLOWREC_F_SRCADDR, FLOWLOGS_HAS_SRC},
-	{FLOWREC_F_DSTADDR, FLOWLOGS_HAS_DST},
-	{FLOWREC_F_PKT_SRCADDR, FLOWLOGS_HAS_PKT_SRC},
-	{FLOWREC_F_PKT_DSTADDR, FLOWLOGS_HAS_PKT_DST},
-	{FLOWREC_F_SRCPORT, FLOWLOGS_HAS_SRCPORT},
-	{FLOWREC_F_DSTPORT, FLOWLOGS_HAS_DSTPORT},
-	{FLOWREC_F_PROTOCOL, FLOWLOGS_HAS_PROTOCOL},
-	{FLOWREC_F_PACKETS, FLOWLOGS_HAS_PACKETS},
-	{FLOWREC_F_BYTES, FLOWLOGS_HAS_BYTES},
-	{FLOWREC_F_START, FLOWLOGS_HAS_START},
-	{FLOWREC_F_END, FLOWLOGS_HAS_END},
-	{FLOWREC_F_ACTION, FLOWLOGS_HAS_ACTION},
-	{FLOWREC_F_FLOW_DIRECTION, FLOWLOGS_HAS_DIRECTION},
-	{FLOWREC_F_LOG_STATUS, FLOWLOGS_HAS_STATUS},
-	{FLOWREC_F_TCP_FLAGS, FLOWLOGS_HAS_FLAGS},
-};
 
 int flowlogs_parse_slowly(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
 			  const char *line, size_t len, struct err *err)
@@ -555,9 +546,9 @@ int flowlogs_parse_slowly(struct flowlogs_record *ret, const struct flowlogs_pla
 		.pkt_dst_family = strict.pkt_dst_family,
 		.interface = strict.text[FLOWREC_F_INTERFACE_ID],
 	};
-	for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
-		if (strict.text[held[i].field].p)
-			ret->has |= held[i].has;
+	for (uint8_t field = 0; field < FLOWREC_FIELDS; field++) {
+		if (strict.text[field].p)
+			ret->has |= op_has[op_of(field)];
 	}
 	if (!(ret->has & (FLOWLOGS_HAS_SRC | FLOWLOGS_HAS_DST)))
 		ret->rec.family = 0;
@@ -572,27 +563,18 @@ static bool is_transit(const char *line, size_t len)
 	return blank && line + len - blank > 15 && memcmp(blank + 1, "TransitGateway", 14) == 0;
 }
 
-int flowlogs_parse_padded(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
-			  const char *line, size_t len, struct err *err)
-{
-	if (plan->is_transit)
-		return 1;
-	if (fast_line(ret, plan, line, len))
-		return 0;
-	return is_transit(line, len) ? 1 : flowlogs_parse_slowly(ret, plan, line, len, err);
-}
-
 int flowlogs_parse(struct flowlogs_record *ret, const struct flowlogs_plan *plan, const char *line,
 		   size_t len, struct err *err)
 {
-	char copy[FAST_MAX + FLOWLOGS_PAD];
+	char copy[USUAL_MAX + FLOWLOGS_PAD];
 
 	if (plan->is_transit)
 		return 1;
-	if (len <= FAST_MAX) {
+	if (len < USUAL_MAX) {
 		memcpy(copy, line, len);
 		memset(copy + len, 0, FLOWLOGS_PAD);
-		if (fast_line(ret, plan, copy, len)) {
+		copy[len] = '\n';
+		if (flowlogs_parse_usual(ret, plan, copy) == copy + len + 1) {
 			if (ret->interface.p)
 				ret->interface.p = line + (ret->interface.p - copy);
 			return 0;

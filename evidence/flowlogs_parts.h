@@ -70,9 +70,14 @@ struct flowlogs {
 	char text[FLOWREC_PARSE_MAX + FLOWLOGS_BLOCK + 2 + FLOWLOGS_PAD];
 };
 
-/* As flowlogs_parse, of a line behind which FLOWLOGS_PAD bytes can be read. */
-int flowlogs_parse_padded(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
-			  const char *line, size_t len, struct err *err);
+/* ---- flowlogs_line.c ---- */
+
+/* Reads a line that ends with '\n', behind which FLOWLOGS_PAD bytes can be read, if nothing about it is unusual: where the next one begins. NULL:
+ * flowlogs_parse() decides. */
+const char *flowlogs_parse_usual(struct flowlogs_record *ret, const struct flowlogs_plan *plan,
+				 const char *line);
+
+/* ---- flowlogs.c ---- */
 
 /* A line that stands bare: no prefix, separated by blanks, without its end, FLOWLOGS_PAD bytes behind it. 0, or what the record op returned. */
 int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len);
