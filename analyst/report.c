@@ -61,7 +61,7 @@ static const struct setting table[] = {
 	OPTION_HELP(AT(help)),
 };
 
-enum { COURSES_MAX = 300 };
+enum { COURSES_MAX = 300, OUTPUT_BUFFER = 65536 };
 
 /* ---- what all forms share ---- */
 
@@ -315,6 +315,8 @@ static int write_file(const struct report *r, const char *path,
 
 	if (!out)
 		return err_errno(err, "%s", path);
+	if (out != stdout)
+		(void)setvbuf(out, NULL, _IOFBF, OUTPUT_BUFFER);
 	print(r, out);
 	failed = fflush(out) != 0 || ferror(out);
 	if (out != stdout && fclose(out) != 0)

@@ -6,6 +6,7 @@
 
 #include "evidence/finding.h"
 #include "platform/clock.h"
+#include "platform/crypto.h"
 #include "platform/json.h"
 
 #define COLUMNS "%-8s  %-20s  %-20s  %-28s  %-9s  %-20s  %s\n"
@@ -57,11 +58,11 @@ void finding_print(const struct finding *f, const struct finding_origin *origin,
 
 void finding_print_streams(const struct finding *f, const struct finding_origin *origin, FILE *out)
 {
+	char hex[2 * WIRE_STREAM_ID + 1];
+
 	for (size_t i = 0; i < f->evidence.n; i++) {
-		(void)fputs(i ? ",{\"stream\":\"" : "{\"stream\":\"", out);
-		for (size_t k = 0; k < WIRE_STREAM_ID; k++)
-			(void)fprintf(out, "%02x", origin->streams[i][k]);
-		(void)fprintf(out, "\",\"batches\":[%" PRIu64 ",%" PRIu64 "]}",
+		(void)fprintf(out, "%s{\"stream\":\"%s\",\"batches\":[%" PRIu64 ",%" PRIu64 "]}",
+			      i ? "," : "", crypto_hex(hex, origin->streams[i], WIRE_STREAM_ID),
 			      f->evidence.spans[i].first, f->evidence.spans[i].last);
 	}
 }

@@ -107,29 +107,56 @@ static void set_text(char *out, size_t size, const char *text)
 		memcpy(out, text, strnlen(text, size - 1));
 }
 
-/* Fills all but `source`. Beyond FINDINGS_SOURCES_MAX the last one stands for what follows. */
-static int take_from(struct findings *f, const struct findings_from *from, struct detect_from *ret)
+/* Takes the item; its number, or that of the last one, which stands for what finds no room. */
+static int take_number(struct table *table, const void *item, size_t *ret)
+{
+	void *at;
+	int rc = table_take(table, item, &at);
+
+	*ret = at ? table_index(table, at) : FINDINGS_SOURCES_MAX - 1;
+	return rc;
+}
+
+static int take_owner(struct findings *f, const struct findings_from *from)
 {
 	struct owner owner = {.is_replay = from->hello && from->hello->is_replay};
-	struct stream stream = {.begin_s = UINT64_MAX};
-	void *at;
-	int rc;
 
+	if (f->owner < table_count(f->owners)) {
+		const struct owner *last = table_at(f->owners, f->owner);
+
+		if (last->is_replay == owner.is_replay && strcmp(last->sensor, from->sensor) == 0)
+			return 0;
+	}
 	set_text(owner.sensor, sizeof owner.sensor, from->sensor);
-	rc = table_take(f->owners, &owner, &at);
-	if (rc < 0)
-		return rc;
-	ret->owner = at ? (uint32_t)table_index(f->owners, at) : FINDINGS_SOURCES_MAX - 1;
+	return take_number(f->owners, &owner, &f->owner);
+}
+
+static int take_stream(struct findings *f, const struct findings_from *from)
+{
+	struct stream stream = {.begin_s = UINT64_MAX};
+
+	if (f->stream < table_count(f->streams) &&
+	    memcmp(((struct stream *)table_at(f->streams, f->stream))->id, from->stream,
+		   sizeof stream.id) == 0)
+		return 0;
 	memcpy(stream.id, from->stream, sizeof stream.id);
 	if (!f->has_key)
 		findings_words(f->key, stream.id, sizeof stream.id);
 	f->has_key = true;
-	rc = table_take(f->streams, &stream, &at);
-	if (rc < 0)
-		return rc;
-	ret->stream = at ? (uint32_t)table_index(f->streams, at) : FINDINGS_SOURCES_MAX - 1;
-	ret->sequence = from->sequence;
-	return 0;
+	return take_number(f->streams, &stream, &f->stream);
+}
+
+/* Fills all but `source`. */
+static int take_from(struct findings *f, const struct findings_from *from, struct detect_from *ret)
+{
+	int rc = take_owner(f, from);
+
+	if (rc == 0)
+		rc = take_stream(f, from);
+	*ret = (struct detect_from){.owner = (uint32_t)f->owner,
+				    .stream = (uint32_t)f->stream,
+				    .sequence = from->sequence};
+	return rc;
 }
 
 static void set_source(struct source *source, const struct flowrec_identity *of)
@@ -145,17 +172,31 @@ static void set_source(struct source *source, const struct flowrec_identity *of)
 static int take_source(struct findings *f, const struct findings_from *from, uint16_t iface,
 		       struct detect_from *ret)
 {
-	const struct wire_hello *hello = from->hello;
+	const struct flowrec_identity *of = from->hello && iface < from->hello->n_interfaces
+						    ? &from->hello->interfaces[iface]
+						    : NULL;
 	struct source source = {.owner = ret->owner};
-	void *at;
-	int rc;
+	const struct source *last =
+		f->source < table_count(f->sources) ? table_at(f->sources, f->source) : NULL;
+	int rc = 0;
 
-	if (hello && iface < hello->n_interfaces)
-		set_source(&source, &hello->interfaces[iface]);
-	rc = table_take(f->sources, &source, &at);
-	if (rc == 0)
-		ret->source = at ? (uint32_t)table_index(f->sources, at) : FINDINGS_SOURCES_MAX - 1;
+	if (!last || last->owner != ret->owner ||
+	    strcmp(last->interface, of && of->interface ? of->interface : "") != 0) {
+		if (of)
+			set_source(&source, of);
+		rc = take_number(f->sources, &source, &f->source);
+	}
+	ret->source = (uint32_t)f->source;
 	return rc;
+}
+
+const char *findings_owner(const struct findings *f, const struct finding *finding,
+			   bool *ret_is_replay)
+{
+	const struct owner *owner = table_at(f->owners, finding->key.owner);
+
+	*ret_is_replay = owner->is_replay;
+	return owner->sensor;
 }
 
 void findings_origin(const struct findings *f, const struct finding *finding,

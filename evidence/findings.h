@@ -63,6 +63,9 @@ const struct finding *findings_find(const struct findings *findings, const struc
  * until then, after batches were added. Borrowed until the next call. */
 const struct finding *findings_next_news(struct findings *findings);
 
+/* The sensor, and whether it read a file. */
+const char *findings_owner(const struct findings *findings, const struct finding *finding,
+			   bool *ret_is_replay);
 void findings_origin(const struct findings *findings, const struct finding *finding,
 		     struct finding_origin *ret);
 

@@ -42,6 +42,7 @@ struct findings {
 			    gives the same, and nobody outside knows it */
 	bool has_key;
 	struct table *owners, *sources, *streams, *peers, *findings;
+	size_t owner, source, stream; /* of the last record: that of the next one mostly */
 	struct known_names *names;
 	struct queue dirty, news;
 	const struct finding **sorted;

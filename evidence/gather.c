@@ -661,6 +661,9 @@ int gather_run(struct gather *g, const char *store, const struct gather_config *
 
 	if (rc == 0)
 		rc = replay_run(store, config->sensor, NULL, &gather_ops, g, err);
+	/* No more records: room for the findings. */
+	hashset_free(g->flows);
+	g->flows = NULL;
 	if (rc == 0)
 		rc = settle(g);
 	return rc == -ENOMEM ? err_set(err, rc, "no memory to gather") : rc;

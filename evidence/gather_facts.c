@@ -63,10 +63,10 @@ bool gather_counts(const struct gather *g, const struct endpoint_sum *sum)
  */
 enum gather_weight gather_weigh(const struct gather *g, const struct finding *f)
 {
-	struct finding_origin origin;
+	bool is_replay;
+	const char *sensor = findings_owner(g->findings, f, &is_replay);
 
-	findings_origin(g->findings, f, &origin);
-	if (origin.is_replay || !is_within(g, origin.sensor, f->first, f->last))
+	if (is_replay || !is_within(g, sensor, f->first, f->last))
 		return GATHER_ASIDE;
 	/* Whether something left that way nobody knows: a gate of its own is not met. */
 	if (f->key.kind == FINDING_BLINDING)

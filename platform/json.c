@@ -40,12 +40,18 @@ size_t json_put_string(char *out, const char *text)
 void json_print_string(FILE *out, const char *text)
 {
 	char escaped[JSON_CHAR_MAX];
+	const char *plain = text; /* what stays as it is goes out in one piece */
 
 	(void)fputc('"', out);
 	for (; *text; text++) {
 		size_t len = put_char(escaped, *text);
 
+		if (len == 1)
+			continue;
+		(void)fwrite(plain, 1, (size_t)(text - plain), out);
 		(void)fwrite(escaped, 1, len, out);
+		plain = text + 1;
 	}
+	(void)fwrite(plain, 1, (size_t)(text - plain), out);
 	(void)fputc('"', out);
 }
