@@ -122,7 +122,7 @@ gunzip-y := $(addprefix platform/,gunzip $(if $(STATIC),,gunzip_zlib) $(if $(ISA
 gzip-y := $(addprefix platform/,gzip $(if $(STATIC),,gzip_zlib) $(if $(ISAL),gzip_isal))
 slots-y := $(gzip-y) $(addprefix evidence/,slots slots_key parquet thrift ocsf object_folder unlogged dns_pairs range)
 slots-y += proto/dns_log
-flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_foreign flowlogs_source flowlogs_json)
+flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flowlogs_line flowlogs_dress flowlogs_loose flowlogs_foreign flowlogs_source flowlogs_json)
 reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match reconcile_logs unlogged reconcile_reasons \
 	       reconcile_result reconcile_again)
 analyst-y += $(slots-y) analyst/export $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print rejects preflight) \

@@ -20,6 +20,8 @@ enum {
 	DEPTH_MAX = 32, /* folders within one another */
 };
 
+#define SECONDS_MAX UINT64_C(253402300799) /* the last of the year 9999 */
+
 int flowlogs_new(struct flowlogs **ret, const struct flowlogs_ops *ops, void *ctx)
 {
 	struct flowlogs *logs = calloc(1, sizeof *logs);
@@ -142,12 +144,8 @@ static void choose_columns(struct flowlogs *logs, const char *line, size_t len)
 	size_t fits = 0;
 
 	for (size_t i = 0; !format && i < logs->n_formats; i++) {
-		struct flowlogs_record record;
-		struct err err;
-
 		flowlogs_plan(&logs->plan, &logs->formats[i].columns);
-		if (logs->n_formats == 1 ||
-		    flowlogs_parse_slowly(&record, &logs->plan, line, len, &err) == 0)
+		if (logs->n_formats == 1 || flowlogs_fits(logs, line, len))
 			fits++, columns = logs->formats[i].columns;
 	}
 	if (format) {
@@ -187,7 +185,7 @@ static bool is_header(const char *line, size_t len, bool is_first, struct flowre
 	size_t known = 0;
 
 	if (!may_be_header(line) &&
-	    !(is_first && (line[0] == '@' || (line[0] >= 'A' && line[0] <= 'Z'))))
+	    !(is_first && (line[0] == '@' || line[0] == '-' || (line[0] >= 'A' && line[0] <= 'Z'))))
 		return false;
 	if (flowrec_columns_parse(ret, line, len, &err) < 0)
 		return false;
@@ -196,11 +194,11 @@ static bool is_header(const char *line, size_t len, bool is_first, struct flowre
 	return 2 * known > ret->n || flowrec_is_header(line, len);
 }
 
-static bool take_header(struct flowlogs *logs, const char *line, size_t len)
+bool flowlogs_take_header(struct flowlogs *logs, const char *line, size_t len)
 {
 	struct flowrec_columns columns;
 
-	if (!is_header(line, len, !logs->has_plan, &columns))
+	if (!is_header(line, len, logs->good == 0, &columns))
 		return false;
 	flowlogs_use_columns(logs, &columns);
 	logs->plan.is_transit = memmem(line, len, "tgw-id", 6) != NULL;
@@ -214,10 +212,46 @@ static int take_record(struct flowlogs *logs, struct flowlogs_record *record)
 			  : record->rec.status == FLOWREC_SKIPDATA ? &logs->counts.skipdata
 								   : &logs->counts.records;
 
+	if (record->rec.start > SECONDS_MAX || record->rec.end > SECONDS_MAX) {
+		flowlogs_count_bad(
+			logs, "its start or end lies beyond the year 9999: Unix seconds are read, "
+			      "these may be milliseconds");
+		return 0;
+	}
+
 	(*count)++;
 	logs->good++;
 	record->log = logs->log;
 	return logs->ops.record ? logs->ops.record(logs->ctx, record) : 0;
+}
+
+/* A line that the reader refused. */
+static int take_loose(struct flowlogs *logs, const char *line, size_t len, struct err *why)
+{
+	const char *end = line + len;
+	struct flowlogs_record record;
+	bool is_more = false;
+	int rc = 0;
+
+	for (; rc == 0 && (!is_more || line < end); is_more = true) {
+		enum flowlogs_loose found =
+			flowlogs_take_loose(logs, &record, &line, end, is_more, why);
+
+		logs->counts.lines += is_more && found != FLOWLOGS_LOOSE_END;
+		switch (found) {
+		case FLOWLOGS_LOOSE_RECORD: rc = take_record(logs, &record); break;
+		case FLOWLOGS_LOOSE_OTHER: logs->counts.headers++; break;
+		case FLOWLOGS_LOOSE_BLANK: logs->counts.blank++; break;
+		case FLOWLOGS_LOOSE_TRANSIT:
+			logs->counts.transit++;
+			logs->good++;
+			break;
+		case FLOWLOGS_LOOSE_NONE: flowlogs_count_bad(logs, why->text); break;
+		case FLOWLOGS_LOOSE_HEADER:
+		case FLOWLOGS_LOOSE_END: break;
+		}
+	}
+	return rc;
 }
 
 int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len)
@@ -231,19 +265,17 @@ int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len)
 		logs->counts.blank++;
 		return 0;
 	}
-	if (take_header(logs, line, len))
+	if (flowlogs_take_header(logs, line, len))
 		return 0;
 	if (!logs->has_plan)
 		choose_columns(logs, line, len);
 	rc = flowlogs_parse(&record, &logs->plan, line, len, &err);
 	if (rc == 0)
 		return take_record(logs, &record);
-	if (rc == 1) {
-		logs->counts.transit++;
-		logs->good++;
-	} else {
-		flowlogs_count_bad(logs, err.text);
-	}
+	if (rc < 0)
+		return take_loose(logs, line, len, &err);
+	logs->counts.transit++;
+	logs->good++;
 	return 0;
 }
 
@@ -393,6 +425,20 @@ static int read_document(struct flowlogs *logs, size_t have, struct err *err)
 	return rc ? rc : n < 0 ? (int)n : 0;
 }
 
+/* "[" begins a time or a name as well. */
+static bool is_json(const char *p, const char *end)
+{
+	if (end - p > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+		p += 3;
+	while (p < end && memchr(" \t\r\n\x1e", *p, 5))
+		p++;
+	if (p == end || *p != '[')
+		return p < end && *p == '{';
+	for (p++; p < end && memchr(" \t\r\n", *p, 4);)
+		p++;
+	return p == end || memchr("{[\"]", *p, 4);
+}
+
 static int read_open(struct flowlogs *logs, struct err *err)
 {
 	ssize_t n = flowlogs_source_read(&logs->source, logs->text, FLOWLOGS_BLOCK, err);
@@ -410,9 +456,7 @@ static int read_open(struct flowlogs *logs, struct err *err)
 	foreign = flowlogs_foreign(p, (size_t)n);
 	if (foreign)
 		return err_set(err, ERR_FORMAT, "%s", foreign);
-	while (p < logs->text + n && memchr(" \t\r\n", *p, 4))
-		p++;
-	if (p < logs->text + n && (*p == '{' || *p == '['))
+	if (is_json(p, p + n))
 		return read_document(logs, (size_t)n, err);
 	return read_lines(logs, (size_t)n, err);
 }
@@ -449,6 +493,8 @@ static int read_file(struct flowlogs *logs, const char *path, int fd, struct err
 
 	logs->file = path;
 	logs->line = logs->good = logs->bad = 0;
+	logs->is_loose = false;
+	logs->nested = 0;
 	logs->has_plan = false;
 	logs->plan.is_transit = false;
 	logs->dress = FLOWLOGS_BARE;

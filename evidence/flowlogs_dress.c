@@ -3,9 +3,12 @@
  * What stands around a Flow Logs line in exports of other programs: times and stream names before it
  * (CloudWatch Logs export tasks, `aws logs tail`), CSV (Security Lake, Athena, the console).
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "evidence/flowlogs_parts.h"
+#include "platform/clock.h"
 
 static bool is_digit(char c)
 {
@@ -39,23 +42,50 @@ static bool is_milliseconds(const char *line, size_t len)
 	return n >= 13 && n < len && line[n] == ',';
 }
 
-/* The next value of *p .. end without its quotes, and past the comma behind it; false: there is none. */
-static bool next_value(const char **p, const char *end, struct flowrec_span *ret)
+/* The next value of *p .. end without its quotes, and past the separator behind it; false: there is none. */
+static bool next_value(const char **p, const char *end, char separator, struct flowrec_span *ret)
 {
 	const char *start = *p, *stop;
+	bool is_quoted;
 
 	if (!start)
 		return false;
-	if (start < end && *start == '"') {
-		stop = memchr(start + 1, '"', (size_t)(end - start - 1));
-		*ret = (struct flowrec_span){start + 1, (size_t)((stop ? stop : end) - start - 1)};
-		start = stop ? stop : end;
+	while (start < end && *start == ' ')
+		start++;
+	*ret = (struct flowrec_span){start, 0};
+	is_quoted = start < end && (*start == '"' || *start == '\'');
+	if (is_quoted) {
+		char quote = *start++;
+
+		stop = memchr(start, quote, (size_t)(end - start));
+		while (stop && stop + 1 < end && stop[1] == quote) /* doubled: one of the text */
+			stop = memchr(stop + 2, quote, (size_t)(end - stop - 2));
+		stop = stop ? stop : end;
+		*ret = (struct flowrec_span){start, (size_t)(stop - start)};
+		start = stop;
 	}
-	stop = memchr(start, ',', (size_t)(end - start));
-	if (start == *p)
-		*ret = (struct flowrec_span){start, (size_t)((stop ? stop : end) - start)};
+	stop = memchr(start, separator, (size_t)(end - start));
+	if (!is_quoted) {
+		const char *last = stop ? stop : end;
+
+		while (last > start && last[-1] == ' ')
+			last--;
+		ret->len = (size_t)(last - start);
+	}
 	*p = stop ? stop + 1 : NULL;
 	return true;
+}
+
+static bool is_message(const struct flowrec_span *name)
+{
+	static const char *const names[] = {"message", "@message", "_raw", "event.original",
+					    "log",     "event",    "raw"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (name->len == strlen(names[i]) && memcmp(name->p, names[i], name->len) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Of a CSV's heading: which column is the message; -1: none. */
@@ -64,21 +94,27 @@ static int message_column(const char *line, size_t len)
 	const char *p = line, *end = line + len;
 	struct flowrec_span name;
 
-	for (int i = 0; i < FLOWREC_COLUMNS_MAX && next_value(&p, end, &name); i++) {
-		if (name.len > 0 && name.p[0] == '@') {
-			name.p++;
-			name.len--;
-		}
-		if (name.len == 7 && memcmp(name.p, "message", 7) == 0)
+	for (int i = 0; i < FLOWREC_COLUMNS_MAX && next_value(&p, end, ',', &name); i++) {
+		if (is_message(&name))
 			return i;
 	}
 	return -1;
 }
 
+static size_t count(const char *line, size_t len, char c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += line[i] == c;
+	return n;
+}
+
 void flowlogs_dress(struct flowlogs *logs, const char *line, size_t len)
 {
-	bool has_blank = memchr(line, ' ', len);
-	int message = has_blank ? -1 : message_column(line, len);
+	static const char separators[] = ",\t;";
+	size_t blanks = count(line, len, ' ');
+	int message = blanks > 0 ? -1 : message_column(line, len);
 
 	logs->dress = FLOWLOGS_BARE;
 	logs->is_heading = message >= 0;
@@ -87,11 +123,11 @@ void flowlogs_dress(struct flowlogs *logs, const char *line, size_t len)
 	} else if (message >= 0 || is_milliseconds(line, len)) {
 		logs->dress = FLOWLOGS_EVENTS;
 		logs->message = message >= 0 ? (unsigned)message : 1;
-	} else if (!has_blank) {
-		static const char separators[] = ",\t;";
-
+	} else {
 		for (const char *c = separators; *c && logs->dress == FLOWLOGS_BARE; c++) {
-			if (memchr(line, *c, len)) {
+			size_t n = count(line, len, *c);
+
+			if (n > 1 && n >= blanks) { /* there are blanks in "Start Time, End Time" */
 				logs->dress = FLOWLOGS_VALUES;
 				logs->separator = *c;
 			}
@@ -99,33 +135,64 @@ void flowlogs_dress(struct flowlogs *logs, const char *line, size_t len)
 	}
 }
 
-/* Values between separators become values between blanks, an empty one `-`: at most twice as long, and one byte. */
+/* "2026-01-31 12:34:56.000 UTC", "2026-01-31T12:34:56+00:00" */
+static bool is_utc(const char *p, size_t len, uint64_t *ret)
+{
+	static const char *const ends[] = {"", "Z", " UTC", "+00:00", "+0000"};
+	char text[] = "2026-01-31T12:34:56Z";
+	size_t n = 19;
+	struct err err;
+
+	if (len < n || p[4] != '-' || p[13] != ':' || (p[10] != 'T' && p[10] != ' '))
+		return false;
+	memcpy(text, p, n);
+	text[10] = 'T';
+	if (n < len && p[n] == '.')
+		for (n++; n < len && is_digit(p[n]);)
+			n++;
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		if (len - n == strlen(ends[i]) && memcmp(p + n, ends[i], len - n) == 0)
+			return clock_parse(text, ret, &err) == 0;
+	}
+	return false;
+}
+
+size_t flowlogs_word(char *out, const char *p, size_t len)
+{
+	uint64_t seconds;
+	size_t digits = 0;
+
+	if (len == 0) {
+		*out = '-';
+		return 1;
+	}
+	if (is_utc(p, len, &seconds))
+		return (size_t)snprintf(out, len, "%" PRIu64, seconds); /* 19 are enough */
+	while (digits < len && is_digit(p[digits]))
+		digits++;
+	if (digits > 0 && len - digits == 2 && memcmp(p + digits, ".0", 2) == 0)
+		len = digits;
+	for (size_t i = 0; i < len; i++)
+		out[i] = p[i] == ' ' ? '_' : p[i];
+	return len;
+}
+
+/* Values between separators become words between blanks: at most twice as long, and one byte. */
 static size_t blanks_between(char *out, const char *p, size_t len, char separator)
 {
 	const char *end = p + len;
+	struct flowrec_span value;
 	char *start = out;
 
 	if (!memchr(p, separator, len)) { /* a heading of tabs above lines with blanks */
 		memcpy(out, p, len);
 		return len;
 	}
-	for (;;) {
-		const char *stop = memchr(p, separator, (size_t)(end - p));
-		size_t n = (size_t)((stop ? stop : end) - p);
-
-		if (n >= 2 && p[0] == '"' && p[n - 1] == '"') {
-			p++;
-			n -= 2;
-		}
-		if (n == 0)
-			*out++ = '-';
-		for (size_t i = 0; i < n; i++)
-			*out++ = p[i] == ' ' ? '_' : p[i]; /* of a time: nothing else has any */
-		if (!stop)
-			return (size_t)(out - start);
+	while (next_value(&p, end, separator, &value)) {
+		out += flowlogs_word(out, value.p, value.len);
 		*out++ = ' ';
-		p = stop + 1;
 	}
+	return (size_t)(out - start) - 1;
 }
 
 static void skip(const char **line, size_t *len, size_t n)
@@ -177,7 +244,7 @@ bool flowlogs_undress(struct flowlogs *logs, const char **line, size_t *len)
 			return false;
 		}
 		for (unsigned i = 0; i <= logs->message; i++) {
-			if (!next_value(&p, end, &value))
+			if (!next_value(&p, end, ',', &value))
 				value = (struct flowrec_span){*line, *len}; /* the parser tells */
 		}
 		*line = value.p;

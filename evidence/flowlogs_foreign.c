@@ -8,7 +8,9 @@
 
 #define BYTES(text) (text), sizeof(text) - 1
 #define WEB         "XML or a web page, such as an error that a server answered: fetch it again"
-#define UTF16       "UTF-16: make it UTF-8 (iconv -f UTF-16 -t UTF-8)"
+#define CAPTURE                                                                                    \
+	"a capture of packets: flowproof-sensor -r reads it, --records takes what that prints"
+#define UTF16 "UTF-16: make it UTF-8 (iconv -f UTF-16 -t UTF-8)"
 
 static const struct {
 	const char *bytes;
@@ -24,6 +26,18 @@ static const struct {
 	{BYTES("ustar"), 257, "a tar archive: unpack it, folders are read as they are"},
 	{BYTES("\xff\xfe"), 0, UTF16},
 	{BYTES("\xfe\xff"), 0, UTF16},
+	{BYTES("\0"), 1, UTF16}, /* of ASCII, without a mark */
+	{BYTES("\x04\x22\x4d\x18"), 0, "LZ4 is not read: unlz4 it"},
+	{BYTES("\xff\x06\x00\x00sNaPpY"), 0, "Snappy is not read: take it apart first"},
+	{BYTES("7z\xbc\xaf"), 0, "a 7z archive: unpack it"},
+	{BYTES("H4sI"), 0, "gzip in base64: base64 -d it, gzip itself is read"},
+	{BYTES("Obj\x01"), 0, "Avro is not read: make it text"},
+	{BYTES("SQLite format 3"), 0, "a SQLite database: export its table as CSV"},
+	{BYTES("%PDF"), 0, "PDF is not read: fetch the log itself"},
+	{BYTES("\xd4\xc3\xb2\xa1"), 0, CAPTURE},
+	{BYTES("\xa1\xb2\xc3\xd4"), 0, CAPTURE},
+	{BYTES("\x0a\x0d\x0d\x0a"), 0, CAPTURE},
+	{BYTES("events:\n"), 0, "YAML is not read: ask the AWS CLI with --output json"},
 	{BYTES("<?xml"), 0, WEB},
 	{BYTES("<!"), 0, WEB},
 	{BYTES("<html"), 0, WEB},

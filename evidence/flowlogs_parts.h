@@ -66,7 +66,11 @@ struct flowlogs {
 	bool is_heading;  /* FLOWLOGS_EVENTS: its first line is none */
 	struct flowlogs_plan plan;
 	struct flowlogs_source source;
+	bool is_loose;     /* a record that did not stand alone was met */
+	unsigned nested;   /* documents within texts of documents */
+	uint64_t controls; /* control messages, which hold no line */
 	char room[FLOWLOGS_ROOM];
+	char loose[FLOWLOGS_ROOM];
 	char text[FLOWREC_PARSE_MAX + FLOWLOGS_BLOCK + 2 + FLOWLOGS_PAD];
 };
 
@@ -81,6 +85,8 @@ const char *flowlogs_parse_usual(struct flowlogs_record *ret, const struct flowl
 
 /* A line that stands bare: no prefix, separated by blanks, without its end, FLOWLOGS_PAD bytes behind it. 0, or what the record op returned. */
 int flowlogs_take_line(struct flowlogs *logs, const char *line, size_t len);
+/* A heading: its columns are those of the lines that follow. False: it is none. */
+bool flowlogs_take_header(struct flowlogs *logs, const char *line, size_t len);
 /* Columns for the lines that follow. */
 void flowlogs_use_columns(struct flowlogs *logs, const struct flowrec_columns *columns);
 /* Of the line at hand. */
@@ -93,8 +99,31 @@ void flowlogs_bad(struct flowlogs *logs, uint64_t line, const char *reason);
 void flowlogs_dress(struct flowlogs *logs, const char *line, size_t len);
 /* Takes off what is not the line, of at most FLOWREC_PARSE_MAX bytes; it may then stand in `room`. False: a heading. */
 bool flowlogs_undress(struct flowlogs *logs, const char **line, size_t *len);
+/* A value of a table, as a word of a line: at most len + 1 bytes. A time (ISO 8601, UTC) becomes Unix seconds, 443.0 becomes 443, nothing
+ * becomes `-`, a blank `_`. */
+size_t flowlogs_word(char *out, const char *value, size_t len);
 /* What is no text of lines, by its first bytes: a sentence that says what it is and what to do; NULL. */
 const char *flowlogs_foreign(const char *text, size_t len);
+
+/* ---- flowlogs_loose.c: lines that do not stand alone ---- */
+
+enum flowlogs_loose {
+	FLOWLOGS_LOOSE_NONE, /* it is bad */
+	FLOWLOGS_LOOSE_RECORD,
+	FLOWLOGS_LOOSE_HEADER,  /* taken */
+	FLOWLOGS_LOOSE_OTHER,   /* a comment, or what a program printed around the lines */
+	FLOWLOGS_LOOSE_TRANSIT, /* of a transit gateway */
+	FLOWLOGS_LOOSE_BLANK,
+	FLOWLOGS_LOOSE_END, /* nothing more */
+};
+
+/* What is in a line that flowlogs_parse refused; *line moves behind it: several may stand between
+ * tabs. is_more: one was found in it before. *why: of the refusal; a better reason where one is found. */
+enum flowlogs_loose flowlogs_take_loose(struct flowlogs *logs, struct flowlogs_record *ret,
+					const char **line, const char *end, bool is_more,
+					struct err *why);
+/* Is a record by the plan at hand in it? */
+bool flowlogs_fits(struct flowlogs *logs, const char *line, size_t len);
 
 /* ---- flowlogs_json.c ---- */
 

@@ -5,6 +5,7 @@
 What must come of each file is counted here with Python's own gzip, json and csv, or by hand where a line is bad on purpose. A file
 held against itself must agree with itself to the byte, which also shows that its values were read.
 """
+import base64
 import bz2
 import gzip
 import io
@@ -357,7 +358,9 @@ def exports(tap, d):
         with tarfile.open(fileobj=old, mode="w") as tar:
             tar.addfile(tarfile.TarInfo("a.log"))
         for data, why in ((gzip.compress(packed), "gzip within gzip"), (b"PK\x03\x04....", "a ZIP archive"), (bz2.compress(packed), "bzip2"), (lzma.compress(packed), "xz is"),
-                          (b"\x28\xb5\x2f\xfd...", "Zstandard"), (b"ORC...", "ORC"), (gzip.compress(old.getvalue()), "a tar archive"),
+                          (b"\x28\xb5\x2f\xfd...", "Zstandard"), (b"\x04\x22\x4d\x18.", "LZ4"), (b"\xff\x06\0\0sNaPpY", "Snappy"), (b"7z\xbc\xaf", "7z"), (b"%PDF-1.4", "PDF"),
+                          (base64.b64encode(packed), "gzip in base64"), (b"Obj\x01", "Avro"), (b"SQLite format 3\0", "SQLite"), (b"\xd4\xc3\xb2\xa1\x02\0", "a capture of packets"),
+                          (b"events:\n- message: x", "YAML"), ("\n".join(body).encode("utf-16-le"), "UTF-16"), (b"ORC...", "ORC"), (gzip.compress(old.getvalue()), "a tar archive"),
                           ("\n".join(body).encode("utf-16"), "UTF-16"), (b"<?xml version='1.0'?><Error/>", "XML or a web page"),
                           (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git-lfs"), ("\r".join([DEFAULT, *body]).encode(), "carriage returns alone")):
             summary, r = reconcile(d, write(d, "foreign", text=data), codes=(3,))
@@ -368,6 +371,126 @@ def exports(tap, d):
                           ('{"events":[\n{"message": "x"', "document:2: not JSON"), ('{"FlowLogs": []}', "give it as --format @FILE")):
             _, r = reconcile(d, write(d, "no.json", text=text), codes=(3,))
             match(why, r.err)
+
+
+def packed(document):
+    """As Kinesis and Lambda carry it."""
+    return base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
+
+
+def plain(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def kept_by_others(tap, d):
+    """What log shippers, terminals, tables and queues make of six lines: each reads as six records, and nothing else in it is one."""
+    body = lines(6)
+    names = DEFAULT.split()
+    stream, time, iso = f"{ENI}-all", "Nov 14 22:13:20", "2023-11-14T22:13:20"
+    events = [{"id": str(i), "timestamp": 1700000000000, "message": text} for i, text in enumerate(body)]
+    payload = {"messageType": "DATA_MESSAGE", "logGroup": "/vpc", "logEvents": events}
+    control = {"messageType": "CONTROL_MESSAGE", "logEvents": [{"message": "CWL CONTROL MESSAGE: Checking health"}]}
+    rows = [text.split() for text in body]
+    camel = dict(zip(names, "version accountId interfaceId srcAddr dstAddr srcPort dstPort protocol packets bytes start end action logStatus".split()))
+    before = {  # before each line: syslog, times, names
+        "RFC 3164": f"<134>{time} ip-10-0-0-1 vpcflow[12]: ", "RFC 3164 as rsyslog writes it": f"{time} loghost vpcflow: ", "a day of one digit": "Nov  4 22:13:20 h a: ",
+        "RFC 5424": f"<134>1 {iso}.123Z host app 1 ID47 - ", "RFC 5424 with data": f'<134>1 {iso}Z host app - - [aws@1 eni="{ENI}"] ',
+        "RFC 5424 with a mark": f"<134>1 {iso}Z - - - - - \ufeff", "RFC 6587": f"190 <134>1 {iso}Z host app 1 - - ", "times of rsyslog": f"{iso}.123456+00:00 host tag: ",
+        "a stream of another name": f"{iso}+00:00 my/stream ", "colours": f"\x1b[32m{iso}+00:00\x1b[0m \x1b[36m{stream}\x1b[0m ", "group and stream": f"/vpc/flow {stream} ",
+        "a stream": f"{stream} ", "brackets": f"[{iso}+00:00] ({stream}) ", "a date and a time": "2023-11-14 22:13:20.000 UTC ", "milliseconds": "1700000000000 ",
+        "milliseconds and a tab": "1700000000000\t", "a file's name": "1_vpcflowlogs_r_fl-1_20231114T2210Z_aa.log:17:", "a line's number": "    17\t", "a list": "- `", "quoted": '"',
+        "a member of JSON": '    "message": "', "a member of a log line": 'time=1 msg="', "blanks": "   ", "a tab": "\t",
+    }
+    forms = {name: ("\n".join(prefix + text + {"`": "`", '"': '",'}.get(prefix[-1], "") for text in body), {}) for name, prefix in before.items()}
+    forms.update({
+        "times below a heading": ("\n".join([DEFAULT, *(f"{iso}Z {text}" for text in body)]), {"headers": 1}),
+        "a heading behind a prefix": ("\n".join(f"{time} h vpc: {text}" for text in [DEFAULT, *body]), {"headers": 1}),
+        "filter-log-events --output text": ("\n".join([*(f"EVENTS\t38\t1700000000000\t{stream}\t{text}\t1700000000000" for text in body), f"SEARCHEDLOGSTREAMS\t{stream}\tTrue"]),
+                                            {"headers": 1}),
+        "get-log-events --output text": ("\n".join(["b/1\tf/1", *(f"EVENTS\t1700000000000\t{text}\t1700000000000" for text in body)]), {"headers": 1}),
+        "--query events[].message --output text": ("\t".join(body), {}),
+        "doubled blanks, one at the end": ("\n".join(text.replace(" ", "  ") + " " for text in body), {}),
+        "columns below one another": ("\n".join("".join(f"{v:<24}" for v in row) for row in [names, *rows]), {"headers": 1}),
+        "comments, a heading behind #": ("\n".join(["#Version: 1.0", "#Fields: " + DEFAULT, *body]), {"headers": 2}),
+        "a table of Markdown": ("\n".join("| " + " | ".join(row) + " |" for row in [names, ["---"] * 14, *rows]), {"headers": 1, "blank": 1}),
+        "Logs Insights' table of Markdown": ("\n".join(["| @timestamp | @message |", "|---|---|", *(f"| {iso} | {text} |" for text in body)]), {"headers": 1, "blank": 1}),
+        "a fence": ("\n".join(["```", *body, "```"]), {"blank": 2}),
+        "blanks behind commas": ("\n".join(", ".join(row) for row in [names, *rows]), {"headers": 1}),
+        "names with blanks": ("\n".join(["Version,Account ID,Interface ID,Source Address,Destination Address,Source Port,Destination Port,Protocol,Packets,Bytes,Start Time,End Time,"
+                                        "Action,Log Status", *(",".join(row) for row in rows)]), {"headers": 1}),
+        "commas and quotes in values": ("\n".join([",".join([*names, "tag"]), *(",".join([*row, '"a, ""b"""']) for row in rows)]), {"headers": 1}),
+        "single quotes": ("\n".join(",".join(f"'{v}'" for v in row) for row in [names, *rows]), {"headers": 1}),
+        "numbers of pandas, an index": ("\n".join([",".join(["", *names]), *(",".join([str(i), *row[:5], *(v + ".0" for v in row[5:12]), *row[12:]]) for i, row in enumerate(rows))]),
+                                        {"headers": 1}),
+        "times of ISO 8601": ("\n".join([",".join(names), *(",".join([*row[:10], f"2023-11-14 22:13:2{i}.000", f"{iso[:-2]}5{i}Z", *row[12:]]) for i, row in enumerate(rows))]),
+                              {"headers": 1}),
+        "a message with a line's end": ("timestamp,message\n" + "".join(f'1700000000000,"{text}\n"\n' for text in body), {"headers": 1, "blank": 6}),
+        "Splunk's CSV": ('"_raw","_time",host\n' + "\n".join(f'"{text}","{iso}",h' for text in body), {"headers": 1}),
+        "Kibana's CSV": ('"@timestamp","event.original"\n' + "\n".join(f'"Nov 14, 2023 @ 22:13:20.000","{text}"' for text in body), {"headers": 1}),
+        "a mark before JSON": ("\ufeff" + json.dumps(payload), {}),
+        "a list of lines": (json.dumps(body), {}), "a list's elements": ("".join(json.dumps(e) + ",\n" for e in events), {}),
+        "a sequence (RFC 7464)": ("".join("\x1e" + json.dumps(e) + "\n" for e in events), {}), "strings": ("\n".join(json.dumps(text) for text in body), {}),
+        "a Lambda function's event": (json.dumps({"awslogs": {"data": packed(payload)}}), {}),
+        "Kinesis, a control message among it": (json.dumps({"Records": [{"kinesis": {"partitionKey": "p", "data": packed(m)}} for m in (control, payload)]}), {}),
+        "aws kinesis get-records": (json.dumps({"Records": [{"SequenceNumber": "1", "Data": packed(payload), "PartitionKey": "p"}], "NextShardIterator": "A"}), {}),
+        "Firehose's event, lines": (json.dumps({"records": [{"recordId": "1", "data": plain(text + "\n")} for text in body]}), {}),
+        "Firehose's event, messages": (json.dumps({"records": [{"data": plain(json.dumps({"message": text}))} for text in body]}), {}),
+        "a queue's documents": (json.dumps({"Messages": [{"body": json.dumps({"message": text})} for text in body]}), {}),
+        "Logs Insights' fields": (json.dumps({"results": [[{"field": "@timestamp", "value": "x"}, *({"field": camel[n], "value": v} for n, v in zip(names, row))] for row in rows]}), {}),
+        "aws athena get-query-results": (json.dumps({"ResultSet": {"Rows": [{"Data": [{"VarCharValue": v} for v in row]} for row in [[n.replace("-", "_") for n in names], *rows]]}}),
+                                         {"headers": 1}),
+        "Panther": ("\n".join(json.dumps(dict(zip(camel.values(), row), start=f"2023-11-14 22:13:2{i}.000000000", end=f"2023-11-14 22:13:5{i}.000000000", p_log_type="AWS.VPCFlow"))
+                              for i, row in enumerate(rows)), {}),
+        "two spellings of a name": ("\n".join(json.dumps(dict(zip(names, row), srcAddr="9.9.9.9")) for row in rows), {}),
+        "DynamoDB": ("\n".join(json.dumps({"Item": {n: {"S": v} for n, v in zip(names, row)}}) for row in rows), {}),
+    })
+    shippers = {"Elastic": {"event": {"original": "?"}}, "Elastic, flat": {"event.original": "?"}, "GELF": {"version": "1.1", "short_message": "?"},
+                "Loki": {"streams": [{"values": [["1700000000000000000", "?"]]}]}, "Fluent Bit": {"date": 1.7, "log": "?"}, "Cribl": {"_raw": "?", "host": "h"},
+                "Splunk HEC": {"time": "1", "event": "?"}, "Splunk export": {"result": {"_raw": "?"}}, "OpenTelemetry": {"logRecords": [{"body": {"stringValue": "?"}}]},
+                "Datadog": {"attributes": {"message": "?"}}}
+    forms.update({name: ("\n".join(json.dumps(shape).replace("?", text) for text in body), {}) for name, shape in shippers.items()})
+    for name, (text, more) in forms.items():
+        with tap.case(f"kept by others: {name}"):
+            summary, r = reconcile(d, write(d, "kept", text=text), codes=(1,))
+            counted(summary, files=1, lines=6 + sum(more.values()), records=6, **more)
+            equal(summary["flow_logs"], totals(6))
+            hidden = json.loads(r.out)["hidden"]
+            equal(sorted((e["srcaddr"], e["srcport"]) for e in hidden), [("10.0.0.5", 40000 + i) for i in range(6)])
+            check(all(1700000000 <= e["start"] < 1700000060 for e in hidden), "times")
+    with tap.case("behind a prefix, too: NODATA, SKIPDATA, a transit gateway, bad lines with their reason; several formats are told apart"):
+        odd = [line(0, status="NODATA"), line(0, status="SKIPDATA"), "6 TransitGateway 1 tgw-1", line(7).replace(" 443 ", " 70000 "), "no flow at all"]
+        summary, r = reconcile(d, write(d, "behind", text="\n".join(f"{time} h vpc: {text}" for text in [*body, *odd])), codes=(1,))
+        counted(summary, files=1, lines=11, records=6, nodata=1, skipdata=1, transit=1, bad=2)
+        match(r"behind:10: column 7 \(dstport\): '70000'", r.err)
+        longer = "vpc-id " + DEFAULT.replace("log-status", "log-status tcp-flags")
+        describe = write(d, "two.json", text=json.dumps({"FlowLogs": [{"FlowLogId": f"fl-{i}", "LogFormat": " ".join("${%s}" % n for n in f.split())}
+                                                                       for i, f in enumerate((DEFAULT, longer))]}))
+        for texts in (body, [f"vpc-1 {text} 2" for text in body]):
+            summary, _ = reconcile(d, write(d, "behind", text="\n".join(f"{time} h vpc: {text}" for text in texts)), options=("--format", "@" + describe), codes=(1,))
+            counted(summary, files=1, lines=6, records=6)
+            equal(summary["flow_logs"], totals(6))
+    with tap.case("what could be another format is not guessed at: more columns behind, dashes alone; a bad line among good ones of one line"):
+        wider = [line(0, status="NODATA") + " vpc-1 subnet-1 i-1" + " -" * 12, line(0, status="NODATA") + " -" * 25, line(3) + " vpc-1"]
+        summary, r = reconcile(d, write(d, "wider", text="\n".join([*body, *wider])), codes=(1,))
+        counted(summary, files=1, lines=9, records=6, bad=3)
+        match("wider:8: more columns than the 14", r.err)
+        summary, _ = reconcile(d, write(d, "one", text="\t".join([*body[:3], line(3).replace(" 443 ", " 70000 "), *body[3:]])), codes=(1,))
+        counted(summary, files=1, lines=7, records=6, bad=1)
+    with tap.case("milliseconds are no seconds, local times no UTC, names no numbers: told, never read as something else"):
+        for text, why in ((body[0].replace("1700000000 1700000050", "1700000000000 1700000050000"), "milliseconds"), (body[0].replace(" 6 ", " TCP "), r"column 8 \(protocol\): 'TCP'"),
+                          (",".join(names) + "\n" + ",".join([*rows[0][:10], "2023-11-14 22:13:20+02:00", iso, *rows[0][12:]]), r"column 11 \(start\): '2023-11-14_22:13:20\+02:00'")):
+            summary, r = reconcile(d, write(d, "other", text=text), codes=(3,))
+            match(why, r.err)
+            equal((summary["read"]["records"], summary["read"]["bad"]), (0, 1))
+    with tap.case("base64 that is none, is cut, is nested without end: one bad line each"):
+        nested = json.dumps({"message": body[0]})
+        for _ in range(6):
+            nested = json.dumps({"data": plain(nested)})
+        for text, why in ((json.dumps({"data": "hello, world"}), "no base64"), (json.dumps({"data": plain("x")[:-3] + packed(payload)[:80]}), "."),
+                          (json.dumps({"awslogs": {"data": packed(payload)[:80]}}), "its gzip data ends too early"), (nested, "more than 4 deep")):
+            summary, r = reconcile(d, write(d, "kinesis", text=text), codes=(3,))
+            match(why, r.err)
+            equal((summary["read"]["lines"], summary["read"]["bad"]), (1, 1), why)
 
 
 FIELDS = """version
@@ -435,6 +558,7 @@ def main():
         formats(tap, d)
         odd_lines(tap, d)
         exports(tap, d)
+        kept_by_others(tap, d)
         data = data_folder()
         if data:
             where = os.path.join(data, "flowlogs")
