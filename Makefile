@@ -449,7 +449,7 @@ bench-report: programs $(O)/tests/bench/ingest_load
 .PHONY: bench-reconcile
 LINES ?= 2000000
 bench-reconcile-programs := $(addprefix $(O)/tests/bench/,make_flowlogs read_flowlogs duckdb_query)
-$(O)/tests/bench/read_flowlogs: $(call objects,$(sort $(flowlogs-y) platform/file $(fuzz-flowrec)))
+$(O)/tests/bench/read_flowlogs: $(call objects,$(sort $(flowlogs-y) platform/clock platform/file $(fuzz-flowrec)))
 $(bench-reconcile-programs): $(O)/%: $(O)/%.o
 	$(call say,LINK,$@)
 	$(link) $(LIBS_analyst)
