@@ -313,8 +313,7 @@ static const struct command command = {
 	.name = "audit",
 	.usage = "usage: flowproof audit -d STORE --ca FILE [--heads FILE] [--json]\n\n"
 		 "Holds everything below the store against the signed manifests, the streams' "
-		 "chains "
-		 "and the\n"
+		 "chains and the\n"
 		 "sensors' signatures. Ends with 0 if it is intact, 1 if it is incomplete or "
 		 "broken.\n\n",
 	COMMAND_OPTIONS(struct options, help, table),

@@ -34,17 +34,3 @@ struct command {
 /* argv[0] is the subcommand's name. Returns the exit status: 2 wrong use, 3 if something failed, a ledger is damaged or
  * standard output cannot be written (a reader of it that goes away is no error). */
 int command_main(const struct command *command, int argc, char **argv);
-
-/* Rows of a subcommand's table of settings. `at`: offsetof() of the member. */
-#define OPTION_ROW(kind_, name_, letter_, at_, arg_, preset_, help_)                               \
-	{                                                                                          \
-		.name = (name_), .letter = (letter_), .kind = (kind_), .offset = (at_),            \
-		.arg = (arg_), .preset = (preset_), .help = (help_)                                \
-	}
-#define OPTION_TEXT(name, letter, at, arg, help)                                                   \
-	OPTION_ROW(SETTING_TEXT, name, letter, at, arg, NULL, help)
-#define OPTION_PRESET(name, at, arg, preset, help)                                                 \
-	OPTION_ROW(SETTING_TEXT, name, 0, at, arg, preset, help)
-#define OPTION_LIST(name, at, arg, help) OPTION_ROW(SETTING_LIST, name, 0, at, arg, NULL, help)
-#define OPTION_FLAG(name, at, help)      OPTION_ROW(SETTING_FLAG, name, 0, at, NULL, NULL, help)
-#define OPTION_HELP(at)                  OPTION_ROW(SETTING_ACTION, "help", 'h', at, NULL, NULL, "Print this.")

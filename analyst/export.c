@@ -157,8 +157,8 @@ static const struct command command = {
 	.name = "export",
 	.usage = "usage: flowproof export -d STORE --out DIR [options]\n\n"
 		 "Writes the records of the ledger as VPC Flow Logs files, named and laid out as "
-		 "AWS "
-		 "does in S3,\nwith what Flow Logs never record and the DNS log beside them.\n\n",
+		 "AWS does in S3,\nwith what Flow Logs never record and the DNS log beside "
+		 "them.\n\n",
 	COMMAND_OPTIONS(struct options, query.help, table),
 	.has_query = true,
 	.run = run,

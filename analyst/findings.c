@@ -164,17 +164,14 @@ static int print_all(struct findings *findings, finding_printer *printer)
 	}
 	if (parts > 0)
 		printf("and %zu unexpected_egress that the sweeps and scans above consist of; "
-		       "--json "
-		       "lists "
-		       "them\n",
+		       "--json lists them\n",
 		       parts);
 	findings_stats(findings, &stats);
 	if (stats.peers_left_out > 0 || stats.findings_left_out > 0)
 		fprintf(stderr,
 			"flowproof findings: more than %d endpoints or findings: %" PRIu64
 			" records, alerts and digests, %" PRIu64
-			" findings are left out; --from and "
-			"--to make parts of it\n",
+			" findings are left out; --from and --to make parts of it\n",
 			FINDINGS_MAX, stats.peers_left_out, stats.findings_left_out);
 	if (stats.state_left_out > 0)
 		fprintf(stderr,
@@ -226,8 +223,8 @@ static int list(struct options *o, struct err *err)
 		rc = print_all(g.findings, printer_of(o));
 	if (rc == 0 && g.is_full)
 		fputs("flowproof findings: a sensor met more endpoints than it can keep: that "
-		      "nothing else "
-		      "was spoken to cannot be concluded; records --summary tells which\n",
+		      "nothing else was spoken to cannot be concluded; records --summary tells "
+		      "which\n",
 		      stderr);
 	if (rc == 0)
 		losses_list_print(&o->losses, stderr);
@@ -242,8 +239,7 @@ static void print_memory(void)
 					    live = {.max = FINDINGS_MAX_LIVE};
 
 	printf("memory\n    at most    %zu MiB here, for %d endpoints; %zu MiB in a collector, for "
-	       "%d; what finds "
-	       "no room is counted and said\n",
+	       "%d; what finds no room is counted and said\n",
 	       findings_memory(&analyst) >> 20, FINDINGS_MAX, findings_memory(&live) >> 20,
 	       FINDINGS_MAX_LIVE);
 }

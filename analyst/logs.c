@@ -274,10 +274,9 @@ static int run(void *options, struct err *err)
 
 static const struct command command = {
 	.name = "logs",
-	.usage =
-		"usage: flowproof logs -d STORE [options]\n\n"
-		"Prints the lines of the hosts' log files that sensors followed (--tail), byte for "
-		"byte, in the order they came.\n\n",
+	.usage = "usage: flowproof logs -d STORE [options]\n\n"
+		 "Prints the lines of the hosts' log files that sensors followed (--tail), byte "
+		 "for byte, in the order they came.\n\n",
 	COMMAND_OPTIONS(struct options, query.help, table),
 	.has_query = true,
 	.run = run,

@@ -31,36 +31,18 @@ struct pki_options {
 	bool help;
 };
 
+#define AT(member) offsetof(struct pki_options, member)
+
 /* The first rows are for all actions: see `actions`. */
 static const struct setting pki_table[] = {
-	{.name = "dir",
-	 .letter = 'd',
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct pki_options, dir),
-	 .arg = "DIR",
-	 .help = "The folder of the CA; init makes it."},
-	{.name = "help",
-	 .letter = 'h',
-	 .kind = SETTING_ACTION,
-	 .offset = offsetof(struct pki_options, help),
-	 .help = "Show this."},
-	{.name = "days",
-	 .kind = SETTING_NUMBER,
-	 .offset = offsetof(struct pki_options, days),
-	 .arg = "N",
-	 .preset = "825",
-	 .min = 1,
-	 .max = 36500,
-	 .help = "How long the certificate of the collector or sensor is valid. The CA's is for "
-		 "3650 days, "
-		 "or N if that is more."},
-	{.name = "valid-from",
-	 .kind = SETTING_TEXT,
-	 .offset = offsetof(struct pki_options, valid_from),
-	 .arg = "TIME",
-	 .help = "The day the certificate begins: Unix seconds, 2026-01-31 or "
-		 "2026-01-31T12:34:56Z. "
-		 "Default: a day ago."},
+	OPTION_TEXT("dir", 'd', AT(dir), "DIR", "The folder of the CA; init makes it."),
+	OPTION_HELP(AT(help)),
+	OPTION_NUMBER("days", AT(days), "N", "825", 1, 36500,
+		      "How long the certificate of the collector or sensor is valid. The CA's is "
+		      "for 3650 days, or N if that is more."),
+	OPTION_TEXT("valid-from", 0, AT(valid_from), "TIME",
+		    "The day the certificate begins: Unix seconds, 2026-01-31 or "
+		    "2026-01-31T12:34:56Z. Default: a day ago."),
 };
 
 enum { PKI_ROWS = sizeof(pki_table) / sizeof(pki_table[0]) };
@@ -158,11 +140,10 @@ static int pki_issue(const struct pki_options *o, const char *id, struct err *er
 	int rc;
 
 	if (!crypto_name_ok(id))
-		return err_set(
-			err, ERR_USAGE,
-			"'%s' cannot be a sensor's ID: 1 to 63 letters, digits, '.', '_' or '-', "
-			"the first not '.' or '-'",
-			id);
+		return err_set(err, ERR_USAGE,
+			       "'%s' cannot be a sensor's ID: 1 to 63 letters, digits, '.', '_' or "
+			       "'-', the first not '.' or '-'",
+			       id);
 	if (strcmp(id, TLS_COLLECTOR_NAME) == 0 || strcmp(id, "ca") == 0 ||
 	    strcmp(id, "collector") == 0)
 		return err_set(err, ERR_USAGE, "'%s' cannot be a sensor's ID: it names the %s", id,

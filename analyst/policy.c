@@ -26,16 +26,14 @@ struct options {
 #define AT(member) offsetof(struct options, member)
 
 static const struct setting table[] = {
-	OPTION_TEXT(
-		"records", 0, AT(records), "FILE",
-		"check: lines of records, under their header line or of the default format; - for "
-		"standard input."),
+	OPTION_TEXT("records", 0, AT(records), "FILE",
+		    "check: lines of records, under their header line or of the default format; - "
+		    "for standard input."),
 	OPTION_TEXT("store", 'd', AT(store), "DIR", "check: the records of a collector's store."),
 	OPTION_TEXT("sensor", 0, AT(sensor), "ID", "check -d: only this sensor's."),
 	OPTION_LIST("local", AT(locals), "CIDR",
 		    "check: this machine's addresses, where the records do not tell the direction. "
-		    "May be "
-		    "repeated; default: RFC 1918 and ULA."),
+		    "May be repeated; default: RFC 1918 and ULA."),
 	OPTION_LIST("subnet", AT(subnets), "CIDR",
 		    "check: what the word subnet stands for. May be repeated."),
 	OPTION_LIST("collector", AT(collectors), "ADDR:PORT",
@@ -188,10 +186,10 @@ static int run(const struct options *o, char **words, size_t n, struct err *err)
 	if (strcmp(words[0], "import") == 0)
 		return import(o, words + 1, n - 1, err);
 	if (strcmp(words[0], "show") != 0 && strcmp(words[0], "check") != 0)
-		return err_set(err, ERR_USAGE,
-			       "'%s' is not known; after 'flowproof policy' comes show, check or "
-			       "import",
-			       words[0]);
+		return err_set(
+			err, ERR_USAGE,
+			"'%s' is not known; after 'flowproof policy' comes show, check or import",
+			words[0]);
 	if (n > 2)
 		return err_set(err, ERR_USAGE, "'%s' is one argument too many", words[2]);
 	if (o->records && o->store)
@@ -237,9 +235,8 @@ int policy_main(int argc, char **argv)
 		       "       flowproof policy import [--interface ENI] FILE.json ...\n\n"
 		       "show prints what a policy says as it was understood; check reads it, tells "
 		       "what is\nwrong with it and what it would say of stored records; import "
-		       "makes "
-		       "boundary rules of\nwhat `aws ec2 describe-...` prints. Without FILE the "
-		       "built-in quarantine policy.\n\n");
+		       "makes boundary rules of\nwhat `aws ec2 describe-...` prints. Without FILE "
+		       "the built-in quarantine policy.\n\n");
 		settings_help(table, SETTINGS, stdout);
 	} else if (rc == 0) {
 		rc = run(o, words, n, &err);

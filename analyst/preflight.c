@@ -90,8 +90,7 @@ static void member(const char *name, const char *text)
 static void print_json(const struct preflight *p)
 {
 	printf("{\"summary\":{\"bad\":%zu,\"warn\":%zu,\"unknown\":%zu,\"fine\":%zu,\"interfaces\":"
-	       "%zu,\"files\":%zu,"
-	       "\"unreadable\":%zu,\"more\":%s},\n\"checks\":[",
+	       "%zu,\"files\":%zu,\"unreadable\":%zu,\"more\":%s},\n\"checks\":[",
 	       count(p, PREFLIGHT_BAD), count(p, PREFLIGHT_WARN), count(p, PREFLIGHT_UNKNOWN),
 	       count(p, PREFLIGHT_FINE), p->n_interfaces, p->n_files, p->n_bad,
 	       p->more ? "true" : "false");
@@ -156,9 +155,8 @@ static int run(void *options, struct err *err)
 static const struct command command = {
 	.name = "preflight",
 	.usage = "usage: flowproof preflight --aws DIR [options]\n\n"
-		 "Says before a run what would make it worthless, from what the AWS CLI "
-		 "tells of the room. Exit "
-		 "status 1 if\nanything is bad.\n\n",
+		 "Says before a run what would make it worthless, from what the AWS CLI tells of "
+		 "the room. Exit status 1 if\nanything is bad.\n\n",
 	COMMAND_OPTIONS(struct options, help, table),
 	.run = run,
 };

@@ -31,8 +31,7 @@ static const struct setting table[] = {
 	OPTION_TEXT("sensor", 0, AT(sensor), "ID", "Only this sensor of it."),
 	OPTION_TEXT("records", 0, AT(records), "FILE",
 		    "Instead of a store: records as text, from `flowproof-sensor -r` or `flowproof "
-		    "records`; - for "
-		    "standard input."),
+		    "records`; - for standard input."),
 	FLOWLOGS_SETTINGS(struct options, input),
 	OPTION_TEXT("against", 0, AT(against), "DIR",
 		    "Instead of Flow Logs: the store of another sensor, such as the appliance's."),
@@ -40,22 +39,14 @@ static const struct setting table[] = {
 		    "Compare this interface alone; records that name none are of it."),
 	OPTION_TEXT("span", 0, AT(span), "FROM,TO",
 		    "The time that was watched: Unix seconds or 2026-01-31T12:34Z. Inside nothing "
-		    "is cut, "
-		    "outside is "
-		    "the edge."),
+		    "is cut, outside is the edge."),
 	OPTION_LIST("subnet", AT(subnets), "CIDR",
 		    "A range of the VPC or its subnets: tells the resolver (base + 2) and the "
 		    "router (base + 1)."),
 	OPTION_PRESET("tolerance", AT(tolerance), "PERCENT", "0",
 		      "Packets that may differ without explanation before the exit status is 1."),
-	{.name = "memory",
-	 .kind = SETTING_NUMBER,
-	 .offset = offsetof(struct options, memory),
-	 .arg = "MIB",
-	 .preset = "512",
-	 .min = 16,
-	 .max = 1048576,
-	 .help = "Memory for lines; what exceeds it goes to files in $TMPDIR."},
+	OPTION_NUMBER("memory", AT(memory), "MIB", "512", 16, 1048576,
+		      "Memory for lines; what exceeds it goes to files in $TMPDIR."),
 	OPTION_FLAG("json", AT(json), "One JSON object."),
 	OPTION_HELP(AT(help)),
 };
@@ -108,10 +99,9 @@ static int make_config(struct reconcile_config *config, const struct options *o,
 static int check_options(const struct options *o, struct err *err)
 {
 	if (!o->store == !o->records)
-		return err_set(
-			err, ERR_USAGE,
-			"give one of --store (what the collector wrote) and --records (a file of "
-			"records)");
+		return err_set(err, ERR_USAGE,
+			       "give one of --store (what the collector wrote) and --records (a "
+			       "file of records)");
 	if (!o->against == (o->input.n_paths == 0))
 		return err_set(
 			err, ERR_USAGE,
@@ -258,13 +248,10 @@ static int run(void *options, struct err *err)
 static const struct command command = {
 	.name = "reconcile",
 	.usage = "usage: flowproof reconcile -d STORE|--records FILE --flow-logs PATH...|--against "
-		 "STORE "
-		 "[options]\n\n"
+		 "STORE [options]\n\n"
 		 "Compares what this machine recorded with what AWS's Flow Logs say of the same "
-		 "interface, or with "
-		 "the\nrecords of another sensor. Exit status 1 if anything was hidden from this "
-		 "machine, or differs "
-		 "without\nexplanation.\n\n",
+		 "interface, or with the\nrecords of another sensor. Exit status 1 if anything was "
+		 "hidden from this machine, or differs without\nexplanation.\n\n",
 	COMMAND_OPTIONS(struct options, help, table),
 	.flow_logs = offsetof(struct options, input),
 	.run = run,

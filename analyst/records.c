@@ -144,9 +144,9 @@ static int run(void *options, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (o->fields && (o->summary || o->endpoints || o->events || o->dns))
-		return err_set(err, ERR_USAGE,
-			       "--fields has no meaning with --summary, --endpoints, --events "
-			       "and --dns");
+		return err_set(
+			err, ERR_USAGE,
+			"--fields has no meaning with --summary, --endpoints, --events and --dns");
 	if (o->summary + o->endpoints + o->events + o->dns + o->complement > 1)
 		return err_set(err, ERR_USAGE,
 			       "--summary, --endpoints, --events, --dns and --complement exclude "

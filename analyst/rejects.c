@@ -28,14 +28,8 @@ struct options {
 static const struct setting table[] = {
 	FLOWLOGS_SETTINGS(struct options, input),
 	OPTION_TEXT("interface", 0, AT(interface), "ID", "Lines of this interface alone."),
-	{.name = "min",
-	 .kind = SETTING_NUMBER,
-	 .offset = offsetof(struct options, min),
-	 .arg = "PACKETS",
-	 .preset = "1",
-	 .min = 1,
-	 .max = UINT32_MAX,
-	 .help = "List only addresses that were refused so many packets."},
+	OPTION_NUMBER("min", AT(min), "PACKETS", "1", 1, UINT32_MAX,
+		      "List only addresses that were refused so many packets."),
 	OPTION_FLAG("json", AT(json), "One JSON object."),
 	OPTION_HELP(AT(help)),
 };
@@ -178,9 +172,8 @@ static int run(void *options, struct err *err)
 static const struct command command = {
 	.name = "rejects",
 	.usage = "usage: flowproof rejects --flow-logs PATH... [options]\n\n"
-		 "Lists what security groups and network ACLs refused, from Flow Logs alone: "
-		 "what this side "
-		 "sent first,\nthen who knocked how often, at which ports and when.\n\n",
+		 "Lists what security groups and network ACLs refused, from Flow Logs alone: what "
+		 "this side sent first,\nthen who knocked how often, at which ports and when.\n\n",
 	COMMAND_OPTIONS(struct options, help, table),
 	.flow_logs = offsetof(struct options, input),
 	.run = run,

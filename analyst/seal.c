@@ -76,8 +76,7 @@ static int run(void *options, struct err *err)
 static const struct command command = {
 	.name = "seal",
 	.usage = "usage: flowproof seal -d STORE\n\n"
-		 "Prints the head of the store's chain of manifests, to be kept where the "
-		 "store is "
+		 "Prints the head of the store's chain of manifests, to be kept where the store is "
 		 "not:\n"
 		 "`flowproof audit --heads FILE` holds the store against such lines.\n\n",
 	COMMAND_OPTIONS(struct options, help, table),

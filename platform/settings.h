@@ -46,6 +46,25 @@ struct setting {
 	const char *help;   /* one or two sentences */
 };
 
+/* Rows of a table. `at`: offsetof() of the member; `preset`: NULL for none. */
+#define OPTION_ROW(kind_, name_, letter_, at_, arg_, preset_, help_)                               \
+	{                                                                                          \
+		.name = (name_), .letter = (letter_), .kind = (kind_), .offset = (at_),            \
+		.arg = (arg_), .preset = (preset_), .help = (help_)                                \
+	}
+#define OPTION_TEXT(name, letter, at, arg, help)                                                   \
+	OPTION_ROW(SETTING_TEXT, name, letter, at, arg, NULL, help)
+#define OPTION_PRESET(name, at, arg, preset, help)                                                 \
+	OPTION_ROW(SETTING_TEXT, name, 0, at, arg, preset, help)
+#define OPTION_NUMBER(name_, at_, arg_, preset_, min_, max_, help_)                                \
+	{                                                                                          \
+		.name = (name_), .kind = SETTING_NUMBER, .offset = (at_), .arg = (arg_),           \
+		.preset = (preset_), .min = (min_), .max = (max_), .help = (help_)                 \
+	}
+#define OPTION_LIST(name, at, arg, help) OPTION_ROW(SETTING_LIST, name, 0, at, arg, NULL, help)
+#define OPTION_FLAG(name, at, help)      OPTION_ROW(SETTING_FLAG, name, 0, at, NULL, NULL, help)
+#define OPTION_HELP(at)                  OPTION_ROW(SETTING_ACTION, "help", 'h', at, NULL, NULL, "Print this.")
+
 /*
  * Fills `values` (zeroed by the caller) from presets, the configuration file (if the table has a
  * SETTING_FILE and it was given) and argv. Options end at the first word that is none or at "--";
