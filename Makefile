@@ -152,11 +152,12 @@ programs-$(CONFIG_ANALYST) += flowproof
 comma := ,
 
 # ---- flags -----------------------------------------------------------------------------------------
+# Frames: sanitizers put a red zone around each local, and let none share its place with another.
 CC ?= cc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wvla -Wstrict-prototypes \
 	-Wmissing-prototypes -Wcast-qual -Wcast-align -Wwrite-strings -Wformat=2 -Wswitch-enum \
-	-Wimplicit-fallthrough -Wnull-dereference -Wframe-larger-than=4096
+	-Wimplicit-fallthrough -Wnull-dereference -Wframe-larger-than=$(if $(SANITIZE),16384,4096)
 HARDEN := -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
 ifdef STATIC
 DEPS := $(shell sh scripts/deps-static.sh path $(STATIC))
