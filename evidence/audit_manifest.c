@@ -335,8 +335,7 @@ static int take_fault(void *ctx, const char *file, uint64_t offset, bool is_end,
 	return audit_fault(a, AUDIT_BROKEN, file, offset, "%s", reason);
 }
 
-void audit_manifest_path(const struct auditing *a, uint32_t number,
-			 char out[static LEDGER_PATH_MAX])
+static void path_of(const struct auditing *a, uint32_t number, char out[static LEDGER_PATH_MAX])
 {
 	(void)snprintf(out, LEDGER_PATH_MAX, "%.*s/" MANIFEST_FOLDER "/%08u.fpl",
 		       (int)AUDIT_STORE_MAX, a->store, number);
@@ -359,11 +358,11 @@ static int check_files(struct auditing *a, uint32_t *ret_last)
 				   err.text);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (numbers[i] != *ret_last + 1) {
-			audit_manifest_path(a, *ret_last + 1, path);
+			path_of(a, *ret_last + 1, path);
 			rc = audit_fault(a, AUDIT_BROKEN, path, 0, "the file is missing");
 		}
 		*ret_last = numbers[i];
-		audit_manifest_path(a, numbers[i], path);
+		path_of(a, numbers[i], path);
 		if (rc == 0 && i + 1 < n && stat(path, &st) == 0 && st.st_size <= SEGMENT_HEAD)
 			rc = audit_fault(a, AUDIT_BROKEN, path, 0,
 					 "there is no manifest in the file");
@@ -388,7 +387,7 @@ int audit_manifests(struct auditing *a)
 		rc = 0; /* told already */
 	if (rc != 0)
 		return rc;
-	audit_manifest_path(a, last, path);
+	path_of(a, last, path);
 	memcpy(a->audit->head, a->last_digest, SHA256_BYTES);
 	if (a->torn_at > 0 && strcmp(path, a->torn_file) != 0)
 		rc = tell_torn(a);
@@ -431,7 +430,7 @@ static int check_certificate(struct auditing *a, const struct audit_signature *s
 	if (crypto_ca_check(a->options->ca, c->der, c->der_len, CRYPTO_SERVER, TLS_COLLECTOR_NAME,
 			    s->time_ns / NS_PER_S, &err) == 0)
 		return 0;
-	audit_manifest_path(a, s->file, path);
+	path_of(a, s->file, path);
 	return audit_fault(a, AUDIT_BROKEN, path, s->offset, "the collector's certificate: %s",
 			   err.text);
 }
@@ -452,7 +451,7 @@ int audit_signatures(struct auditing *a)
 			rc = check_certificate(a, s);
 		if (rc != 0 || crypto_verify(c->der, c->der_len, s->digest, s->signature, s->len))
 			continue;
-		audit_manifest_path(a, s->file, path);
+		path_of(a, s->file, path);
 		rc = audit_fault(a, AUDIT_BROKEN, path, s->offset,
 				 "the signature is not that of the collector's key");
 	}

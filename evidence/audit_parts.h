@@ -54,9 +54,6 @@ enum {
 int audit_fault(struct auditing *a, enum audit_grade grade, const char *file, uint64_t offset,
 		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-void audit_manifest_path(const struct auditing *a, uint32_t number,
-			 char out[static LEDGER_PATH_MAX]);
-
 /* Each: 0, AUDIT_STOP or -ENOMEM. */
 int audit_manifests(struct auditing *a);
 int audit_signatures(struct auditing *a);

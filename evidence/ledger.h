@@ -42,8 +42,6 @@ struct ledger_sum {
 };
 
 extern const struct ledger_sum ledger_sum_none;
-/* Widens the span of times. */
-void ledger_sum_time(struct ledger_sum *sum, uint64_t first_s, uint64_t last_s);
 /* Adds a record: counts it if it has traffic. */
 void ledger_sum_record(struct ledger_sum *sum, const struct flowrec *rec);
 /* Adds the times of all else in a batch. */

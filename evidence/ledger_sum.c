@@ -8,7 +8,8 @@
 
 const struct ledger_sum ledger_sum_none = {.first_s = 1, .last_s = 0};
 
-void ledger_sum_time(struct ledger_sum *sum, uint64_t first_s, uint64_t last_s)
+/* Widens the span of times. */
+static void add_time(struct ledger_sum *sum, uint64_t first_s, uint64_t last_s)
 {
 	bool none = sum->first_s > sum->last_s;
 
@@ -24,7 +25,7 @@ void ledger_sum_record(struct ledger_sum *sum, const struct flowrec *rec)
 {
 	sum->records += rec->status == FLOWREC_OK;
 	sum->packets += rec->packets;
-	ledger_sum_time(sum, rec->start, rec->end);
+	add_time(sum, rec->start, rec->end);
 }
 
 void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch)
@@ -37,25 +38,24 @@ void ledger_sum_rest(struct ledger_sum *sum, const struct batch *batch)
 
 	alerts = batch_alert_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
-		ledger_sum_time(sum, alerts[i].time_ns / NS_PER_S, alerts[i].time_ns / NS_PER_S);
+		add_time(sum, alerts[i].time_ns / NS_PER_S, alerts[i].time_ns / NS_PER_S);
 	events = batch_event_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
 		if (events[i].kind >= BATCH_EVENT_LOG_OPENED &&
 		    events[i].kind <= BATCH_EVENT_LOG_UNREADABLE)
-			ledger_sum_time(sum, events[i].time_ns / NS_PER_S,
-					events[i].time_ns / NS_PER_S);
+			add_time(sum, events[i].time_ns / NS_PER_S, events[i].time_ns / NS_PER_S);
 	logs = batch_log_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
-		ledger_sum_time(sum, logs[i].time_ns / NS_PER_S, logs[i].time_ns / NS_PER_S);
+		add_time(sum, logs[i].time_ns / NS_PER_S, logs[i].time_ns / NS_PER_S);
 	accounts = batch_account_list(batch, &n);
 	for (size_t i = 0; i < n; i++)
-		ledger_sum_time(sum, accounts[i].window, accounts[i].window);
+		add_time(sum, accounts[i].window, accounts[i].window);
 }
 
 void ledger_sum_gap(struct ledger_sum *sum, const struct batch_gap *gap)
 {
 	if (gap->records > 0 && !gap->elsewhere)
-		ledger_sum_time(sum, gap->window_first, gap->window_last);
+		add_time(sum, gap->window_first, gap->window_last);
 }
 
 void ledger_sum_batch(struct ledger_sum *sum, struct batch *batch)
@@ -73,5 +73,5 @@ void ledger_sum_add(struct ledger_sum *sum, const struct ledger_sum *more)
 	sum->batches += more->batches;
 	sum->records += more->records;
 	sum->packets += more->packets;
-	ledger_sum_time(sum, more->first_s, more->last_s);
+	add_time(sum, more->first_s, more->last_s);
 }

@@ -39,7 +39,8 @@ void log_sums_free(struct log_sums *l)
 	free(l);
 }
 
-const char *log_path(const struct wire_hello *hello, uint64_t file)
+/* NULL: its hello is lost, or does not name it. */
+static const char *path_of(const struct wire_hello *hello, uint64_t file)
 {
 	return hello && file < hello->n_logs ? hello->logs[file] : NULL;
 }
@@ -160,7 +161,7 @@ int log_sums_add(struct log_sums *l, const struct ledger_entry *entry,
 	events = batch_event_list(batch, &n);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		const char *path = is_of_log(events[i].kind) && events[i].n_values > 0
-					   ? log_path(hello, (uint64_t)events[i].values[0])
+					   ? path_of(hello, (uint64_t)events[i].values[0])
 					   : NULL;
 
 		if (!path)
@@ -171,7 +172,7 @@ int log_sums_add(struct log_sums *l, const struct ledger_entry *entry,
 	}
 	pieces = batch_log_list(batch, &n);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const char *path = log_path(hello, pieces[i].file);
+		const char *path = path_of(hello, pieces[i].file);
 
 		if (!path)
 			continue;

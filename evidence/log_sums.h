@@ -47,6 +47,3 @@ size_t log_sums_count(const struct log_sums *logs);
 const struct log_sum *log_sums_at(const struct log_sums *logs, size_t index);
 /* Bytes that did not come, for whatever reason. */
 uint64_t log_sum_missing(const struct log_sum *sum);
-
-/* The path of a file of a stream; NULL: its hello is lost, or does not name it. */
-const char *log_path(const struct wire_hello *hello, uint64_t file);

@@ -61,11 +61,6 @@ size_t watch_count(const struct watch_list *list)
 	return table_count(list->networks) + table_count(list->names);
 }
 
-bool watch_has_names(const struct watch_list *list)
-{
-	return table_count(list->names) > 0;
-}
-
 /* ---- filling ---- */
 
 static int full(struct err *err)

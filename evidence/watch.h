@@ -39,7 +39,6 @@ int watch_add_addr(struct watch_list *list, uint8_t family, const struct addr *a
 int watch_add_alb(struct watch_list *list, const char *path, uint64_t *ret_masked, struct err *err);
 
 size_t watch_count(const struct watch_list *list);
-bool watch_has_names(const struct watch_list *list);
 /* The entry that covers it, as written; the longest prefix, or the longest name. NULL: none. Borrowed. */
 const char *watch_find_addr(const struct watch_list *list, uint8_t family, const struct addr *addr);
 const char *watch_find_name(const struct watch_list *list, const char *name);

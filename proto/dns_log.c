@@ -11,6 +11,8 @@
 
 #define VERSION "1.100000"
 
+enum { WORD = 16 }; /* bytes of one with NUL */
+
 struct word {
 	uint16_t value;
 	const char *text;
@@ -32,33 +34,19 @@ static const struct word rcodes[] = {
 	{10, "NOTZONE"}, {16, "BADVERS"}, {23, "BADCOOKIE"},
 };
 
-static const char *text_of(char *out, const struct word *words, size_t n, uint16_t value,
-			   const char *otherwise)
+/* "A", "TYPE65"; into `out` where it is a number. */
+static const char *text_of(char out[static WORD], const struct word *words, size_t n,
+			   uint16_t value, const char *otherwise)
 {
 	for (size_t i = 0; i < n; i++)
 		if (words[i].value == value)
 			return words[i].text;
-	(void)snprintf(out, DNS_LOG_WORD, "%s%u", otherwise, (unsigned)value);
+	(void)snprintf(out, WORD, "%s%u", otherwise, (unsigned)value);
 	return out;
 }
 
 #define TEXT_OF(out, words, value, otherwise)                                                      \
 	text_of(out, words, sizeof(words) / sizeof(words)[0], value, otherwise)
-
-const char *dns_type_text(char out[static DNS_LOG_WORD], uint16_t type)
-{
-	return TEXT_OF(out, types, type, "TYPE");
-}
-
-const char *dns_class_text(char out[static DNS_LOG_WORD], uint16_t class)
-{
-	return TEXT_OF(out, classes, class, "CLASS");
-}
-
-const char *dns_rcode_text(char out[static DNS_LOG_WORD], uint16_t rcode)
-{
-	return TEXT_OF(out, rcodes, rcode, "RCODE");
-}
 
 static void put(FILE *out, const char *name, const char *value)
 {
@@ -85,7 +73,7 @@ static const char *with_dot(char out[static BATCH_NAME_MAX + 2], const char *nam
 
 static void put_answer(FILE *out, const struct batch_dns_answer *a)
 {
-	char text[BATCH_NAME_MAX + 2], addr[ADDR_TEXT], word[DNS_LOG_WORD];
+	char text[BATCH_NAME_MAX + 2], addr[ADDR_TEXT], word[WORD];
 	const char *data = text;
 
 	if (a->family)
@@ -96,14 +84,14 @@ static void put_answer(FILE *out, const struct batch_dns_answer *a)
 		data = a->text[0] == '"' ? a->text : with_dot(text, a->text, a->is_cut);
 	fputc('{', out);
 	put(out, "Rdata", data);
-	put(out, "Type", dns_type_text(word, a->type));
-	fprintf(out, "\"Class\":\"%s\"}", dns_class_text(word, a->class));
+	put(out, "Type", TEXT_OF(word, types, a->type, "TYPE"));
+	fprintf(out, "\"Class\":\"%s\"}", TEXT_OF(word, classes, a->class, "CLASS"));
 }
 
 void dns_log_print(FILE *out, const struct batch_dns *d, const struct flowrec_identity *identity)
 {
 	const char *instance = identity->text[FLOWREC_T_INSTANCE_ID];
-	char name[BATCH_NAME_MAX + 2], when[CLOCK_TEXT], word[DNS_LOG_WORD], addr[ADDR_TEXT];
+	char name[BATCH_NAME_MAX + 2], when[CLOCK_TEXT], word[WORD], addr[ADDR_TEXT];
 
 	fputc('{', out);
 	put(out, "version", VERSION);
@@ -112,9 +100,9 @@ void dns_log_print(FILE *out, const struct batch_dns *d, const struct flowrec_id
 	put(out, "vpc_id", or_else(identity->text[FLOWREC_T_VPC_ID], "-"));
 	put(out, "query_timestamp", clock_text(when, (d->time_ns - d->waited_ns) / NS_PER_S));
 	put(out, "query_name", with_dot(name, d->name, d->name_is_cut));
-	put(out, "query_type", dns_type_text(word, d->qtype));
-	put(out, "query_class", dns_class_text(word, d->qclass));
-	put(out, "rcode", d->is_response ? dns_rcode_text(word, d->rcode) : "-");
+	put(out, "query_type", TEXT_OF(word, types, d->qtype, "TYPE"));
+	put(out, "query_class", TEXT_OF(word, classes, d->qclass, "CLASS"));
+	put(out, "rcode", d->is_response ? TEXT_OF(word, rcodes, d->rcode, "RCODE") : "-");
 	fputs("\"answers\":[", out);
 	for (size_t i = 0; i < d->n_answers; i++) {
 		if (i)

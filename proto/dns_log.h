@@ -15,9 +15,3 @@
 
 /* One line, its newline included. `dns`: a matched response, or a query without one. */
 void dns_log_print(FILE *out, const struct batch_dns *dns, const struct flowrec_identity *identity);
-
-/* "A", "TYPE65"; "IN"; "NXDOMAIN"; into `out` where it is a number. Returns the text. */
-enum { DNS_LOG_WORD = 16 };
-const char *dns_type_text(char out[static DNS_LOG_WORD], uint16_t type);
-const char *dns_class_text(char out[static DNS_LOG_WORD], uint16_t class);
-const char *dns_rcode_text(char out[static DNS_LOG_WORD], uint16_t rcode);
