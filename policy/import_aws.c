@@ -30,7 +30,8 @@ static const struct json_value *list_in(const struct json *json, const char *key
 	return list && list->kind == JSON_ARRAY ? list : NULL;
 }
 
-bool import_next(const struct import *im, const char *key, struct import_item *item)
+/* Moves to the next object of the lists called `key`. */
+static bool import_next(const struct import *im, const char *key, struct import_item *item)
 {
 	item->at = item->at ? item->at->next : NULL;
 	while (!item->at) {

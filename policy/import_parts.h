@@ -33,8 +33,6 @@ struct import {
 	struct err *err;
 };
 
-/* Moves to the next object of the lists called `key`. */
-bool import_next(const struct import *im, const char *key, struct import_item *item);
 /* The object whose member `id_key` is `id`. */
 bool import_find(const struct import *im, const char *key, const char *id_key, const char *id,
 		 struct import_item *ret);

@@ -134,7 +134,7 @@ static int open_output(struct session *s, struct err *err)
 }
 
 /* A file to text needs no loop. */
-int session_run_file(struct session *s, struct err *err)
+static int run_file(struct session *s, struct err *err)
 {
 	char sandbox[SANDBOX_TEXT];
 	int n = confine_enter(s->options, sandbox, err);
@@ -242,7 +242,7 @@ int session_run(const struct options *o, struct err *err)
 				  },
 				  err);
 	if (!rc)
-		rc = with_loop ? session_run_loop(s, err) : session_run_file(s, err);
+		rc = with_loop ? session_run_loop(s, err) : run_file(s, err);
 	if (!rc)
 		rc = s->rc;
 	if (IS_ENABLED(CONFIG_CANARY) && s && s->canary)

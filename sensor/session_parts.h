@@ -87,8 +87,7 @@ struct session {
 	struct err *err;
 };
 
-/* Enters the sandbox, then reads the file, or runs the loop until all is done. */
-int session_run_file(struct session *session, struct err *err);
+/* Enters the sandbox, then runs the loop until all is done. */
 int session_run_loop(struct session *session, struct err *err);
 
 /* The loop ends now; the first reason stands. */

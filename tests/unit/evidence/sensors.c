@@ -82,7 +82,8 @@ void maker_batch(struct maker *m, unsigned records, uint64_t time_s, enum maker_
 	batch_chain_take(&m->chain, &head, digest, records, 2 * (uint64_t)records, 0);
 }
 
-void maker_gap(struct maker *m, unsigned records, uint64_t time_s)
+/* Gives up the next batch, which would have had that many records. */
+static void maker_gap(struct maker *m, unsigned records, uint64_t time_s)
 {
 	struct batch_gap gap = {.first = m->chain.sequence + 1,
 				.last = m->chain.sequence + 1,

@@ -28,8 +28,6 @@ void maker_free(struct maker *m);
 /* Into .bytes and .len; the batch has `records` records of 2 packets, from `time_s` on, a second each. */
 void maker_hello(struct maker *m);
 void maker_batch(struct maker *m, unsigned records, uint64_t time_s, enum maker_how how);
-/* Gives up the next batch, which would have had that many records. */
-void maker_gap(struct maker *m, unsigned records, uint64_t time_s);
 
 /* The same, and appends it. Fails the test if that fails. */
 void maker_put_hello(struct maker *m, struct ledger *ledger, uint64_t now_ns);
