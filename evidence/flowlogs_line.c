@@ -314,11 +314,11 @@ INLINE const char *fast_ipv4(const char *p, struct addr *ret)
 		return NULL;
 	a = htole32(a | b << 8 | c << 16 | d << 24);
 	memcpy(ret->b, &a, sizeof a);
-	return p + end - 1;
+	return p + first_bit(no_dots) - 1;
 }
 
 /* Up to where it ends: at least one character. */
-INLINE const char *fast_text(const char *p)
+INLINE const char *any_text(const char *p)
 {
 	const char *at = p;
 	uint64_t ends;
@@ -329,10 +329,19 @@ INLINE const char *fast_text(const char *p)
 	return at > p ? at : NULL;
 }
 
+/* At once if it has the usual length, above 0 and below 32: where the next value begins need not be waited for then. */
+INLINE const char *fast_text(const char *p, unsigned usual)
+{
+	uint64_t end = UINT64_C(1) << usual,
+		 ends = ends16(p) | (usual < 16 ? 0 : ends16(p + 16) << 16);
+
+	return (ends & (2 * end - 1)) == end ? p + usual : any_text(p);
+}
+
 static __attribute__((noinline)) const char *any_addr(const char *p, struct addr *ret,
 						      uint8_t *family)
 {
-	const char *end = fast_text(p);
+	const char *end = any_text(p);
 
 	return end && addr_read(p, (size_t)(end - p), ret, family) ? end : NULL;
 }
@@ -403,7 +412,7 @@ INLINE const char *fast_direction(const char *p, struct flowrec *rec)
 
 INLINE const char *fast_interface(const char *p, struct flowrec_span *ret)
 {
-	const char *end = fast_text(p);
+	const char *end = fast_text(p, sizeof "eni-0123456789abcdef0" - 1);
 
 	if (!end || (end - p == 1 && *p == '-'))
 		return NULL;
@@ -417,7 +426,7 @@ INLINE const char *fast_value(struct flowlogs_record *ret, enum op op, const cha
 	uint64_t n;
 
 	switch (op) {
-	case OP_PASS: return fast_text(p);
+	case OP_PASS: return fast_text(p, 12); /* account-id */
 	case OP_SRC: return fast_end(rec, p, &rec->src);
 	case OP_DST: return fast_end(rec, p, &rec->dst);
 	case OP_PKT_SRC: return fast_addr(p, &ret->pkt_src, &ret->pkt_src_family);
@@ -435,7 +444,11 @@ INLINE const char *fast_value(struct flowlogs_record *ret, enum op op, const cha
 	case OP_FLAGS: return fast_byte(p, &rec->tcp_flags);
 	case OP_TYPE: return IS_WORD(p, "IPv4") || IS_WORD(p, "IPv6") ? p + 4 : NULL;
 	case OP_INTERFACE: return fast_interface(p, &ret->interface);
-	case OP_NUMBER: p = fast_small(p, &n); return p && n <= INT32_MAX ? p : NULL;
+	case OP_NUMBER:
+		if (p[0] >= '0' && p[0] <= '9' && p[1] == ' ')
+			return p + 1;
+		p = any_number(p, &n);
+		return p && n <= INT32_MAX ? p : NULL;
 	case OP_SLOW: break;
 	}
 	return NULL;

@@ -59,7 +59,7 @@ def main():
     make(build, lines, "aws", aws)
     library, peer = duckdb(build), f"{build}/tests/bench/duckdb_query"
     print(f"reading {lines} lines, {os.path.getsize(aws) >> 20} MiB in {os.path.getsize(aws + '.gz') >> 20} MiB of gzip, one thread")
-    text = subprocess.run([f"{build}/tests/bench/read_flowlogs", aws + ".gz", "5"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    text = subprocess.run([f"{build}/tests/bench/read_flowlogs", aws + ".gz", "7"], check=True, stdout=subprocess.PIPE, text=True).stdout
     print(f"  flowproof: {text.strip()}", flush=True)
     if library:
         cpu, _ = measured([peer, library, f"SELECT count(*), sum(packets), sum(bytes) FROM read_csv('{aws}.gz', delim=' ', header=true, nullstr='-')"])
