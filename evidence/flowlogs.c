@@ -319,7 +319,7 @@ static const char *take_usual(struct flowlogs *logs, const char *line, int *rc)
 	struct flowlogs_record record;
 	const char *next = NULL;
 
-	if (logs->dress == FLOWLOGS_BARE && logs->has_plan && logs->line > 0 &&
+	if (logs->dress == FLOWLOGS_BARE && logs->has_plan && logs->good > 0 &&
 	    !may_be_header(line))
 		next = flowlogs_parse_usual(&record, &logs->plan, line);
 	if (next) {
