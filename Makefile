@@ -126,7 +126,7 @@ flowlogs-y := $(gunzip-y) platform/json_read $(addprefix evidence/,flowlogs flow
 reconcile-y := $(addprefix evidence/,spans reconcile reconcile_rows reconcile_ifaces reconcile_clock reconcile_match reconcile_logs unlogged reconcile_reasons \
 	       reconcile_result reconcile_again)
 analyst-y += $(slots-y) analyst/export $(flowlogs-y) $(reconcile-y) $(addprefix analyst/,progress flowlogs_input reconcile reconcile_feed reconcile_print rejects preflight) \
-	     $(addprefix evidence/,rejects preflight preflight_room preflight_checks preflight_inventory)
+	     $(addprefix evidence/,rejects preflight preflight_room preflight_checks preflight_ways preflight_inventory)
 verdict-y := $(addprefix evidence/,verdict verdict_table timeline hashset labels log_sums courses gather gather_facts)
 html-y := $(addprefix evidence/,report_words said verdict_say html html_style html_verdict strip)
 analyst-y += $(verdict-y) $(html-y) $(addprefix analyst/,report report_logs report_witness report_files report_given report_installed report_text report_json report_html report_html_more report_svg)

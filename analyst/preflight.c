@@ -30,10 +30,9 @@ static const struct setting table[] = {
 	OPTION_HELP(AT(help)),
 };
 
-static void tell_bad(void *ctx, const char *file, const char *reason)
+static void tell_bad(void *ctx, const char *reason)
 {
 	(void)ctx;
-	(void)file; /* the reason names it */
 	fprintf(stderr, "flowproof preflight: %s\n", reason);
 }
 

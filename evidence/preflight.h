@@ -65,7 +65,7 @@ struct preflight_request {
 	bool has_collector;
 	struct endpoint collector;
 	/* A file that is no JSON. May be NULL. */
-	void (*bad)(void *ctx, const char *file, const char *reason);
+	void (*bad)(void *ctx, const char *reason); /* which names the file */
 	void *ctx;
 };
 

@@ -6,26 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evidence/peer.h"
 #include "evidence/preflight_parts.h"
 
 #define CHECK(id) PREFLIGHT_CHECK_##id
-
-static bool is(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
-static bool is_member_true(const struct json_value *object, const char *key)
-{
-	const struct json_value *v = json_member(object, key);
-
-	return v && v->kind == JSON_TRUE;
-}
 
 /* ---- Flow Logs ---- */
 
@@ -33,7 +17,7 @@ static bool covers(const struct json_value *log, const struct subject *s)
 {
 	const char *id = room_text(log, "ResourceId");
 
-	return *id && (is(id, s->eni) || is(id, s->subnet) || is(id, s->vpc));
+	return *id && (room_is(id, s->eni) || room_is(id, s->subnet) || room_is(id, s->vpc));
 }
 
 static void check_format(struct room *room, const struct subject *s, const struct json_value *log)
@@ -68,7 +52,7 @@ static void check_delivery(struct room *room, const struct subject *s, const str
 	const char *delivered = room_text(log, "DeliverLogsStatus");
 	const char *why = room_text(log, "DeliverLogsErrorMessage");
 
-	if ((*status && !is(status, "ACTIVE")) || is(delivered, "FAILED") || *why)
+	if ((*status && !room_is(status, "ACTIVE")) || room_is(delivered, "FAILED") || *why)
 		preflight_add(room, s, s->eni, CHECK(FLOW_LOG_DELIVERY), PREFLIGHT_BAD,
 			      "%s is %s, delivery %s%s%s", id,
 			      *status ? status : "of unknown state",
@@ -82,38 +66,82 @@ static void check_delivery(struct room *room, const struct subject *s, const str
 			      "%s delivers", id);
 }
 
+static bool is_broken(const struct json_value *log)
+{
+	const char *status = room_text(log, "FlowLogStatus");
+
+	return (*status && !room_is(status, "ACTIVE")) ||
+	       room_is(room_text(log, "DeliverLogsStatus"), "FAILED");
+}
+
+/* What the flow logs that work tell together. */
+struct covering {
+	size_t n, working, untold; /* untold: without a traffic type or an interval */
+	bool accepts, rejects;
+	bool accepts_minute, rejects_minute;
+};
+
+static void take_log(struct covering *c, const struct json_value *log)
+{
+	const char *traffic = room_text(log, "TrafficType"),
+		   *interval = room_text(log, "MaxAggregationInterval");
+	bool accepts = room_is(traffic, "ALL") || room_is(traffic, "ACCEPT");
+	bool rejects = room_is(traffic, "ALL") || room_is(traffic, "REJECT");
+	bool is_minute = room_is(interval, "60");
+
+	c->n++;
+	if (is_broken(log))
+		return;
+	c->working++;
+	c->untold += !*interval || (!accepts && !rejects);
+	c->accepts = c->accepts || accepts;
+	c->rejects = c->rejects || rejects;
+	c->accepts_minute = c->accepts_minute || (accepts && is_minute);
+	c->rejects_minute = c->rejects_minute || (rejects && is_minute);
+}
+
 static void check_covering(struct room *room, const struct subject *s)
 {
 	const struct room_objects *logs = &room->lists[ROOM_FLOW_LOGS];
-	bool accepts = false, rejects = false, minute = false;
-	size_t n = 0;
+	enum preflight_status or_bad, or_warn;
+	struct covering c = {.n = 0};
+	bool is_minute;
 
 	for (size_t i = 0; i < logs->n; i++) {
-		const struct json_value *log = logs->v[i];
-		const char *traffic = room_text(log, "TrafficType");
-
-		if (!covers(log, s))
+		if (!covers(logs->v[i], s))
 			continue;
-		n++;
-		accepts = accepts || !is(traffic, "REJECT");
-		rejects = rejects || !is(traffic, "ACCEPT");
-		minute = minute || is(room_text(log, "MaxAggregationInterval"), "60");
-		check_format(room, s, log);
-		check_delivery(room, s, log);
+		take_log(&c, logs->v[i]);
+		check_format(room, s, logs->v[i]);
+		check_delivery(room, s, logs->v[i]);
 	}
-	preflight_add(
-		room, s, s->eni, CHECK(FLOW_LOG), n ? PREFLIGHT_FINE : PREFLIGHT_BAD,
-		n ? "%zu flow logs cover it, its subnet or its VPC" : "%zu flow logs cover it", n);
-	if (n == 0)
+	if (c.working == 0) {
+		bool is_whole = c.n > 0 || room_is_whole(room, ROOM_FLOW_LOGS);
+
+		preflight_add(room, s, s->eni, CHECK(FLOW_LOG),
+			      is_whole ? PREFLIGHT_BAD : PREFLIGHT_UNKNOWN,
+			      c.n > 0    ? "%zu flow logs cover it, and none of them works"
+			      : is_whole ? "%zu flow logs cover it"
+					 : "%zu flow logs cover it so far: the answer goes on",
+			      c.n);
 		return;
+	}
+	preflight_add(room, s, s->eni, CHECK(FLOW_LOG), PREFLIGHT_FINE,
+		      "%zu flow logs cover it, its subnet or its VPC", c.n);
+	or_bad = c.untold > 0 ? PREFLIGHT_UNKNOWN : PREFLIGHT_BAD;
+	or_warn = c.untold > 0 ? PREFLIGHT_UNKNOWN : PREFLIGHT_WARN;
+	is_minute = (c.accepts_minute || !c.accepts) && (c.rejects_minute || !c.rejects) &&
+		    (c.accepts || c.rejects);
 	preflight_add(room, s, s->eni, CHECK(FLOW_LOG_TRAFFIC),
-		      accepts && rejects ? PREFLIGHT_FINE : PREFLIGHT_BAD,
-		      accepts && rejects ? "what is let through and what is refused is logged"
-		      : accepts          ? "what is refused is not logged"
-					 : "what is let through is not logged");
+		      c.accepts && c.rejects ? PREFLIGHT_FINE : or_bad,
+		      c.accepts && c.rejects ? "what is let through and what is refused is logged"
+		      : c.accepts            ? "what is refused is not logged"
+		      : c.rejects            ? "what is let through is not logged"
+					     : "its traffic type is not told");
 	preflight_add(room, s, s->eni, CHECK(FLOW_LOG_INTERVAL),
-		      minute ? PREFLIGHT_FINE : PREFLIGHT_WARN,
-		      minute ? "windows of a minute" : "windows of up to 600 seconds");
+		      is_minute ? PREFLIGHT_FINE : or_warn,
+		      is_minute      ? "windows of a minute"
+		      : c.untold > 0 ? "how long its windows are is not told"
+				     : "windows of up to 600 seconds");
 }
 
 void preflight_flow_logs(struct room *room, const struct subject *s)
@@ -129,25 +157,75 @@ void preflight_flow_logs(struct room *room, const struct subject *s)
 
 /* ---- security groups ---- */
 
-static bool has_range(const struct json_value *permission, const char *list, const char *key,
-		      const char *cidr)
+/* Nearly every address: 0.0.0.0/0, one half of it, 2000::/3; not 10.0.0.0/8, not fc00::/7. */
+static bool is_anywhere(const char *text)
 {
-	for (const struct json_value *r = room_items(permission, list); r; r = r->next) {
-		if (is(room_text(r, key), cidr))
+	struct cidr cidr;
+
+	if (cidr_parse(text, &cidr, NULL) < 0)
+		return false;
+	return cidr.family == 4
+		       ? cidr.bits < 8
+		       : cidr.bits < 16 && (cidr.bits < 7 || (cidr.addr.b[0] & 0xfe) != 0xfc);
+}
+
+/* A range of a rule that is anywhere; NULL. */
+static const char *open_range(const struct json_value *permission, bool v6)
+{
+	const struct json_value *r = room_items(permission, v6 ? "Ipv6Ranges" : "IpRanges");
+
+	for (; r; r = r->next) {
+		const char *text = room_text(r, v6 ? "CidrIpv6" : "CidrIp");
+
+		if (is_anywhere(text))
+			return text;
+	}
+	return NULL;
+}
+
+/* Of a direction's rules: one that is open to everybody; NULL. */
+static const char *open_to(const struct json_value *group, const char *list, bool v6)
+{
+	const char *ret = NULL;
+
+	for (const struct json_value *p = room_items(group, list); p && !ret; p = p->next)
+		ret = open_range(p, v6);
+	return ret;
+}
+
+/* Every protocol and port of it: only then connections are not tracked. */
+static bool is_all(const struct json_value *group, const char *list)
+{
+	for (const struct json_value *p = room_items(group, list); p; p = p->next) {
+		const char *range = open_range(p, false);
+
+		if (range && room_is(range, "0.0.0.0/0") &&
+		    room_is(room_text(p, "IpProtocol"), "-1"))
 			return true;
 	}
 	return false;
 }
 
-/* Which of the directions is open to everybody. */
-static bool is_open(const struct json_value *group, const char *list, bool v6)
+/* A range outside of the address space of networks of one's own; NULL. */
+static const char *public_range(const struct json_value *group)
 {
-	for (const struct json_value *p = room_items(group, list); p; p = p->next) {
-		if (v6 ? has_range(p, "Ipv6Ranges", "CidrIpv6", "::/0")
-		       : has_range(p, "IpRanges", "CidrIp", "0.0.0.0/0"))
-			return true;
+	for (const struct json_value *p = room_items(group, "IpPermissionsEgress"); p;
+	     p = p->next) {
+		for (int v6 = 0; v6 < 2; v6++) {
+			const struct json_value *r = room_items(p, v6 ? "Ipv6Ranges" : "IpRanges");
+
+			for (; r; r = r->next) {
+				const char *text = room_text(r, v6 ? "CidrIpv6" : "CidrIp");
+				struct cidr cidr;
+
+				if (cidr_parse(text, &cidr, NULL) == 0 && !is_anywhere(text) &&
+				    !addr_is_private(cidr.family, &cidr.addr) &&
+				    !addr_is_link(cidr.family, &cidr.addr))
+					return text;
+			}
+		}
 	}
-	return false;
+	return NULL;
 }
 
 /* May TCP to the collector leave by this rule? */
@@ -158,9 +236,9 @@ static bool lets_out(const struct json_value *p, const struct endpoint *to)
 	bool v6 = to->family == 6;
 	struct cidr cidr;
 
-	if (!is(protocol, "-1") && !is(protocol, "tcp") && !is(protocol, "6"))
+	if (!room_is(protocol, "-1") && !room_is(protocol, "tcp") && !room_is(protocol, "6"))
 		return false;
-	if (!is(protocol, "-1") && *from && *last && !is(from, "-1") &&
+	if (!room_is(protocol, "-1") && *from && *last && !room_is(from, "-1") &&
 	    (to->port < strtoul(from, NULL, 10) || to->port > strtoul(last, NULL, 10)))
 		return false;
 	for (const struct json_value *r = room_items(p, v6 ? "Ipv6Ranges" : "IpRanges"); r;
@@ -174,35 +252,59 @@ static bool lets_out(const struct json_value *p, const struct endpoint *to)
 
 struct groups {
 	size_t n, known;
-	bool out4, out6, in4, lets_out, has_references;
+	bool all_out, all_in, lets_out, has_references;
 };
+
+static void check_open(struct room *room, const struct subject *s, const struct json_value *group)
+{
+	const char *id = room_text(group, "GroupId");
+	const char *out4 = open_to(group, "IpPermissionsEgress", false);
+	const char *out6 = open_to(group, "IpPermissionsEgress", true);
+	const char *out = public_range(group);
+
+	preflight_add(room, s, id, CHECK(EGRESS), out4 ? PREFLIGHT_BAD : PREFLIGHT_FINE,
+		      out4 ? "a rule lets traffic out to %s" : "no rule lets traffic out to %s",
+		      out4 ? out4 : "0.0.0.0/0");
+	preflight_add(room, s, id, CHECK(EGRESS_IPV6), out6 ? PREFLIGHT_BAD : PREFLIGHT_FINE,
+		      out6 && !out4
+			      ? "a rule lets traffic out to %s, though none to 0.0.0.0/0 is left"
+		      : out6 ? "a rule lets traffic out to %s"
+			     : "no rule lets traffic out to %s",
+		      out6 ? out6 : "::/0");
+	if (out)
+		preflight_add(room, s, id, CHECK(EGRESS), PREFLIGHT_WARN,
+			      "a rule lets traffic out to %s, which is beyond private networks",
+			      out);
+}
 
 static void take_group(struct room *room, const struct subject *s, const struct json_value *group,
 		       struct groups *g)
 {
 	const char *id = room_text(group, "GroupId");
-	bool out4 = is_open(group, "IpPermissionsEgress", false);
-	bool out6 = is_open(group, "IpPermissionsEgress", true);
 
+	if (!json_member(group, "IpPermissionsEgress")) {
+		preflight_add(room, s, id, CHECK(EGRESS), PREFLIGHT_UNKNOWN,
+			      "its rules are not told");
+		return;
+	}
 	g->known++;
-	g->out4 = g->out4 || out4;
-	g->out6 = g->out6 || out6;
-	g->in4 = g->in4 || is_open(group, "IpPermissions", false);
+	g->all_out = g->all_out || is_all(group, "IpPermissionsEgress");
+	g->all_in = g->all_in || is_all(group, "IpPermissions");
 	for (const struct json_value *p = room_items(group, "IpPermissionsEgress"); p;
 	     p = p->next) {
+		const struct json_value *lists = room_items(p, "PrefixListIds");
+
 		g->lets_out = g->lets_out || (room->request->has_collector &&
 					      lets_out(p, &room->request->collector));
-		g->has_references = g->has_references || room_items(p, "UserIdGroupPairs") ||
-				    room_items(p, "PrefixListIds");
+		g->has_references = g->has_references || room_items(p, "UserIdGroupPairs") || lists;
+		for (; lists; lists = lists->next)
+			preflight_add(
+				room, s, id, CHECK(EGRESS), PREFLIGHT_UNKNOWN,
+				"a rule lets traffic out to the prefix list %s: what is in it "
+				"is not told here",
+				room_text(lists, "PrefixListId"));
 	}
-	preflight_add(room, s, id, CHECK(EGRESS), out4 ? PREFLIGHT_BAD : PREFLIGHT_FINE,
-		      out4 ? "a rule lets traffic out to 0.0.0.0/0"
-			   : "no rule lets traffic out to 0.0.0.0/0");
-	preflight_add(room, s, id, CHECK(EGRESS_IPV6), out6 ? PREFLIGHT_BAD : PREFLIGHT_FINE,
-		      out6 && !out4
-			      ? "a rule lets traffic out to ::/0, though none to 0.0.0.0/0 is left"
-		      : out6 ? "a rule lets traffic out to ::/0"
-			     : "no rule lets traffic out to ::/0");
+	check_open(room, s, group);
 }
 
 static void check_collector(struct room *room, const struct subject *s, const struct groups *g)
@@ -237,7 +339,7 @@ static void check_tracking(struct room *room, const struct subject *s, const str
 	if (g->n == 0 || g->known < g->n)
 		preflight_add(room, s, s->eni, CHECK(TRACKED), PREFLIGHT_UNKNOWN,
 			      "its security groups are not told");
-	else if (g->in4 && g->out4)
+	else if (g->all_in && g->all_out)
 		preflight_add(room, s, s->eni, CHECK(TRACKED), PREFLIGHT_FINE,
 			      "open both ways for IPv4: TCP and UDP are not tracked and end with "
 			      "the next change "
@@ -273,162 +375,6 @@ void preflight_groups(struct room *room, const struct subject *s)
 	check_collector(room, s, &g);
 }
 
-/* ---- ways out ---- */
-
-static const struct {
-	const char *key, *begin, *what;
-} targets[] = {
-	{"GatewayId", "igw-", "internet gateway"},
-	{"GatewayId", "vgw-", "virtual private gateway"},
-	{"NatGatewayId", "nat-", "NAT gateway"},
-	{"EgressOnlyInternetGatewayId", "eigw-", "egress-only internet gateway"},
-	{"TransitGatewayId", "tgw-", "transit gateway"},
-	{"VpcPeeringConnectionId", "pcx-", "VPC peering"},
-	{"NetworkInterfaceId", "eni-", "another machine's interface"},
-	{"CarrierGatewayId", "cagw-", "carrier gateway"},
-	{"LocalGatewayId", "lgw-", "local gateway"},
-};
-
-static const struct json_value *route_table(const struct room *room, const struct subject *s)
-{
-	const struct room_objects *o = &room->lists[ROOM_ROUTE_TABLES];
-	const struct json_value *main_table = NULL;
-
-	for (size_t i = 0; i < o->n; i++) {
-		for (const struct json_value *a = room_items(o->v[i], "Associations"); a;
-		     a = a->next) {
-			if (*s->subnet && is(room_text(a, "SubnetId"), s->subnet))
-				return o->v[i];
-			if (is_member_true(a, "Main") && is(room_text(o->v[i], "VpcId"), s->vpc))
-				main_table = o->v[i];
-		}
-	}
-	return main_table;
-}
-
-static void check_routes(struct room *room, const struct subject *s)
-{
-	const struct json_value *t = route_table(room, s);
-	const char *id = room_text(t, "RouteTableId");
-	size_t n = 0;
-
-	if (!t) {
-		preflight_add(room, s, *s->subnet ? s->subnet : s->eni, CHECK(ROUTE),
-			      PREFLIGHT_UNKNOWN, "its route table is not told");
-		return;
-	}
-	for (const struct json_value *r = room_items(t, "Routes"); r; r = r->next) {
-		const char *to = room_text(r, "DestinationCidrBlock");
-
-		to = *to ? to : room_text(r, "DestinationIpv6CidrBlock");
-		to = *to ? to : room_text(r, "DestinationPrefixListId");
-		for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
-			const char *via = room_text(r, targets[i].key);
-
-			if (!begins(via, targets[i].begin))
-				continue;
-			n++;
-			preflight_add(room, s, id, CHECK(ROUTE), PREFLIGHT_BAD,
-				      "%s goes to the %s %s", to, targets[i].what, via);
-		}
-	}
-	if (n == 0)
-		preflight_add(room, s, id, CHECK(ROUTE), PREFLIGHT_FINE,
-			      "no route leads out of the VPC but to gateway endpoints");
-}
-
-static void check_acl(struct room *room, const struct subject *s)
-{
-	const struct room_objects *o = &room->lists[ROOM_ACLS];
-	const struct json_value *acl = NULL;
-	bool is_all = false;
-
-	for (size_t i = 0; i < o->n && !acl; i++) {
-		for (const struct json_value *a = room_items(o->v[i], "Associations"); a;
-		     a = a->next) {
-			if (*s->subnet && is(room_text(a, "SubnetId"), s->subnet))
-				acl = o->v[i];
-		}
-	}
-	if (!acl) {
-		preflight_add(room, s, *s->subnet ? s->subnet : s->eni, CHECK(ACL),
-			      PREFLIGHT_UNKNOWN, "its network ACL is not told");
-		return;
-	}
-	for (const struct json_value *e = room_items(acl, "Entries"); e; e = e->next) {
-		const char *cidr = room_text(e, "CidrBlock");
-
-		is_all = is_all ||
-			 (is_member_true(e, "Egress") && is(room_text(e, "RuleAction"), "allow") &&
-			  is(room_text(e, "Protocol"), "-1") &&
-			  (is(cidr, "0.0.0.0/0") || is(room_text(e, "Ipv6CidrBlock"), "::/0")));
-	}
-	preflight_add(room, s, room_text(acl, "NetworkAclId"), CHECK(ACL),
-		      is_all ? PREFLIGHT_WARN : PREFLIGHT_FINE,
-		      is_all ? "lets everything out" : "does not let everything out");
-}
-
-static void check_public(struct room *room, const struct subject *s)
-{
-	const char *ip = room_text(json_member(s->interface, "Association"), "PublicIp");
-
-	if (!*ip)
-		ip = room_text(s->machine, "PublicIpAddress");
-	if (!s->interface)
-		preflight_add(room, s, s->eni, CHECK(PUBLIC), PREFLIGHT_UNKNOWN,
-			      "the interface is not told");
-	else
-		preflight_add(room, s, s->eni, CHECK(PUBLIC), *ip ? PREFLIGHT_BAD : PREFLIGHT_FINE,
-			      *ip ? "has the public address %s" : "has no public address%s", ip);
-}
-
-static void check_endpoints(struct room *room, const struct subject *s)
-{
-	const struct room_objects *o = &room->lists[ROOM_ENDPOINTS];
-
-	if (!o->is_known)
-		preflight_add(room, s, s->vpc, CHECK(ENDPOINT), PREFLIGHT_UNKNOWN,
-			      "no output of describe-vpc-endpoints is there");
-	for (size_t i = 0; i < o->n; i++) {
-		const char *policy = room_text(o->v[i], "PolicyDocument");
-		bool is_open_policy = !*policy ||
-				      (strstr(policy, "\"Principal\": \"*\"") &&
-				       strstr(policy, "\"Action\": \"*\"") &&
-				       strstr(policy, "\"Resource\": \"*\"")) ||
-				      (strstr(policy, "\"Principal\":\"*\"") &&
-				       strstr(policy, "\"Action\":\"*\"") &&
-				       strstr(policy, "\"Resource\":\"*\""));
-
-		if (!is(room_text(o->v[i], "VpcId"), s->vpc))
-			continue;
-		preflight_add(room, s, room_text(o->v[i], "VpcEndpointId"), CHECK(ENDPOINT),
-			      !*policy         ? PREFLIGHT_UNKNOWN
-			      : is_open_policy ? PREFLIGHT_WARN
-					       : PREFLIGHT_FINE,
-			      !*policy ? "the policy of the endpoint to %s is not told"
-			      : is_open_policy
-				      ? "the policy of the endpoint to %s allows everything"
-				      : "the policy of the endpoint to %s limits it",
-			      room_text(o->v[i], "ServiceName"));
-	}
-}
-
-void preflight_ways(struct room *room, const struct subject *s)
-{
-	const struct json_value *check = json_member(s->interface, "SourceDestCheck");
-
-	check_routes(room, s);
-	check_acl(room, s);
-	check_public(room, s);
-	check_endpoints(room, s);
-	if (check)
-		preflight_add(room, s, s->eni, CHECK(FORWARDING),
-			      check->kind == JSON_FALSE ? PREFLIGHT_WARN : PREFLIGHT_FINE,
-			      check->kind == JSON_FALSE
-				      ? "the check of source and destination is off"
-				      : "the check of source and destination is on");
-}
-
 /* ---- the machine ---- */
 
 void preflight_machine(struct room *room, const struct subject *s)
@@ -440,12 +386,12 @@ void preflight_machine(struct room *room, const struct subject *s)
 	const char *hops = room_text(options, "HttpPutResponseHopLimit");
 	const char *id = *s->instance ? s->instance : s->eni;
 
-	if (is(state, "disabled"))
+	if (room_is(state, "disabled"))
 		preflight_add(room, s, id, CHECK(IMDS), PREFLIGHT_FINE, "instance metadata is off");
-	else if (is(tokens, "optional"))
+	else if (room_is(tokens, "optional"))
 		preflight_add(room, s, id, CHECK(IMDS), PREFLIGHT_BAD,
 			      "IMDSv1 is allowed (tokens are optional)");
-	else if (is(tokens, "required"))
+	else if (room_is(tokens, "required"))
 		preflight_add(room, s, id, CHECK(IMDS),
 			      *hops && strtoul(hops, NULL, 10) > 1 ? PREFLIGHT_WARN
 								   : PREFLIGHT_FINE,
@@ -473,7 +419,7 @@ static bool is_query_logged(const struct room *room, const char *vpc)
 	for (size_t i = 0; i < o->n; i++) {
 		const char *status = room_text(o->v[i], "Status");
 
-		if (is(room_text(o->v[i], "ResourceId"), vpc) && (!*status || is(status, "ACTIVE")))
+		if (room_is(room_text(o->v[i], "ResourceId"), vpc) && room_is(status, "ACTIVE"))
 			return true;
 	}
 	return false;
@@ -481,7 +427,7 @@ static bool is_query_logged(const struct room *room, const char *vpc)
 
 void preflight_vpc(struct room *room, const struct subject *s)
 {
-	bool no_logs = room->lists[ROOM_QUERY_LOGS].is_known && room->lists[ROOM_QUERY_LOGS].n == 0;
+	bool no_logs = room_is_whole(room, ROOM_QUERY_LOGS) && room->lists[ROOM_QUERY_LOGS].n == 0;
 	const struct json_value *dns = json_member(
 		json_member(room_find(room, ROOM_DNS, "VpcId", s->vpc), "EnableDnsSupport"),
 		"Value");
@@ -494,7 +440,7 @@ void preflight_vpc(struct room *room, const struct subject *s)
 			      "the VPC's resolver is open and its queries are logged (answers out "
 			      "of its cache "
 			      "are not)");
-	else if (*s->vpc && (no_logs || room->lists[ROOM_QUERY_LOG_ASSOCIATIONS].is_known))
+	else if (*s->vpc && (no_logs || room_is_whole(room, ROOM_QUERY_LOG_ASSOCIATIONS)))
 		preflight_add(
 			room, s, s->vpc, CHECK(DNS), PREFLIGHT_BAD,
 			"the VPC's resolver is open, and no query log is associated with the VPC%s",

@@ -81,13 +81,20 @@ static void tell_kept(const struct room *room, struct preflight_log *log, const 
 		(void)snprintf(log->kept, sizeof log->kept, "%s", g ? "for ever" : "unknown");
 }
 
+/* Nothing of a list is told: is there nothing? */
+static enum preflight_log_state state_of_none(const struct room *room, enum room_list list)
+{
+	return room_is_whole(room, list) ? PREFLIGHT_LOG_OFF : PREFLIGHT_LOG_UNKNOWN;
+}
+
 static void list_flow_logs(struct room *room)
 {
 	const struct room_objects *o = &room->lists[ROOM_FLOW_LOGS];
 
 	for (size_t i = 0; i < o->n; i++) {
 		const struct json_value *v = o->v[i];
-		bool is_active = strcmp(room_text(v, "FlowLogStatus"), "ACTIVE") == 0;
+		bool is_active = room_is(room_text(v, "FlowLogStatus"), "ACTIVE") &&
+				 !room_is(room_text(v, "DeliverLogsStatus"), "FAILED");
 		struct preflight_log *log =
 			add(room, FLOW_LOGS, is_active ? PREFLIGHT_LOG_ON : PREFLIGHT_LOG_OFF,
 			    room_text(v, "FlowLogId"));
@@ -106,76 +113,134 @@ static void list_flow_logs(struct room *room)
 		}
 	}
 	if (o->n == 0)
-		(void)add(room, FLOW_LOGS, o->is_known ? PREFLIGHT_LOG_OFF : PREFLIGHT_LOG_UNKNOWN,
-			  "-");
+		(void)add(room, FLOW_LOGS, state_of_none(room, ROOM_FLOW_LOGS), "-");
 }
 
-/* A list of objects of which each is a log: destination under `where`. */
-static void list_logs(struct room *room, enum log_kind kind, enum room_list list,
-		      const char *source, const char *where)
+/* Does it log the queries of some VPC? */
+static enum preflight_log_state query_log_state(const struct room *room, const char *id)
 {
-	const struct room_objects *o = &room->lists[list];
+	const struct room_objects *o = &room->lists[ROOM_QUERY_LOG_ASSOCIATIONS];
 
 	for (size_t i = 0; i < o->n; i++) {
-		struct preflight_log *log = add(room, kind, PREFLIGHT_LOG_ON,
-						source          ? room_text(o->v[i], source)
-						: o->v[i]->text ? o->v[i]->text
-								: "-");
+		const char *of = room_text(o->v[i], "ResolverQueryLogConfigId");
+
+		if ((!*of || room_is(of, id)) && room_is(room_text(o->v[i], "Status"), "ACTIVE"))
+			return PREFLIGHT_LOG_ON;
+	}
+	return state_of_none(room, ROOM_QUERY_LOG_ASSOCIATIONS);
+}
+
+static void list_query_logs(struct room *room)
+{
+	const struct room_objects *o = &room->lists[ROOM_QUERY_LOGS];
+
+	for (size_t i = 0; i < o->n; i++) {
+		const char *id = room_text(o->v[i], "Id");
+		struct preflight_log *log = add(room, RESOLVER, query_log_state(room, id), id);
 
 		(void)snprintf(log->where, sizeof log->where, "%s",
-			       where ? room_text(o->v[i], where) : "");
+			       room_text(o->v[i], "DestinationArn"));
 		(void)snprintf(log->kept, sizeof log->kept, "unknown");
 	}
 	if (o->n == 0)
-		(void)add(room, kind, o->is_known ? PREFLIGHT_LOG_OFF : PREFLIGHT_LOG_UNKNOWN, "-");
+		(void)add(room, RESOLVER, state_of_none(room, ROOM_QUERY_LOGS), "-");
+}
+
+/* That it is there does not tell that it logs: its switch is in an answer of its own, without its name. */
+static enum preflight_log_state switch_state(const struct room_switches *switches, size_t n)
+{
+	return switches->told == 0 || n == 0                         ? PREFLIGHT_LOG_UNKNOWN
+	       : switches->on == 0 && switches->told >= n            ? PREFLIGHT_LOG_OFF
+	       : switches->on < switches->told || n > switches->told ? PREFLIGHT_LOG_UNKNOWN
+								     : PREFLIGHT_LOG_ON;
+}
+
+static void list_logs(struct room *room, enum log_kind kind, enum room_list list,
+		      const struct room_switches *switches, const char *ask)
+{
+	const struct room_objects *o = &room->lists[list];
+	enum preflight_log_state state = switch_state(switches, o->n);
+
+	for (size_t i = 0; i < o->n; i++) {
+		const char *name = o->v[i]->text ? o->v[i]->text : room_text(o->v[i], "Name");
+		struct preflight_log *log = add(room, kind, state, *name ? name : "-");
+		const char *bucket = room_text(o->v[i], "S3BucketName");
+
+		(void)snprintf(log->where, sizeof log->where, "%s%s%s", bucket,
+			       *bucket && state == PREFLIGHT_LOG_UNKNOWN ? "; " : "",
+			       state == PREFLIGHT_LOG_UNKNOWN ? ask : "");
+		(void)snprintf(log->kept, sizeof log->kept, "unknown");
+	}
+	if (o->n == 0)
+		(void)add(room, kind, state_of_none(room, list), "-");
 }
 
 /* Of something that need not exist: `n` of them, how many tell their switch, how many are on. */
-static void list_switches(struct room *room, enum log_kind kind, const struct room_objects *o,
-			  size_t told, size_t on)
+static void list_switches(struct room *room, enum log_kind kind, enum room_list list,
+			  const struct room_switches *switches)
 {
+	const struct room_objects *o = &room->lists[list];
 	enum preflight_log_state state = PREFLIGHT_LOG_UNKNOWN;
 	struct preflight_log *log;
 
-	if (told > 0)
-		state = on < told ? PREFLIGHT_LOG_OFF : PREFLIGHT_LOG_ON;
-	else if (o->is_known && o->n == 0)
+	if (room_is_whole(room, list) && o->n == 0)
 		state = PREFLIGHT_LOG_NONE;
+	else if (switches->told > switches->on)
+		state = PREFLIGHT_LOG_OFF;
+	else if (switches->told > 0 && switches->told >= o->n &&
+		 (room_is_whole(room, list) || !o->is_known))
+		state = PREFLIGHT_LOG_ON;
 	log = add(room, kind, state, "-");
-	if (o->is_known || told > 0)
+	if (o->is_known || switches->told > 0)
 		(void)snprintf(log->where, sizeof log->where, "%zu there, %zu tell, %zu log", o->n,
-			       told, on);
+			       switches->told, switches->on);
 }
 
+/* The stages of each API are in an answer of its own. */
 static void list_stages(struct room *room)
 {
-	const struct room_objects *o = &room->lists[ROOM_STAGES];
-	size_t on = 0;
+	const struct room_objects *o = &room->lists[ROOM_STAGES], *apis = &room->lists[ROOM_APIS];
+	struct room_switches switches = {.told = o->n};
+	enum room_list list = apis->is_known ? ROOM_APIS : ROOM_STAGES;
 
 	for (size_t i = 0; i < o->n; i++)
-		on += *room_text(json_member(o->v[i], "accessLogSettings"), "destinationArn") !=
-		      '\0';
-	list_switches(room, API_GATEWAY, o->n ? o : &room->lists[ROOM_APIS], o->n, on);
+		switches.on +=
+			*room_text(json_member(o->v[i], "accessLogSettings"), "destinationArn") ||
+			*room_text(json_member(o->v[i], "AccessLogSettings"), "DestinationArn");
+	if (room->stage_lists < apis->n && switches.on == switches.told)
+		switches = (struct room_switches){.told = 0}; /* of some APIs nothing is told */
+	else if (list == ROOM_APIS && switches.told < apis->n)
+		list = ROOM_STAGES;
+	list_switches(room, API_GATEWAY, list, &switches);
+}
+
+static void list_waf(struct room *room)
+{
+	const struct room_objects *acls = &room->lists[ROOM_WEB_ACLS];
+	struct room_switches switches = {.told = acls->n};
+
+	for (size_t i = 0; i < acls->n; i++)
+		switches.on += room_find(room, ROOM_WAF_LOGGING, "ResourceArn",
+					 room_text(acls->v[i], "ARN")) != NULL;
+	if (!room_is_whole(room, ROOM_WAF_LOGGING) && switches.on < switches.told)
+		switches = (struct room_switches){.told = switches.on, .on = switches.on};
+	list_switches(room, WAF, ROOM_WEB_ACLS, &switches);
 }
 
 int preflight_inventory(struct room *room)
 {
-	const struct room_objects *acls = &room->lists[ROOM_WEB_ACLS];
-	size_t waf_logs = room->lists[ROOM_WAF_LOGGING].n;
-
 	room->out->logs = calloc(LOGS_MAX, sizeof room->out->logs[0]);
 	if (!room->out->logs)
 		return -ENOMEM;
 	list_flow_logs(room);
-	list_logs(room, RESOLVER, ROOM_QUERY_LOGS, "Id", "DestinationArn");
-	list_switches(room, ALB, &room->lists[ROOM_LOAD_BALANCERS], room->n_lb_attributes,
-		      room->lb_logging);
-	list_switches(room, CLOUDFRONT, &room->lists[ROOM_DISTRIBUTIONS], room->n_configs,
-		      room->configs_logging);
-	list_switches(room, WAF, acls, room->lists[ROOM_WAF_LOGGING].is_known ? acls->n : 0,
-		      waf_logs < acls->n ? waf_logs : acls->n);
+	list_query_logs(room);
+	list_switches(room, ALB, ROOM_LOAD_BALANCERS, &room->balancers);
+	list_switches(room, CLOUDFRONT, ROOM_DISTRIBUTIONS, &room->distributions);
+	list_waf(room);
 	list_stages(room);
-	list_logs(room, CLOUDTRAIL, ROOM_TRAILS, "Name", "S3BucketName");
-	list_logs(room, GUARDDUTY, ROOM_DETECTORS, NULL, NULL);
+	list_logs(room, CLOUDTRAIL, ROOM_TRAILS, &room->trails,
+		  "whether it logs is in no answer (get-trail-status)");
+	list_logs(room, GUARDDUTY, ROOM_DETECTORS, &room->detectors,
+		  "whether it is enabled is in no answer (get-detector)");
 	return 0;
 }

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "evidence/preflight.h"
 #include "platform/json_read.h"
 
@@ -32,7 +34,8 @@ enum room_list {
 };
 
 struct room_objects {
-	bool is_known; /* some file has the list, perhaps empty */
+	bool is_known;     /* some file has the list, perhaps empty */
+	size_t more, ends; /* files whose answer goes on; those where it ends */
 	size_t n, cap;
 	const struct json_value **v;
 };
@@ -49,9 +52,17 @@ struct room {
 	struct json **files;
 	size_t n_files;
 	struct room_objects lists[ROOM_LISTS];
-	/* Attributes of load balancers, distributions' configurations: in files of their own. */
-	size_t n_lb_attributes, lb_logging, n_configs, configs_logging;
+	/* In files of their own, without the name of what they are about. */
+	struct room_switches {
+		size_t told, on;
+	} balancers, distributions, trails, detectors;
+	size_t stage_lists;
 };
+
+static inline bool room_is(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
 
 /* ---- preflight_room.c ---- */
 
@@ -60,6 +71,8 @@ void room_fini(struct room *room);
 /* An object of a list whose member is this text; NULL. */
 const struct json_value *room_find(const struct room *room, enum room_list list, const char *key,
 				   const char *value);
+/* Is all of the list told? What is not in it is not there, then. */
+bool room_is_whole(const struct room *room, enum room_list list);
 /* Text of a member that is a string or number; "" if there is none. */
 const char *room_text(const struct json_value *object, const char *key);
 /* First item of a member that is a list. */

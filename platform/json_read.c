@@ -80,6 +80,22 @@ static int32_t take_unit(struct reader *r)
 	return v;
 }
 
+/* Where it ends. */
+static char *put_utf8(char *out, uint32_t c)
+{
+	if (c < 0x80) {
+		*out++ = (char)c;
+		return out;
+	}
+	if (c >= 0x10000)
+		*out++ = (char)(0xf0 | c >> 18);
+	if (c >= 0x800)
+		*out++ = (char)(c >= 0x10000 ? 0x80 | (c >> 12 & 0x3f) : 0xe0 | c >> 12);
+	*out++ = (char)(c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) : 0xc0 | c >> 6);
+	*out++ = (char)(0x80 | (c & 0x3f));
+	return out;
+}
+
 /* Behind `\u`: the character in UTF-8, never longer than its escape. NULL if it is none. */
 static char *take_escaped_unit(struct reader *r, char *out)
 {
@@ -96,17 +112,7 @@ static char *take_escaped_unit(struct reader *r, char *out)
 			return NULL;
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 	}
-	if (c < 0x80) {
-		*out++ = (char)c;
-		return out;
-	}
-	if (c >= 0x10000)
-		*out++ = (char)(0xf0 | c >> 18);
-	if (c >= 0x800)
-		*out++ = (char)(c >= 0x10000 ? 0x80 | (c >> 12 & 0x3f) : 0xe0 | c >> 12);
-	*out++ = (char)(c >= 0x800 ? 0x80 | (c >> 6 & 0x3f) : 0xc0 | c >> 6);
-	*out++ = (char)(0x80 | (c & 0x3f));
-	return out;
+	return put_utf8(out, (uint32_t)c);
 }
 
 /* The cursor stands behind the opening quote. */
@@ -328,6 +334,46 @@ int json_parse(struct json **ret, char *text, size_t len, const char *name, stru
 	return rc;
 }
 
+static uint32_t unit_at(const uint8_t *p, bool is_big)
+{
+	return is_big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+}
+
+/* What a PowerShell redirects into a file is UTF-16. 0: done, or there was nothing to do. */
+static int make_utf8(char **text, size_t *len)
+{
+	const uint8_t *in = (const uint8_t *)*text, *end = in + *len;
+	bool is_big = *len >= 2 && in[0] == 0xfe && in[1] == 0xff;
+	char *out, *p;
+
+	if (*len >= 3 && memcmp(in, "\xef\xbb\xbf", 3) == 0) {
+		*len -= 3;
+		memmove(*text, *text + 3, *len + 1);
+		return 0;
+	}
+	if (!is_big && !(*len >= 2 && in[0] == 0xff && in[1] == 0xfe))
+		return 0;
+	out = p = malloc(*len * 2 + 1); /* two bytes become three at most */
+	if (!out)
+		return -ENOMEM;
+	for (in += 2; end - in >= 2; in += 2) {
+		uint32_t c = unit_at(in, is_big),
+			 next = end - in >= 4 ? unit_at(in + 2, is_big) : 0;
+
+		if (c >> 10 == 0x36 && next >> 10 == 0x37) { /* a pair of surrogates */
+			c = 0x10000 + ((c & 0x3ff) << 10) + (next & 0x3ff);
+			in += 2;
+		}
+		p = put_utf8(p, c);
+	}
+	explicit_bzero(*text, *len);
+	free(*text);
+	*p = '\0';
+	*text = out;
+	*len = (size_t)(p - out);
+	return 0;
+}
+
 int json_read_file(struct json **ret, const char *path, size_t max, struct err *err)
 {
 	char *text;
@@ -335,6 +381,10 @@ int json_read_file(struct json **ret, const char *path, size_t max, struct err *
 
 	if (file_read_all(path, max, &text, &len, err) < 0)
 		return ERR_USAGE;
+	if (make_utf8(&text, &len) < 0) {
+		free(text);
+		return err_set(err, -ENOMEM, "%s: out of memory", path);
+	}
 	return json_parse(ret, text, len, path, err);
 }
 

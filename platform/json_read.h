@@ -39,7 +39,7 @@ struct json;
 /* Parses `len` bytes and takes them (malloc(3)), also when it fails. `name` stands for the file in errors, which are
  * `name:line: what`; ERR_FORMAT or -ENOMEM. */
 int json_parse(struct json **ret, char *text, size_t len, const char *name, struct err *err);
-/* As json_parse, of a file of at most `max` bytes. A file that cannot be read: ERR_USAGE. */
+/* As json_parse, of a file of at most `max` bytes, UTF-8 or UTF-16 by its byte order mark. A file that cannot be read: ERR_USAGE. */
 int json_read_file(struct json **ret, const char *path, size_t max, struct err *err);
 /* NULL is fine. */
 void json_free(struct json *json);

@@ -107,12 +107,78 @@ def route(a, to, **via):
 
 EVERYBODY = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
 NO_LOG = {("flow_log", ENI): "bad", **{(f"flow_log_{x}", ENI): None for x in ("traffic", "interval", "delivery", "fields")}}
+NONE_WORKS = {("flow_log", ENI): "bad", ("flow_log_traffic", ENI): None, ("flow_log_interval", ENI): None, ("flow_log_delivery", ENI): "bad"}
+OPEN = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+def second_log(a, **changes):
+    a["describe-flow-logs"]["FlowLogs"].append(dict(flow_log(a), FlowLogId="fl-02", **changes))
+
+
+def policy(a, *statements):
+    at(a, "describe-vpc-endpoints", "VpcEndpoints", 0).update(PolicyDocument=json.dumps({"Statement": statements}))
+
+
+def entry(a, number, action, protocol="-1", **more):
+    at(a, "describe-network-acls", "NetworkAcls", 0, "Entries").append(
+        {"RuleNumber": number, "Protocol": protocol, "RuleAction": action, "Egress": True, "CidrBlock": "0.0.0.0/0", **more})
+
+
+ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 WRONG = (
     ("no flow log on it", lambda a: flow_log(a).update(ResourceId="vpc-other"), NO_LOG),
     ("traffic type ACCEPT", lambda a: flow_log(a).update(TrafficType="ACCEPT"), {("flow_log_traffic", ENI): "bad"}),
     ("traffic type REJECT", lambda a: flow_log(a).update(TrafficType="REJECT"), {("flow_log_traffic", ENI): "bad"}),
     ("600 s windows", lambda a: flow_log(a).update(MaxAggregationInterval=600), {("flow_log_interval", ENI): "warn"}),
-    ("delivery fails", lambda a: flow_log(a).update(DeliverLogsStatus="FAILED", DeliverLogsErrorMessage="Access error"), {("flow_log_delivery", ENI): "bad"}),
+    ("delivery fails", lambda a: flow_log(a).update(DeliverLogsStatus="FAILED", DeliverLogsErrorMessage="Access error"), NONE_WORKS),
+    ("a flow log that is not active", lambda a: flow_log(a).update(FlowLogStatus="INACTIVE"), NONE_WORKS),
+    ("of two flow logs the one of ACCEPT fails", lambda a: (second_log(a, TrafficType="REJECT"), flow_log(a).update(TrafficType="ACCEPT", DeliverLogsStatus="FAILED")),
+     {("flow_log_traffic", ENI): "bad", ("flow_log_delivery", ENI): "bad"}),
+    ("a minute for REJECT alone", lambda a: (second_log(a, TrafficType="REJECT"), flow_log(a).update(TrafficType="ACCEPT", MaxAggregationInterval=600)),
+     {("flow_log_interval", ENI): "warn"}),
+    ("traffic type not told", lambda a: flow_log(a).pop("TrafficType"), {("flow_log_traffic", ENI): "unknown", ("flow_log_interval", ENI): "unknown"}),
+    ("interval not told", lambda a: flow_log(a).pop("MaxAggregationInterval"), {("flow_log_interval", ENI): "unknown"}),
+    ("delivery not told", lambda a: flow_log(a).pop("DeliverLogsStatus"), {("flow_log_delivery", ENI): "unknown"}),
+    ("flow logs on the next page", lambda a: a["describe-flow-logs"].update(FlowLogs=[], NextToken="t"), {**NO_LOG, ("flow_log", ENI): "unknown"}),
+    ("half of all addresses", lambda a: egress(a, IpRanges=[{"CidrIp": "0.0.0.0/1"}]), {("egress_open", GROUP): "bad"}),
+    ("all of IPv6 that there is", lambda a: egress(a, Ipv6Ranges=[{"CidrIpv6": "2000::/3"}]), {("egress_ipv6", GROUP): "bad"}),
+    ("one's own networks", lambda a: egress(a, IpRanges=[{"CidrIp": "10.0.0.0/8"}], Ipv6Ranges=[{"CidrIpv6": "fc00::/7"}]), {}),
+    ("a public address", lambda a: egress(a, IpRanges=[{"CidrIp": "198.51.100.7/32"}]), {("egress_open", GROUP): "warn"}),
+    ("a prefix list", lambda a: egress(a, PrefixListIds=[{"PrefixListId": "pl-01"}]), {("egress_open", GROUP): "unknown"}),
+    ("a group's rules not told", lambda a: group(a).pop("IpPermissionsEgress"),
+     {("egress_open", GROUP): "unknown", ("egress_ipv6", GROUP): None, ("collector_path", ENI): "unknown", ("tracked_connections", ENI): "unknown"}),
+    ("one port open inwards is not all", lambda a: (egress(a, IpRanges=OPEN["IpRanges"]), group(a)["IpPermissions"].append(dict(OPEN, IpProtocol="tcp", FromPort=22, ToPort=22))),
+     {("egress_open", GROUP): "bad", ("tracked_connections", ENI): "warn"}),
+    ("a route to a machine", lambda a: route(a, "0.0.0.0/0", InstanceId="i-9"), {("route_out", TABLE): "bad"}),
+    ("a gateway load balancer", lambda a: route(a, "0.0.0.0/0", GatewayId="vpce-9"), {("route_out", TABLE): "bad"}),
+    ("a core network", lambda a: route(a, "0.0.0.0/0", CoreNetworkArn="arn:aws:networkmanager::1:core-network/x"), {("route_out", TABLE): "bad"}),
+    ("a target nobody knows", lambda a: route(a, "0.0.0.0/0", NewKindId="new-1"), {("route_out", TABLE): "unknown"}),
+    ("a route that leads nowhere", lambda a: route(a, "0.0.0.0/0", NatGatewayId="nat-1", State="blackhole"), {}),
+    ("the main table, and more pages", lambda a: (at(a, "describe-route-tables", "RouteTables", 0).update(Associations=[{"Main": True}]),
+                                                  a["describe-route-tables"].update(NextToken="t")), {("route_out", TABLE): None, ("route_out", SUBNET): "unknown"}),
+    ("the main table", lambda a: at(a, "describe-route-tables", "RouteTables", 0).update(Associations=[{"Main": True}]), {}),
+    ("routes not told", lambda a: at(a, "describe-route-tables", "RouteTables", 0).pop("Routes"), {("route_out", TABLE): None, ("route_out", SUBNET): "unknown"}),
+    ("an ACL that refuses before it allows", lambda a: (entry(a, 50, "deny"), entry(a, 100, "allow")), {}),
+    ("an ACL that allows before it refuses", lambda a: (entry(a, 50, "allow"), entry(a, 100, "deny")), {("network_acl", ACL): "warn"}),
+    ("an ACL that allows one port", lambda a: entry(a, 50, "allow", "6", PortRange={"From": 443, "To": 443}), {("network_acl", ACL): "warn"}),
+    ("an ACL that allows all of IPv6", lambda a: entry(a, 50, "allow", CidrBlock="", Ipv6CidrBlock="::/0"), {("network_acl", ACL): "warn"}),
+    ("an ACL that allows all inwards", lambda a: entry(a, 50, "allow", Egress=False), {}),
+    ("entries not told", lambda a: at(a, "describe-network-acls", "NetworkAcls", 0).pop("Entries"), {("network_acl", ACL): None, ("network_acl", SUBNET): "unknown"}),
+    ("an endpoint for everybody, in lists", lambda a: policy(a, dict(ALLOW, Principal={"AWS": "*"}, Action=["s3:*"], Resource=["*"])), {("endpoint_open", ENDPOINT): "warn"}),
+    ("an endpoint for everything but something", lambda a: policy(a, {"Effect": "Allow", "Principal": "*", "NotAction": "s3:x", "Resource": "*"}), {("endpoint_open", ENDPOINT): "warn"}),
+    ("an endpoint under a condition", lambda a: policy(a, dict(ALLOW, Condition={"StringEquals": {"aws:ResourceOrgID": "o-1"}})), {}),
+    ("an endpoint that refuses everybody", lambda a: policy(a, dict(ALLOW, Effect="Deny")), {}),
+    ("a policy that is none", lambda a: at(a, "describe-vpc-endpoints", "VpcEndpoints", 0).update(PolicyDocument="{"), {("endpoint_open", ENDPOINT): "unknown"}),
+    ("an endpoint that is deleted", lambda a: (policy(a, ALLOW), at(a, "describe-vpc-endpoints", "VpcEndpoints", 0).update(State="deleted")),
+     {("endpoint_open", ENDPOINT): None, ("endpoint_open", VPC): "fine"}),
+    ("a secondary public address", lambda a: interface(a).update(PrivateIpAddresses=[{"Primary": True}, {"Association": {"PublicIp": "198.51.100.7"}}]), {("public_address", ENI): "bad"}),
+    ("a public address that only the interfaces tell", lambda a: a.update({"describe-network-interfaces": {"NetworkInterfaces": [
+        {"NetworkInterfaceId": ENI, "Association": {"PublicIp": "198.51.100.7"}}]}}), {("public_address", ENI): "bad"}),
+    ("an IPv6 address", lambda a: interface(a).update(Ipv6Addresses=[{"Ipv6Address": "2001:db8::1"}]), {("public_address", ENI): "warn"}),
+    ("queries whose delivery failed", lambda a: at(a, "list-resolver-query-log-config-associations", "ResolverQueryLogConfigAssociations", 0).update(Status="FAILED"),
+     {("dns_unlogged", VPC): "bad"}),
+    ("associations on the next page", lambda a: a["list-resolver-query-log-config-associations"].update(ResolverQueryLogConfigAssociations=[], NextToken="t"),
+     {("dns_unlogged", VPC): "unknown"}),
     ("no pkt-* fields", lambda a: flow_log(a).update(LogFormat="${version} ${srcaddr}"), {("flow_log_fields", ENI): "warn"}),
     ("egress to anywhere", lambda a: egress(a, IpRanges=[{"CidrIp": "0.0.0.0/0"}]), {("egress_open", GROUP): "bad"}),
     ("IPv6 forgotten", lambda a: egress(a, Ipv6Ranges=[{"CidrIpv6": "::/0"}]), {("egress_ipv6", GROUP): "bad"}),
@@ -171,11 +237,12 @@ def checks(tap, d):
             change(answers)
             lines, _, _ = preflight(d, answers)
             got = statuses(lines)
-            # Several lines of one check (each route): those beside the wrong one are gone or stay fine.
-            equal({k: v[:1] if k in changes else v for k, v in got.items()}, changed(base, changes))
+            # Several lines of one check (each route): the worst is the changed one, those beside it stay fine.
+            worst = ("bad", "warn", "unknown", "fine")
+            equal({k: [min(v, key=worst.index)] if k in changes else sorted(set(v)) for k, v in got.items()}, changed(base, changes))
             for key, status in changes.items():
-                for line in lines.get(key, []) if status else []:
-                    check(line["why"] and line["mend"].startswith("aws "), f"{line}: a reason and a command")
+                for line in lines.get(key, []) if status not in (None, "fine") else []:
+                    check(line["status"] == "fine" or line["why"] and line["mend"].startswith("aws "), f"{line}: a reason and a command")
     for name, changes in ABSENCE:
         with tap.case(f"without {name}: unknown is said as unknown"):
             answers = room()
@@ -207,6 +274,7 @@ def inventory(tap, d):
         answers["list-logging-configurations"] = {"LoggingConfigurations": []}
         answers["describe-load-balancers"] = {"LoadBalancers": []}
         answers["list-detectors"] = {"DetectorIds": []}
+        answers["get-trail-status"] = {"IsLogging": True}
         answers["get-stages"] = {"item": [{"stageName": "p", "accessLogSettings": {"destinationArn": "arn:x"}}]}
         _, logs, _ = preflight(d, answers)
         equal({name: [(log["state"], "mend" in log) for log in group] for name, group in logs.items()}, {
@@ -219,6 +287,36 @@ def inventory(tap, d):
         answers["distribution"] = {"DistributionConfig": {"Logging": {"Enabled": True}}}
         _, logs, _ = preflight(d, answers)
         equal((logs["alb_access_log"][0]["state"], logs["cloudfront_log"][0]["state"]), ("off", "on"))
+    on, off = ({"Attributes": [{"Key": "access_logs.s3.enabled", "Value": v}]} for v in ("true", "false"))
+    acls = {"WebACLs": [{"Name": "a", "ARN": "arn:a"}, {"Name": "b", "ARN": "arn:b"}]}
+    trail, one = {"IsLogging": True}, {"ResourceArn": "arn:a"}
+    stage = {"stageName": "p", "accessLogSettings": {"destinationArn": "arn:x"}}
+    for log, want, more in (
+            ("cloudtrail", "unknown", {}), ("cloudtrail", "on", {"t": trail}), ("cloudtrail", "off", {"t": {"IsLogging": False}}),
+            ("cloudtrail", "unknown", {"describe-trails": {"trailList": [], "NextToken": "t"}}), ("cloudtrail", "off", {"describe-trails": {"trailList": []}}),
+            ("cloudtrail", "unknown", {"describe-trails": {"trailList": [{"Name": "a"}, {"Name": "b"}]}, "t": trail}),
+            ("guardduty", "unknown", {}), ("guardduty", "unknown", {"d": {"DetectorIds": ["x"]}}), ("guardduty", "on", {"d": {"DetectorIds": ["x"]}, "e": {"ServiceRole": "r", "Status": "ENABLED"}}),
+            ("guardduty", "off", {"d": {"DetectorIds": ["x"]}, "e": {"ServiceRole": "r", "Status": "DISABLED"}}),
+            ("alb_access_log", "unknown", {"l": {"LoadBalancers": [{}, {}]}, "1": on}), ("alb_access_log", "on", {"l": {"LoadBalancers": [{}, {}]}, "1": on, "2": on}),
+            ("alb_access_log", "off", {"l": {"LoadBalancers": [{}, {}]}, "1": on, "2": off}), ("alb_access_log", "unknown", {"l": {"LoadBalancers": [], "NextMarker": "m"}}),
+            ("alb_access_log", "none", {"l": {"LoadBalancers": []}, "1": {"Attributes": [{"Key": "stickiness.enabled", "Value": "false"}]}}),
+            ("waf_log", "unknown", {"w": acls}), ("waf_log", "off", {"w": acls, "l": {"LoggingConfigurations": [one]}}), ("waf_log", "off", {"w": acls, "l": {"LoggingConfigurations": [{"ResourceArn": "arn:z"}, one]}}),
+            ("waf_log", "on", {"w": {"WebACLs": acls["WebACLs"][:1]}, "l": {"LoggingConfiguration": one}}),
+            ("waf_log", "unknown", {"w": acls, "l": {"LoggingConfiguration": one}}),
+            ("cloudfront_log", "on", {"c": {"Distribution": {"DistributionConfig": {"Logging": {"Enabled": True}}}}}),
+            ("cloudfront_log", "unknown", {"l": {"DistributionList": {"Items": [], "IsTruncated": True}}}), ("cloudfront_log", "none", {"l": {"DistributionList": {"Quantity": 0}}}),
+            ("api_gateway_log", "unknown", {"a": {"items": [{"id": "x"}, {"id": "y"}]}, "s": {"item": [stage]}}), ("api_gateway_log", "on", {"a": {"items": [{"id": "x"}]}, "s": {"item": [stage]}}),
+            ("api_gateway_log", "on", {"a": {"Items": [{"ApiId": "x"}]}, "s": {"Items": [{"StageName": "p", "AccessLogSettings": {"DestinationArn": "arn:x"}}]}}),
+            ("api_gateway_log", "off", {"a": {"Items": [{"ApiId": "x"}]}, "s": {"Items": [{"StageName": "p"}]}}),
+            ("resolver_query_log", "off", {"list-resolver-query-log-config-associations": {"ResolverQueryLogConfigAssociations": []}}),
+            ("resolver_query_log", "unknown", {"list-resolver-query-log-config-associations": {"x": 1}}),
+            ("resolver_query_log", "off", {"list-resolver-query-log-config-associations": {"ResolverQueryLogConfigAssociations": [{"ResolverQueryLogConfigId": "other", "Status": "ACTIVE"}]}}),
+            ("flow_logs", "off", {"describe-flow-logs": {"FlowLogs": [dict(flow_log(room()), DeliverLogsStatus="FAILED")]}}),
+            ("flow_logs", "unknown", {"describe-flow-logs": {"FlowLogs": [], "NextToken": "t"}}),
+            ("flow_logs", "off", {"describe-flow-logs": {"FlowLogs": [], "NextToken": "t"}, "page-2": {"FlowLogs": []}})):
+        with tap.case(f"{log} is {want}: {', '.join(more) or 'nothing of it is told'}"):
+            _, logs, _ = preflight(d, {**room(), **more})
+            equal([entry["state"] for entry in logs[log]][:1], [want])
 
 
 def errors(tap, d):
@@ -232,6 +330,16 @@ def errors(tap, d):
         r = run("flowproof", "preflight", "--aws", d, "--collector", COLLECTOR).expect(3)
         match("broken.json:2: not JSON", r.err)
         match("0 bad, 1 to look at", r.out)
+        flows = json.dumps(room()["describe-flow-logs"])
+        for data, code, why in ((("\ufeff" + flows).encode(), 0, ""), (flows.encode("utf-16"), 0, ""), (b"\xfe\xff" + flows.encode("utf-16-be"), 0, ""),
+                                (b"\nAn error occurred (UnauthorizedOperation) when calling the DescribeFlowLogs operation\n", 3, r"gave no answer: An error occurred \(Unauthorized"),
+                                (b"", 3, "broken.json: it is empty"), (b'{"Error": {"Code": "AccessDenied"}}', 3, "gave no answer: AccessDenied")):
+            with open(os.path.join(d, "broken.json"), "wb") as f:
+                f.write(data)
+            os.path.exists(os.path.join(d, "describe-flow-logs.json")) and os.unlink(os.path.join(d, "describe-flow-logs.json"))
+            r = run("flowproof", "preflight", "--aws", d, "--collector", COLLECTOR, "--json").expect(code)
+            match(why, r.err)
+            equal([line["status"] for line in json.loads(r.out)["checks"] if line["check"] == "flow_log"], ["unknown" if code else "fine"])
         for name in os.listdir(d):
             os.unlink(os.path.join(d, name))
         match("holds nothing that the AWS CLI printed: let platform/ec2/collect fill it", run("flowproof", "preflight", "--aws", d).expect(2).err)

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The checks of a preflight that ask for ways out: routes, network ACLs, public addresses, endpoints, forwarding.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evidence/preflight_parts.h"
+
+#define CHECK(id) PREFLIGHT_CHECK_##id
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool is_member_true(const struct json_value *object, const char *key)
+{
+	const struct json_value *v = json_member(object, key);
+
+	return v && v->kind == JSON_TRUE;
+}
+
+/* ---- routes ---- */
+
+static const struct {
+	const char *key, *begin, *what;
+} targets[] = {
+	{"GatewayId", "igw-", "the internet gateway"},
+	{"GatewayId", "vgw-", "the virtual private gateway"},
+	{"GatewayId", "vpce-", "the endpoint of a gateway load balancer"},
+	{"NatGatewayId", "nat-", "the NAT gateway"},
+	{"EgressOnlyInternetGatewayId", "eigw-", "the egress-only internet gateway"},
+	{"TransitGatewayId", "tgw-", "the transit gateway"},
+	{"VpcPeeringConnectionId", "pcx-", "VPC peering"},
+	{"NetworkInterfaceId", "eni-", "another machine's interface"},
+	{"InstanceId", "i-", "another machine"},
+	{"CarrierGatewayId", "cagw-", "the carrier gateway"},
+	{"LocalGatewayId", "lgw-", "the local gateway"},
+	{"CoreNetworkArn", "arn:", "the core network"},
+};
+
+static const struct json_value *route_table(const struct room *room, const struct subject *s,
+					    bool *ret_is_main)
+{
+	const struct room_objects *o = &room->lists[ROOM_ROUTE_TABLES];
+	const struct json_value *main_table = NULL;
+
+	for (size_t i = 0; i < o->n; i++) {
+		for (const struct json_value *a = room_items(o->v[i], "Associations"); a;
+		     a = a->next) {
+			if (*s->subnet && room_is(room_text(a, "SubnetId"), s->subnet))
+				return o->v[i];
+			if (is_member_true(a, "Main") &&
+			    room_is(room_text(o->v[i], "VpcId"), s->vpc))
+				main_table = o->v[i];
+		}
+	}
+	*ret_is_main = true;
+	return main_table;
+}
+
+/* Of a route that leads out: its row of targets; -1: it leads nowhere, -2: it is none of them. */
+static int target_of(const struct json_value *route)
+{
+	const char *gateway = room_text(route, "GatewayId");
+
+	if (room_is(gateway, "local") || room_is(room_text(route, "State"), "blackhole"))
+		return -1;
+	/* To a gateway endpoint, of which the policy is looked at. */
+	if (begins(gateway, "vpce-") && *room_text(route, "DestinationPrefixListId"))
+		return -1;
+	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+		if (begins(room_text(route, targets[i].key), targets[i].begin))
+			return (int)i;
+	}
+	return -2;
+}
+
+static void check_routes(struct room *room, const struct subject *s)
+{
+	bool is_main = false;
+	const struct json_value *t = route_table(room, s, &is_main);
+	const char *id = room_text(t, "RouteTableId");
+	size_t n = 0;
+
+	if (!t || !json_member(t, "Routes")) {
+		preflight_add(room, s, *s->subnet ? s->subnet : s->eni, CHECK(ROUTE),
+			      PREFLIGHT_UNKNOWN, "its route table is not told");
+		return;
+	}
+	if (is_main && !room_is_whole(room, ROOM_ROUTE_TABLES)) {
+		preflight_add(
+			room, s, s->subnet, CHECK(ROUTE), PREFLIGHT_UNKNOWN,
+			"whether it has a route table of its own is not told: the answer goes on");
+		return;
+	}
+	for (const struct json_value *r = room_items(t, "Routes"); r; r = r->next) {
+		const char *to = room_text(r, "DestinationCidrBlock");
+		int target = target_of(r);
+
+		if (target == -1)
+			continue;
+		n++;
+		to = *to ? to : room_text(r, "DestinationIpv6CidrBlock");
+		to = *to ? to : room_text(r, "DestinationPrefixListId");
+		if (target < 0)
+			preflight_add(room, s, id, CHECK(ROUTE), PREFLIGHT_UNKNOWN,
+				      "%s goes to a kind of target that is not known here", to);
+		else
+			preflight_add(room, s, id, CHECK(ROUTE), PREFLIGHT_BAD, "%s goes to %s %s",
+				      to, targets[target].what, room_text(r, targets[target].key));
+	}
+	if (n == 0)
+		preflight_add(room, s, id, CHECK(ROUTE), PREFLIGHT_FINE,
+			      "no route leads out of the VPC but to gateway endpoints");
+}
+
+/* The lowest number of an egress rule about every address, of this action; all of them: of every protocol. */
+static unsigned long lowest_rule(const struct json_value *acl, const char *action, bool v6,
+				 bool is_every_protocol)
+{
+	unsigned long ret = ULONG_MAX;
+
+	for (const struct json_value *e = room_items(acl, "Entries"); e; e = e->next) {
+		unsigned long number = strtoul(room_text(e, "RuleNumber"), NULL, 10);
+		const char *cidr = room_text(e, v6 ? "Ipv6CidrBlock" : "CidrBlock");
+
+		if (is_member_true(e, "Egress") && room_is(room_text(e, "RuleAction"), action) &&
+		    (!is_every_protocol || room_is(room_text(e, "Protocol"), "-1")) &&
+		    room_is(cidr, v6 ? "::/0" : "0.0.0.0/0") && number < ret)
+			ret = number;
+	}
+	return ret;
+}
+
+/* Is something let out to every address before everything is refused? */
+static bool lets_anywhere(const struct json_value *acl, bool is_every_protocol)
+{
+	bool ret = false;
+
+	for (int v6 = 0; v6 < 2; v6++)
+		ret = ret || lowest_rule(acl, "allow", v6, is_every_protocol) <
+				     lowest_rule(acl, "deny", v6, true);
+	return ret;
+}
+
+static void check_acl(struct room *room, const struct subject *s)
+{
+	const struct room_objects *o = &room->lists[ROOM_ACLS];
+	const struct json_value *acl = NULL;
+	bool is_all, is_some;
+
+	for (size_t i = 0; i < o->n && !acl; i++) {
+		for (const struct json_value *a = room_items(o->v[i], "Associations"); a;
+		     a = a->next) {
+			if (*s->subnet && room_is(room_text(a, "SubnetId"), s->subnet))
+				acl = o->v[i];
+		}
+	}
+	if (!acl || !json_member(acl, "Entries")) {
+		preflight_add(room, s, *s->subnet ? s->subnet : s->eni, CHECK(ACL),
+			      PREFLIGHT_UNKNOWN, "its network ACL is not told");
+		return;
+	}
+	is_all = lets_anywhere(acl, true);
+	is_some = lets_anywhere(acl, false);
+	preflight_add(room, s, room_text(acl, "NetworkAclId"), CHECK(ACL),
+		      is_some ? PREFLIGHT_WARN : PREFLIGHT_FINE,
+		      is_all    ? "lets everything out"
+		      : is_some ? "lets some protocols or ports out to every address"
+				: "does not let everything out");
+}
+
+/* A public address of an interface, its own or of a secondary one. */
+static const char *public_address(const struct json_value *interface)
+{
+	static const char *const keys[] = {"PublicIp", "CarrierIp"};
+	const struct json_value *lists[] = {interface, room_items(interface, "PrivateIpAddresses")};
+
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct json_value *v = lists[i]; v; v = i ? v->next : NULL) {
+			for (size_t k = 0; k < 2; k++) {
+				const char *ip = room_text(json_member(v, "Association"), keys[k]);
+
+				if (*ip)
+					return ip;
+			}
+		}
+	}
+	return "";
+}
+
+static void check_public(struct room *room, const struct subject *s)
+{
+	/* describe-instances and describe-network-interfaces both tell; either may be the newer one. */
+	const struct json_value *other =
+		room_find(room, ROOM_INTERFACES, "NetworkInterfaceId", s->eni);
+	const char *v6 = room_text(room_items(s->interface, "Ipv6Addresses"), "Ipv6Address");
+	const char *ip = public_address(s->interface);
+
+	if (!*ip)
+		ip = public_address(other);
+	if (!*ip)
+		ip = room_text(s->machine, "PublicIpAddress");
+	if (!s->interface)
+		preflight_add(room, s, s->eni, CHECK(PUBLIC), PREFLIGHT_UNKNOWN,
+			      "the interface is not told");
+	else
+		preflight_add(room, s, s->eni, CHECK(PUBLIC), *ip ? PREFLIGHT_BAD : PREFLIGHT_FINE,
+			      *ip ? "has the public address %s" : "has no public address%s", ip);
+	if (*v6)
+		preflight_add(room, s, s->eni, CHECK(PUBLIC), PREFLIGHT_WARN,
+			      "has the IPv6 address %s, which a route to a gateway makes a public "
+			      "one",
+			      v6);
+}
+
+/* Is it this text, or a list that has it? */
+static bool says(const struct json_value *value, bool (*is)(const char *))
+{
+	const struct json_value *v =
+		value && (value->kind == JSON_ARRAY || value->kind == JSON_OBJECT) ? value->child
+										   : value;
+	bool ret = false;
+
+	for (; v; v = v == value ? NULL : v->next)
+		ret = ret || (v->text ? is(v->text) : v != value && says(v, is));
+	return ret;
+}
+
+static bool is_star(const char *text)
+{
+	return room_is(text, "*");
+}
+
+/* "*", "s3:*" */
+static bool is_every_action(const char *text)
+{
+	size_t len = strlen(text);
+
+	return is_star(text) || (len > 2 && room_is(text + len - 2, ":*"));
+}
+
+/* "*", "arn:aws:s3:::*" */
+static bool is_every_resource(const char *text)
+{
+	return is_star(text) || room_is(text, "arn:aws:s3:::*");
+}
+
+/* Allows a statement everything to everybody? */
+static bool is_open(const struct json_value *statement)
+{
+	return room_is(room_text(statement, "Effect"), "Allow") &&
+	       !json_member(statement, "Condition") &&
+	       (says(json_member(statement, "Principal"), is_star) ||
+		json_member(statement, "NotPrincipal")) &&
+	       (says(json_member(statement, "Action"), is_every_action) ||
+		json_member(statement, "NotAction")) &&
+	       (says(json_member(statement, "Resource"), is_every_resource) ||
+		json_member(statement, "NotResource"));
+}
+
+/* Of a policy, a document within a text. */
+static enum preflight_status judge_policy(const char *policy)
+{
+	enum preflight_status ret = PREFLIGHT_UNKNOWN;
+	const struct json_value *statements, *one;
+	struct json *json;
+	struct err err;
+	char *copy = *policy ? strdup(policy) : NULL;
+
+	if (!copy || json_parse(&json, copy, strlen(copy), "policy", &err) < 0)
+		return ret;
+	statements = json_member(json_root(json), "Statement");
+	one = statements && statements->kind == JSON_ARRAY ? statements->child : statements;
+	if (one)
+		ret = PREFLIGHT_FINE;
+	for (; one; one = one == statements ? NULL : one->next) {
+		if (is_open(one))
+			ret = PREFLIGHT_WARN;
+	}
+	json_free(json);
+	return ret;
+}
+
+static bool is_gone(const struct json_value *endpoint)
+{
+	static const char *const states[] = {"deleted", "deleting", "rejected", "failed",
+					     "expired"};
+	const char *state = room_text(endpoint, "State");
+
+	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+		if (room_is(state, states[i]))
+			return true;
+	}
+	return false;
+}
+
+static void check_endpoints(struct room *room, const struct subject *s)
+{
+	static const char *const texts[] = {
+		[PREFLIGHT_FINE] = "limits it",
+		[PREFLIGHT_UNKNOWN] = "is not told",
+		[PREFLIGHT_WARN] = "allows everything",
+	};
+	const struct room_objects *o = &room->lists[ROOM_ENDPOINTS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		enum preflight_status status = judge_policy(room_text(o->v[i], "PolicyDocument"));
+
+		if (!room_is(room_text(o->v[i], "VpcId"), s->vpc) || is_gone(o->v[i]))
+			continue;
+		n++;
+		preflight_add(room, s, room_text(o->v[i], "VpcEndpointId"), CHECK(ENDPOINT), status,
+			      "the policy of the endpoint to %s %s",
+			      room_text(o->v[i], "ServiceName"), texts[status]);
+	}
+	if (!o->is_known)
+		preflight_add(room, s, s->vpc, CHECK(ENDPOINT), PREFLIGHT_UNKNOWN,
+			      "no output of describe-vpc-endpoints is there");
+	else if (n == 0)
+		preflight_add(room, s, s->vpc, CHECK(ENDPOINT),
+			      room_is_whole(room, ROOM_ENDPOINTS) ? PREFLIGHT_FINE
+								  : PREFLIGHT_UNKNOWN,
+			      room_is_whole(room, ROOM_ENDPOINTS)
+				      ? "the VPC has no endpoint"
+				      : "whether the VPC has an endpoint is not told: the answer "
+					"goes on");
+}
+
+void preflight_ways(struct room *room, const struct subject *s)
+{
+	const struct json_value *check = json_member(s->interface, "SourceDestCheck");
+
+	check_routes(room, s);
+	check_acl(room, s);
+	check_public(room, s);
+	check_endpoints(room, s);
+	if (check)
+		preflight_add(room, s, s->eni, CHECK(FORWARDING),
+			      check->kind == JSON_FALSE ? PREFLIGHT_WARN : PREFLIGHT_FINE,
+			      check->kind == JSON_FALSE
+				      ? "the check of source and destination is off"
+				      : "the check of source and destination is on");
+}
