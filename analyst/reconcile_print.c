@@ -332,7 +332,8 @@ static void json_clock(const struct reconcile_clock *c, FILE *out)
 		fputs("null}", out);
 }
 
-static void json_entry(const struct reconcile_result *r, const struct reconcile_entry *e, FILE *out)
+void reconcile_print_json_entry(const struct reconcile_result *r, const struct reconcile_entry *e,
+				FILE *out)
 {
 	char text[ADDR_TEXT];
 
@@ -371,7 +372,7 @@ static void json_list(const struct reconcile_result *r, size_t which, FILE *out)
 		if (reconcile_reasons[r->entries[i].reason].weight != lists[which].weight)
 			continue;
 		fputs(any ? ",\n" : "\n", out);
-		json_entry(r, &r->entries[i], out);
+		reconcile_print_json_entry(r, &r->entries[i], out);
 		any = true;
 	}
 	fputs(any ? "\n]" : "]", out);

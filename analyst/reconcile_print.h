@@ -19,3 +19,6 @@ struct reconcile_view {
 double reconcile_unexplained(const struct reconcile_result *result);
 void reconcile_print_text(const struct reconcile_view *view, FILE *out);
 void reconcile_print_json(const struct reconcile_view *view, FILE *out);
+/* One of its entries, an object with Flow Logs' names. */
+void reconcile_print_json_entry(const struct reconcile_result *result,
+				const struct reconcile_entry *entry, FILE *out);

@@ -92,15 +92,6 @@ const char *report_fault_text(char out[static SAY_MAX], const struct report *r, 
 	return said == english && r->lang != VERDICT_EN ? word(r->lang, W_FAULT_UNSAID) : said;
 }
 
-const struct finding *report_egress(const struct report *r, size_t *i)
-{
-	for (; *i < r->gather.n_found; ++*i) {
-		if (gather_weigh(&r->gather, r->gather.found[*i]) == GATHER_EGRESS)
-			return r->gather.found[(*i)++];
-	}
-	return NULL;
-}
-
 const struct endpoint_sum *report_next(const struct report *r, enum report_part part, size_t *i)
 {
 	for (; *i < r->gather.n_ends; ++*i) {
@@ -119,15 +110,51 @@ const struct endpoint_sum *report_next(const struct report *r, enum report_part 
 
 const char *report_limit(char out[static SAY_MAX], const struct report *r, unsigned i)
 {
-	static const enum word limits[] = {W_LIMIT_BEFORE,  W_LIMIT_SLEEPER, W_LIMIT_CONTENT,
-					   W_LIMIT_HIDDEN,  W_LIMIT_ANSWER,  W_LIMIT_NAMES,
-					   W_LIMIT_ROLLBACK};
+	static const enum word limits[] = {
+		W_LIMIT_BEFORE, W_LIMIT_SLEEPER, W_LIMIT_CONTENT, W_LIMIT_HIDDEN, W_LIMIT_WITNESS,
+		W_LIMIT_SENSOR, W_LIMIT_ANSWER,  W_LIMIT_NAMES,   W_LIMIT_CLOCK,  W_LIMIT_ROLLBACK};
 	char duration[DURATION_TEXT];
+	uint64_t span = r->evidence.to_s - r->evidence.from_s,
+		 not_watched = r->evidence.facts[FACT_UNWATCHED_S].n;
 
 	if (i >= sizeof limits / sizeof limits[0])
 		return NULL;
 	return say(out, r->lang, limits[i],
-		   duration_text(duration, r->lang, r->evidence.to_s - r->evidence.from_s), NULL);
+		   duration_text(duration, r->lang, not_watched < span ? span - not_watched : 0),
+		   NULL);
+}
+
+/* The next in the list of what has this weight. */
+static const struct finding *next_of(const struct report *r, enum gather_weight weight, size_t *i)
+{
+	for (; *i < r->gather.n_found; ++*i) {
+		if (gather_weigh(&r->gather, r->gather.found[*i]) == weight)
+			return r->gather.found[(*i)++];
+	}
+	return NULL;
+}
+
+const struct finding *report_egress(const struct report *r, size_t *i)
+{
+	return next_of(r, GATHER_EGRESS, i);
+}
+
+const struct finding *report_suspicion(const struct report *r, size_t *i)
+{
+	return next_of(r, GATHER_SUSPICION, i);
+}
+
+const struct reconcile_entry *report_hidden(const struct report *r, size_t *i)
+{
+	for (; r->witness && *i < r->witness->n_entries; ++*i) {
+		const struct reconcile_entry *e = &r->witness->entries[*i];
+
+		if (reconcile_reasons[e->reason].weight == RECONCILE_RED) {
+			++*i;
+			return e;
+		}
+	}
+	return NULL;
 }
 
 bool report_check(struct report_check *ret, const struct report *r, unsigned i)

@@ -78,6 +78,9 @@ const char *report_fault_text(char out[static SAY_MAX], const struct report *rep
 
 /* The next of what is unexpected egress from *i on, which goes on behind it. NULL after the last. */
 const struct finding *report_egress(const struct report *report, size_t *i);
+/* Likewise what somebody must look at, and what Flow Logs have and this machine did not show. */
+const struct finding *report_suspicion(const struct report *report, size_t *i);
+const struct reconcile_entry *report_hidden(const struct report *report, size_t *i);
 /* Likewise what this machine began and a rule allows or watches, and what came in. */
 enum report_part { REPORT_ALLOWED, REPORT_INBOUND };
 const struct endpoint_sum *report_next(const struct report *report, enum report_part part,

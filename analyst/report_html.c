@@ -11,15 +11,12 @@
 #include "evidence/html_verdict.h"
 #include "evidence/strip.h"
 
-enum { ROWS_SHOWN = 300 }; /* of a table; JSON has all */
-
-/* Says that a table was cut. */
-static void cut_off(FILE *out, const struct report *r, uint64_t all, const char *command)
+void html_cut_off(FILE *out, const struct report *r, uint64_t all, const char *command)
 {
 	char text[SAY_MAX], shown[NUMBER_TEXT], n[NUMBER_TEXT];
 
-	if (all > ROWS_SHOWN)
-		html_paragraph(out, say(text, r->lang, W_CUT_OFF, number_text(shown, ROWS_SHOWN),
+	if (all > HTML_ROWS)
+		html_paragraph(out, say(text, r->lang, W_CUT_OFF, number_text(shown, HTML_ROWS),
 					number_text(n, all), command, NULL));
 }
 
@@ -139,14 +136,14 @@ static void print_unexpected(FILE *out, const struct report *r)
 	for (size_t i = 0; (f = report_egress(r, &i)); n++) {
 		if (n == 0)
 			html_table(out, r->lang, 0x18, columns);
-		if (n < ROWS_SHOWN)
+		if (n < HTML_ROWS)
 			print_finding(out, r, f);
 	}
 	if (n > 0)
 		html_table_end(out);
 	else
 		html_paragraph(out, word(r->lang, W_UNEXPECTED_NONE));
-	cut_off(out, r, n, "flowproof findings");
+	html_cut_off(out, r, n, "flowproof findings");
 }
 
 /* The title, and the sentence. */
@@ -172,7 +169,7 @@ static void print_findings(FILE *out, const struct report *r)
 			continue;
 		if (n++ == 0)
 			html_table(out, r->lang, 0x38, columns);
-		if (n > ROWS_SHOWN)
+		if (n > HTML_ROWS)
 			continue;
 		fprintf(out, "<tr><td>%s</td>",
 			severity_text(r->lang, (enum finding_severity)f->severity));
@@ -188,7 +185,7 @@ static void print_findings(FILE *out, const struct report *r)
 		html_table_end(out);
 	else
 		html_paragraph(out, word(r->lang, W_FINDINGS_NONE));
-	cut_off(out, r, n, "flowproof findings");
+	html_cut_off(out, r, n, "flowproof findings");
 }
 
 static void print_ends(FILE *out, const struct report *r, enum report_part part)
@@ -203,7 +200,7 @@ static void print_ends(FILE *out, const struct report *r, enum report_part part)
 
 		if (n == 0)
 			html_table(out, r->lang, 0xe0, columns);
-		if (n >= ROWS_SHOWN)
+		if (n >= HTML_ROWS)
 			continue;
 		fputs("<tr>", out);
 		html_end(out, d->family, &d->remote, d->port, d->protocol);
@@ -222,12 +219,13 @@ static void print_ends(FILE *out, const struct report *r, enum report_part part)
 	else
 		html_paragraph(out, word(r->lang,
 					 part == REPORT_ALLOWED ? W_ALLOWED_NONE : W_INBOUND_NONE));
-	cut_off(out, r, n, "flowproof records --endpoints");
+	html_cut_off(out, r, n, "flowproof records --endpoints");
 }
 
 static void print_allowed(FILE *out, const struct report *r)
 {
 	html_paragraph(out, word(r->lang, W_ALLOWED_NOTE));
+	html_paragraph(out, word(r->lang, W_BYTES_NOTE));
 	print_ends(out, r, REPORT_ALLOWED);
 }
 
@@ -247,7 +245,7 @@ static void print_dns(FILE *out, const struct report *r)
 							  : W_DNS_UNKNOWN));
 	else
 		html_table(out, r->lang, 0x1e, columns);
-	for (size_t i = 0; i < r->n_domains && i < ROWS_SHOWN; i++) {
+	for (size_t i = 0; i < r->n_domains && i < HTML_ROWS; i++) {
 		const struct label_domain *d = r->domains[i];
 
 		fputs("<tr>", out);
@@ -262,7 +260,7 @@ static void print_dns(FILE *out, const struct report *r)
 	}
 	if (r->n_domains > 0)
 		html_table_end(out);
-	cut_off(out, r, r->n_domains, "flowproof report --json -");
+	html_cut_off(out, r, r->n_domains, "flowproof report --json -");
 }
 
 /* ---- time ---- */

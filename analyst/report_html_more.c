@@ -12,6 +12,38 @@
 
 /* ---- the second witness ---- */
 
+static void print_hidden(FILE *out, const struct report *r)
+{
+	static const enum word columns[] = {W_FROM, W_TO, W_COUNT_PACKETS, W_COUNT_BYTES, W_FIRST,
+					    W_LAST, WORDS};
+	const struct reconcile_entry *e;
+	uint64_t n = 0;
+
+	for (size_t i = 0; (e = report_hidden(r, &i));) {
+		if (n++ == 0) {
+			fprintf(out, "<h3>%s</h3>\n", word(r->lang, W_HIDDEN_TITLE));
+			html_table(out, r->lang, 0xc, columns);
+		}
+		if (n > HTML_ROWS)
+			continue;
+		fputs("<tr class=\"not_met\">", out);
+		html_end(out, e->family, &e->src, e->srcport, e->protocol);
+		html_end(out, e->family, &e->dst, e->dstport, e->protocol);
+		html_number(out, e->packets);
+		html_number(out, e->bytes);
+		if (e->is_timed) {
+			html_when(out, e->start);
+			html_when(out, e->end);
+		} else {
+			fputs("<td>–</td><td>–</td>", out);
+		}
+		fputs("</tr>\n", out);
+	}
+	if (n > 0)
+		html_table_end(out);
+	html_cut_off(out, r, n, "flowproof reconcile --json");
+}
+
 void html_witness(FILE *out, const struct report *r)
 {
 	static const enum word columns[] = {W_WITNESS_CLASS, W_WITNESS_REASON, W_FLOWS,
@@ -48,6 +80,7 @@ void html_witness(FILE *out, const struct report *r)
 		}
 	}
 	html_table_end(out);
+	print_hidden(out, r);
 }
 
 /* ---- integrity ---- */

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "analyst/reconcile_print.h"
 #include "evidence/findings.h"
 #include "platform/addr.h"
 #include "platform/clock.h"
@@ -203,6 +204,7 @@ static void print_dns(FILE *out, const struct report *r)
 
 static void print_witness(FILE *out, const struct report *r)
 {
+	const struct reconcile_entry *hidden;
 	const char *comma = "";
 
 	fputs(",\n\"witness\":", out);
@@ -227,6 +229,12 @@ static void print_witness(FILE *out, const struct report *r)
 			fputc('}', out);
 			comma = ",";
 		}
+	}
+	fputs("],\n\"hidden\":[", out);
+	comma = "\n";
+	for (size_t i = 0; (hidden = report_hidden(r, &i)); comma = ",\n") {
+		fputs(comma, out);
+		reconcile_print_json_entry(r->witness, hidden, out);
 	}
 	fputs("]}", out);
 }

@@ -14,6 +14,9 @@ enum {
 	ROWS = 23, /* of a small terminal; the last one is the prompt's */
 	COLUMNS = 80,
 	ENDS_SHOWN = 6,
+	OTHERS_SHOWN = 2, /* hidden flows, and findings to look at: */
+	ABOUT = 3,        /* an empty row, a title, how many more there are */
+	KEPT = 4,         /* for what is open */
 };
 
 struct screen {
@@ -108,68 +111,129 @@ static const char *course_text(char out[static SAY_MAX], const struct report *r,
 			     kind_text(r->lang, (enum finding_kind)f->key.kind), NULL);
 }
 
-static void print_ends(struct screen *s)
+enum { ROW = SAY_MAX + 256 };
+
+static void finding_row(char out[static ROW], const struct report *r, const struct finding *f)
 {
-	const struct report *r = s->r;
-	char end[ADDR_ENDPOINT_TEXT], when[WHEN_TEXT], number[NUMBER_TEXT],
-		protocol[FINDING_PROTOCOL_TEXT], text[SAY_MAX], row[SAY_MAX + 256];
-	const struct finding *f;
-	uint64_t n = 0;
+	char end[ADDR_ENDPOINT_TEXT], when[WHEN_TEXT], protocol[FINDING_PROTOCOL_TEXT],
+		text[SAY_MAX];
+	struct endpoint remote = {.addr = f->remote, .port = f->key.port, .family = f->key.family};
 
-	for (size_t i = 0; (f = report_egress(r, &i)); n++) {
-		struct endpoint remote = {
-			.addr = f->remote, .port = f->key.port, .family = f->key.family};
-
-		if (n == 0) {
-			put(s, "");
-			put(s, word(r->lang, W_UNEXPECTED_TITLE));
-		}
-		if (n >= ENDS_SHOWN)
-			continue;
-		(void)snprintf(row, sizeof row, "  %s %s%s%s  %s  %s", endpoint_text(end, &remote),
+	if (finding_has_remote(f))
+		(void)snprintf(out, ROW, "  %s %s%s%s  %s  %s", endpoint_text(end, &remote),
 			       finding_protocol_text(protocol, f->key.protocol),
 			       f->name ? "  " : "", f->name ? finding_name(r->lang, f) : "",
 			       course_text(text, r, f), when_text(when, f->first));
-		put(s, row);
+	else
+		(void)snprintf(out, ROW, "  %s%s%s  %s",
+			       kind_text(r->lang, (enum finding_kind)f->key.kind),
+			       f->name ? "  " : "", f->name ? finding_name(r->lang, f) : "",
+			       when_text(when, f->first));
+}
+
+static void hidden_row(char out[static ROW], const struct report *r,
+		       const struct reconcile_entry *e)
+{
+	char from[ADDR_ENDPOINT_TEXT], to[ADDR_ENDPOINT_TEXT], protocol[FINDING_PROTOCOL_TEXT],
+		text[SAY_MAX], number[NUMBER_TEXT], when[WHEN_TEXT];
+	struct endpoint src = {.addr = e->src, .port = e->srcport, .family = e->family},
+			dst = {.addr = e->dst, .port = e->dstport, .family = e->family};
+
+	(void)snprintf(out, ROW, "  %s > %s %s  %s  %s", endpoint_text(from, &src),
+		       endpoint_text(to, &dst), finding_protocol_text(protocol, e->protocol),
+		       say(text, r->lang, W_BYTES, number_text(number, e->bytes), NULL),
+		       e->is_timed ? when_text(when, e->start) : "-");
+}
+
+enum part { PART_EGRESS, PART_HIDDEN, PART_SUSPICIONS, PARTS };
+
+/* The row of the next; false after the last. */
+static bool next_row(char out[static ROW], const struct report *r, enum part part, size_t *i)
+{
+	const struct reconcile_entry *hidden = NULL;
+	const struct finding *f = NULL;
+
+	switch (part) {
+	case PART_EGRESS: f = report_egress(r, i); break;
+	case PART_SUSPICIONS: f = report_suspicion(r, i); break;
+	case PART_HIDDEN: hidden = report_hidden(r, i); break;
+	case PARTS: break;
 	}
-	if (n > ENDS_SHOWN) {
-		(void)snprintf(
-			row, sizeof row, "  %s",
-			say(text, r->lang, W_MORE, number_text(number, n - ENDS_SHOWN), NULL));
+	if (f)
+		finding_row(out, r, f);
+	else if (hidden)
+		hidden_row(out, r, hidden);
+	return f || hidden;
+}
+
+static void print_part(struct screen *s, enum part part, uint64_t shown)
+{
+	static const enum word titles[PARTS] = {
+		[PART_EGRESS] = W_UNEXPECTED_TITLE,
+		[PART_HIDDEN] = W_HIDDEN_TITLE,
+		[PART_SUSPICIONS] = W_SUSPICIONS_TITLE,
+	};
+	const struct report *r = s->r;
+	char number[NUMBER_TEXT], text[SAY_MAX], row[ROW];
+	uint64_t n = 0;
+
+	if (part != PART_EGRESS) {
+		unsigned room = s->rows + ABOUT + KEPT < ROWS ? ROWS - s->rows - ABOUT - KEPT : 0;
+
+		if (room < 2) /* a long row takes two */
+			return;
+		shown = shown < room / 2 ? shown : room / 2;
+	}
+	for (size_t i = 0; next_row(row, r, part, &i); n++) {
+		if (n == 0) {
+			put(s, "");
+			put(s, word(r->lang, titles[part]));
+		}
+		if (n < shown)
+			put(s, row);
+	}
+	if (n > shown) {
+		(void)snprintf(row, sizeof row, "  %s",
+			       say(text, r->lang, W_MORE, number_text(number, n - shown), NULL));
 		put(s, row);
 	}
 }
 
 /* ---- what is open ---- */
 
-/* The conditions that fail, each with its figure; without any what is not known. Then the remedy. With `out` NULL nothing is printed. The rows. */
+static void detail(struct screen *s, const char *label, const char *said)
+{
+	char text[SAY_MAX], row[SAY_MAX + 8];
+
+	(void)snprintf(row, sizeof row, "       %s",
+		       say(text, s->r->lang, W_LABEL, label, said, NULL));
+	if (s->out)
+		put(s, row);
+	else
+		s->rows += rows_of(row);
+}
+
+/* When, if not all the time; the conditions that fail, each with its figure; without any what is not known. Then the remedy. With `out` NULL nothing is printed. The rows. */
 static unsigned details(const struct report *r, size_t number, FILE *out)
 {
-	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX], row[SAY_MAX], whole[SAY_MAX];
+	char figure[FIGURE_TEXT], bound[FIGURE_TEXT], text[SAY_MAX];
 	struct screen s = {.r = r, .out = out};
 
-	for (const struct condition *c = obligations[number].conditions;; c++) {
-		bool is_end = c->kind == CONDITION_END;
-		const char *label =
-			is_end ? word(r->lang, W_REMEDY) : verdict_facts[c->fact].text[r->lang];
+	if (obligation_when(text, r->lang, &r->verdict, &r->evidence, number))
+		detail(&s, word(r->lang, W_WHEN), text);
+	for (const struct condition *c = obligations[number].conditions; c->kind != CONDITION_END;
+	     c++) {
 		const char *said =
-			is_end ? obligations[number].remedy[r->lang]
-			       : figure_text(figure, r->lang, c->fact, &r->evidence.facts[c->fact]);
+			figure_text(figure, r->lang, c->fact, &r->evidence.facts[c->fact]);
 
-		if (!is_end &&
-		    condition_judge(c, &r->evidence) != r->verdict.obligations[number].state)
+		if (condition_judge(c, &r->evidence) != r->verdict.obligations[number].state)
 			continue;
-		if (!is_end && *bound_text(bound, r->lang, c))
+		if (*bound_text(bound, r->lang, c))
 			said = say(text, r->lang, W_PAREN, said, bound, NULL);
-		(void)snprintf(row, sizeof row, "       %s",
-			       say(whole, r->lang, W_LABEL, label, said, NULL));
-		if (out)
-			put(&s, row);
-		else
-			s.rows += rows_of(row);
-		if (is_end)
-			return s.rows;
+		detail(&s, verdict_facts[c->fact].text[r->lang], said);
 	}
+	detail(&s, word(r->lang, W_REMEDY), obligations[number].remedy[r->lang]);
+	return s.rows;
 }
 
 /* The i-th obligation's state and name. */
@@ -240,6 +304,8 @@ void report_print_text(const struct report *r, FILE *out)
 	struct screen s = {.r = r, .out = out, .is_whole = true};
 
 	print_head(&s);
-	print_ends(&s);
+	print_part(&s, PART_EGRESS, ENDS_SHOWN);
+	print_part(&s, PART_HIDDEN, OTHERS_SHOWN);
+	print_part(&s, PART_SUSPICIONS, OTHERS_SHOWN);
 	print_gates(&s);
 }

@@ -75,6 +75,9 @@ enum gather_weight gather_weigh(const struct gather *g, const struct finding *f)
 	if (f->key.kind == FINDING_UNEXPECTED_EGRESS)
 		return addr_is_group(f->key.family, &f->key.remote) ? GATHER_SUSPICION
 								    : GATHER_EGRESS;
+	/* Whoever came in may have taken something out. */
+	if (f->key.kind == FINDING_UNEXPECTED_INBOUND)
+		return f->reached >= FINDING_ANSWERED ? GATHER_SUSPICION : GATHER_ASIDE;
 	/* Those of an endpoint that is counted already say how, not that. */
 	if (f->key.direction == FLOWREC_INGRESS || f->severity < FINDING_MEDIUM ||
 	    f->verdict == FLOWREC_UNEXPECTED_EGRESS)

@@ -38,7 +38,7 @@ const char html_style[] =
 	"th{font-weight:600}thead th{white-space:nowrap}\n"
 	"td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
 	"td.end{white-space:nowrap}td.name{min-width:9rem;max-width:20rem;overflow-wrap:anywhere}"
-	"td ul{min-width:16rem}td.when{white-space:nowrap}\n"
+	"td ul{min-width:16rem}td.when{min-width:6.5rem}\n"
 	"td.met,td.not_met,td.unknown{white-space:nowrap}td code{white-space:nowrap}code{font:.9em "
 	"ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere}\n"
 	".met{color:var(--good)}.not_met{color:var(--bad);font-weight:600}.unknown{color:var(--"
@@ -67,5 +67,5 @@ const char html_style[] =
 	"--good:#116329;--okbar:#2f7d4f;--nodata:#8c959f;--skip:#b35900;--gap:#a40e26}"
 	"body{max-width:none;padding:0;font-size:9.5pt}h2{break-after:avoid}tr,.verdict,svg.strip{"
 	"break-inside:avoid}"
-	".wide{overflow:visible}thead{display:table-header-group}"
+	".wide{overflow:visible}td.name,td ul,td.when{min-width:0}thead{display:table-header-group}"
 	"*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";

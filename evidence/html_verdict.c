@@ -70,6 +70,8 @@ void html_figures(FILE *out, enum verdict_lang lang, const struct verdict_eviden
 void html_open_gates(FILE *out, enum verdict_lang lang, const struct verdict *v,
 		     const struct verdict_evidence *e)
 {
+	char text[SAY_MAX];
+
 	if (v->gates_met == v->gates)
 		return;
 	html_heading(out, lang, "why", W_OPEN);
@@ -82,6 +84,10 @@ void html_open_gates(FILE *out, enum verdict_lang lang, const struct verdict *v,
 		fprintf(out, "<li><span class=\"%s\">%s</span> %zu. %s",
 			obligation_state_key(state), obligation_text(lang, v, i), i + 1,
 			obligations[i].name[lang]);
+		if (obligation_when(text, lang, v, e, i)) {
+			fputs("<br>", out);
+			html_text(out, text);
+		}
 		html_figures(out, lang, e, i, false);
 		fprintf(out, "%s: ", word(lang, W_REMEDY));
 		html_text(out, obligations[i].remedy[lang]);

@@ -139,7 +139,7 @@ static const char *const blind[FINDING_KINDS] = {
 	[FINDING_METADATA_CREDENTIALS] =
 		"requests whose head the capture cut; credentials read before the watch began",
 	[FINDING_DNS_TUNNEL] =
-		"fewer names than that; dictionary words; names below many parent domains; DNS on "
+		"few names; dictionary words; names below many parent domains; DNS on "
 		"other ports or encrypted",
 	[FINDING_ICMP_TUNNEL] =
 		"data in packets of a ping's own size; ICMP types are not in the records",

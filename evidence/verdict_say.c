@@ -49,11 +49,24 @@ const char *verdict_sentence(char out[static SAY_MAX], enum verdict_lang lang,
 			     const struct verdict *v, const struct verdict_evidence *e, unsigned i)
 {
 	const struct verdict_fact *suspicions = &e->facts[FACT_SUSPICIONS];
-	char n[NUMBER_TEXT];
+	uint64_t hidden = e->facts[FACT_HIDDEN].n, broken = e->facts[FACT_AUDIT_BROKEN].n;
+	char n[NUMBER_TEXT], figure[FIGURE_TEXT], sent[FIGURE_TEXT];
 
-	if (i == 0)
+	if (broken < e->facts[FACT_DAMAGE].n)
+		broken = e->facts[FACT_DAMAGE].n;
+	if (i-- == 0)
 		return say_word(out, lang, v, e);
-	if (i == 1 && v->has_suspicion)
+	if (v->word == VERDICT_NONE_OBSERVED && i-- == 0)
+		return say(
+			out, lang, W_SAY_ALLOWED,
+			figure_text(figure, lang, FACT_ALLOWED, &e->facts[FACT_ALLOWED]),
+			figure_text(sent, lang, FACT_ALLOWED_BYTES, &e->facts[FACT_ALLOWED_BYTES]),
+			NULL);
+	if (broken > 0 && i-- == 0)
+		return say(out, lang, W_SAY_BROKEN, number_text(n, broken), NULL);
+	if (hidden > 0 && i-- == 0)
+		return say(out, lang, W_SAY_HIDDEN, number_text(n, hidden), NULL);
+	if (v->has_suspicion && i-- == 0)
 		return suspicions->n > 0 ? say(out, lang, W_SAY_SUSPICION,
 					       number_text(n, suspicions->n), NULL)
 					 : say(out, lang, W_SAY_SUSPICION_UNKNOWN, NULL);
@@ -68,6 +81,19 @@ const char *obligation_text(enum verdict_lang lang, const struct verdict *v, siz
 	case OBLIGATION_UNKNOWN: break;
 	}
 	return word(lang, W_UNKNOWN_STATE);
+}
+
+const char *obligation_when(char out[static SAY_MAX], enum verdict_lang lang,
+			    const struct verdict *v, const struct verdict_evidence *e, size_t i)
+{
+	const struct obligation_result *result = &v->obligations[i];
+	char from[WHEN_TEXT], to[WHEN_TEXT];
+
+	if (result->state == OBLIGATION_MET || result->first >= result->last ||
+	    (result->first <= e->from_s && result->last >= e->to_s))
+		return NULL;
+	return say(out, lang, W_WHEN_TEXT, when_text(from, result->first),
+		   when_text(to, result->last), NULL);
 }
 
 const char *outcome_text(enum verdict_lang lang, uint8_t outcome)

@@ -48,7 +48,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"no_loss",
 		true,
-		{"No packet was lost unseen", "知らぬ間に失われたパケットはない"},
+		{"No loss of packets was found", "パケットの損失は見つかっていない"},
 		{"Is every frame accounted for, was none dropped by kernel or card, did the "
 		 "capture see every canary "
 		 "packet (3 at least), and was nothing found that may blind it or pass it by?",
@@ -68,8 +68,8 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"nothing_hidden",
 		true,
-		{"Nothing was hidden: a second witness agrees",
-		 "隠されたものはない：第二の証拠と一致する"},
+		{"A second witness agrees with this machine",
+		 "第二の証拠がこのマシンの記録と一致する"},
 		{"Do Flow Logs of the same time show no flow that the machine did not, and agree "
 		 "in all else?",
 		 "同じ時間の Flow Logs "
@@ -84,9 +84,10 @@ const struct obligation obligations[OBLIGATIONS] = {
 		"witness_complete",
 		true,
 		{"The second witness is complete", "第二の証拠は完全である"},
-		{"Do the Flow Logs cover the whole time, without skipped data and without "
-		 "unreadable lines?",
-		 "Flow Logs は時間全体を覆い、欠落データも読めない行もないか。"},
+		{"Do the Flow Logs cover the whole time, but for one of their windows at either "
+		 "end, without skipped data and without unreadable lines?",
+		 "Flow Logs "
+		 "は（両端の一区間を除き）時間全体を覆い、欠落データも読めない行もないか。"},
 		{"Wait until all Flow Logs are delivered (some minutes), and fetch every file.",
 		 "Flow Logs がすべて配信されるまで数分待ち、全ファイルを取得してください。"},
 		{AT_LEAST(WITNESS_LINES, 1), AT_MOST(WITNESS_UNCOVERED_S, 0),
@@ -118,12 +119,12 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"policy_fixed",
 		true,
-		{"The policy was fixed before the start", "ポリシーは開始前に確定していた"},
-		{"Did one policy hold from the start to the end, the one that was agreed, without "
-		 "a rule that expects almost "
-		 "any destination?",
-		 "合意した一つのポリシーが最初から最後まで有効で、ほぼすべての宛先を許す規則がない"
-		 "か。"},
+		{"One policy held from start to end", "一つのポリシーが最初から最後まで有効だった"},
+		{"Did one policy hold from the start to the end, that of --policy if it was given, "
+		 "without a rule that expects almost any destination?",
+		 "一つのポリシー（--policy "
+		 "を渡した場合はそれ）が最初から最後まで有効で、ほぼすべての"
+		 "宛先を許す規則がないか。"},
 		{"Run again under one policy; name it to the report (--policy FILE).",
 		 "一つのポリシーで再実行し、報告書にそのファイルを渡してください（--policy "
 		 "FILE）。"},
@@ -204,7 +205,7 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"clock",
 		true,
-		{"The clock was right", "時計は正しかった"},
+		{"The clocks agreed", "時計は一致していた"},
 		{"Were the sensor's and the collector's clocks compared, never more than 2 seconds "
 		 "apart, and did neither jump?",
 		 "センサーとコレクターの時計を比較し、ずれが常に 2 "
@@ -277,9 +278,10 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"sensor_unchanged",
 		true,
-		{"The sensor was not changed", "センサーは変更されていない"},
-		{"Were program and configuration of the sensor the same in all of its runs?",
-		 "センサーのプログラムと設定は、すべての実行で同じだったか。"},
+		{"The sensor told no change of itself", "センサー自身の申告に変更はない"},
+		{"Were program and configuration, as the sensor tells them, the same in all of its "
+		 "runs?",
+		 "センサーが申告するプログラムと設定は、すべての実行で同じだったか。"},
 		{"Run again with one program and one configuration.",
 		 "同じプログラムと同じ設定で再実行してください。"},
 		{AT_MOST(BUILD_CHANGES, 0), AT_MOST(CONFIG_CHANGES, 0), TOLD(REPLAYS)},
@@ -287,7 +289,8 @@ const struct obligation obligations[OBLIGATIONS] = {
 	{
 		"isolation_held",
 		true,
-		{"The isolation held", "隔離は保たれた"},
+		{"Nothing was open from before, no allowance exceeded",
+		 "開始前からの接続も許容量の超過もない"},
 		{"Was no connection open from before the watch began, and no allowance of the "
 		 "instance type exceeded?",
 		 "監視開始前からの接続がなく、インスタンスタイプの許容量を超えなかったか。"},

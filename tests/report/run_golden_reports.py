@@ -313,8 +313,9 @@ def gauntlet(lang, m, texts):
     facts = facts_of(m, {"witness_lines": (0, True), "hidden": (0, False), "disagree": (0, False), "witness_uncovered_s": (0, False), "witness_skipped": (0, False),
                          "witness_bad": (0, False), "dns_messages": (len(asked) + len(answered), True), "answered": (2, True), "hours": (0, True), "weekdays": (1, True)})
     facts["policy_unused"] = facts["policy_rules"]
-    reasons = {"en": "This machine spoke to 2 endpoints that nothing expects. It was answered, and data went out.",
-               "ja": "このマシンは、予期しない宛先 2 件と通信した。応答があり、データが送出された。"}
+    reasons = {"en": "This machine sent packets to 2 endpoints that no rule expects, or where a detector found egress. "
+                     "Farthest: it was answered, and sent data after that.",
+               "ja": "このマシンは、規則が許可していない、または検出器が持ち出しを検出した宛先 2 件へパケットを送信した。最も進んだもの：応答があり、その後データが送出された。"}
     domains = [{"domain": "cloudfront.net", "questions": len(asked), "names": len(names), "failed": 0, "bytes": over_dns["bytes_out"], "first": over_dns["first"],
                 "last": over_dns["last"]}]
     return expected(m, lang, texts, facts, "unexpected_egress", "data_out", [reasons[lang]], rows, [], [], domains, None, 2, [])
@@ -365,8 +366,11 @@ def benign(lang, m, texts):
                          "allowed_bytes_out": (sum(e["bytes_out"] for e in allowed), True)})
     used = 4  # dns, time-sync, dhcp, web
     facts["policy_unused"] = facts["policy_rules"][0] - used, True
-    reasons = {"en": "In the time judged nothing left this machine that was not expected, and every gate is met.",
-               "ja": "判定対象の時間に、予期しないものがこのマシンから出た形跡はなく、すべての必須条件を満たしている。"}
+    sent = sum(e["bytes_out"] for e in allowed)
+    reasons = {"en": ["In the time judged no traffic was recorded that this machine began and no rule allows or watches, and every gate is met.",
+                      f"Destinations allowed or watched: 3; sent to them, what was in it not being inspected: {sent:,} bytes."],
+               "ja": ["判定対象の時間に、このマシンが始めた通信で、規則が許可も監視もしていないものは記録されておらず、すべての必須条件を満たしている。",
+                      f"許可・監視された宛先：3。それらへの送信量（内容は検査していない）：{sent:,} バイト。"]}
     domains = [{"domain": "amazonaws.com", "questions": len(asked), "names": len({a[1] for a in asked}), "failed": 0, "bytes": over_dns["bytes_out"],
                 "first": over_dns["first"], "last": over_dns["last"]}]
     # A flow is a stretch of lines of one direction that follow each other.
@@ -377,7 +381,7 @@ def benign(lang, m, texts):
         classes.append({"class": "host_only", "reason": reason, "flows": len(rows_), "packets": sum(r[5] for r in rows_), "bytes": sum(r[6] for r in rows_)})
     read = {**dict.fromkeys(("skipdata", "transit", "blank", "bad", "members", "truncated", "failed"), 0), "files": 1, "lines": lines + 1, "records": len(seen),
             "nodata": lines - len(seen), "headers": 1, "bytes": len(text)}
-    return expected(m, lang, texts, facts, "none_observed", None, [reasons[lang]], rows, allowed, inbound, domains, {"read": read, "classes": classes}, 0,
+    return expected(m, lang, texts, facts, "none_observed", None, reasons[lang], rows, allowed, inbound, domains, {"read": read, "classes": classes, "hidden": []}, 0,
                     [{"file": "flow.log", "sha256": "DIGEST"}])
 
 
@@ -386,7 +390,7 @@ def benign(lang, m, texts):
 def text_of(lang, m, report):
     """The terminal form, of what JSON must say."""
     word = {"en": {"none_observed": "NONE OBSERVED", "unexpected_egress": "UNEXPECTED EGRESS"}, "ja": {"none_observed": "観測されず", "unexpected_egress": "予期しない外向き通信あり"}}
-    names = {"en": ("Verdict: ", "Case: ", "Time judged: {} to {} ({})", "Sensor: ", "Gates met: {} of {}", "What left, or tried to, and nothing expects", "NOT MET: ",
+    names = {"en": ("Verdict: ", "Case: ", "Time judged: {} to {} ({})", "Sensor: ", "Gates met: {} of {}", "Unexpected egress, attempts included", "NOT MET: ",
                     "lines of Flow Logs read: 0 (must be 1 at least)", "Remedy: ", "{}, {} bytes", "{} (Data carried in DNS names)", {"answered": "answered", "data_out": "data out"}),
              "ja": ("判定：", "案件：", "判定対象の時間：{} から {} まで（{}）", "センサー：", "満たした必須条件：{} / {}", "予期しない通信（試行を含む）", "不充足：",
                     "読み取った Flow Logs の行：0（1以上であること）", "対処：", "{}、{} バイト", "{}（DNS の名前によるデータの搬送）", {"answered": "応答あり", "data_out": "データ送出"})}[lang]

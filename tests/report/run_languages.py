@@ -276,7 +276,7 @@ def japanese(tap, w, store, sensor, what, *options):
     with tap.case(f"{what}: no English in JSON's sentences"):
         with open(out, encoding="utf-8") as f:
             said = json.load(f)
-        for witness in (said["witness"] or {}).get("classes", []):
+        for witness in [x for part in ("classes", "hidden") for x in (said["witness"] or {}).get(part, [])]:
             del witness["reason"]  # a word of a list, the same in all languages
         for f in said["findings"]:
             del f["finding"]["name"]

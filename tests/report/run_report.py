@@ -151,6 +151,11 @@ INTRUDER = dict(
 GROUP = dict(more_records=[record(70, 70, ME, "224.0.0.251", 5353, 5353, UDP, 1, 80, direction=story.EGRESS, verdict=story.UNEXPECTED_EGRESS,
                                   outcome=story.UNANSWERED)])
 NEIGHBOUR = dict(more_records=[record(70, 70, "10.0.0.9", "224.0.0.1", 1, 1, UDP, 3, 90)])
+# Somebody calls this machine; it answers and sends 90,000 bytes, or is silent.
+CAME_IN = [record(65, 70, OTHER, ME, 50000, 22, TCP, 10, 900, flags=2, direction=story.INGRESS, initiator=1, verdict=story.UNEXPECTED_INBOUND, outcome=story.DATA_OUT),
+           record(65, 70, ME, OTHER, 22, 50000, TCP, 100, 90000, flags=18, direction=story.EGRESS, initiator=2, verdict=story.UNEXPECTED_INBOUND,
+                  outcome=story.DATA_OUT)]
+KNOCK = [record(65, 65, OTHER, ME, 50000, 22, TCP, 1, 60, flags=2, direction=story.INGRESS, initiator=1, verdict=story.UNEXPECTED_INBOUND, outcome=story.UNANSWERED)]
 ORIGINAL = {"Reservations": [{"OwnerId": "123456789012", "Instances": [{
     "InstanceId": "i-original", "InstanceType": "m5.large", "PrivateIpAddress": "172.31.0.9", "VpcId": "vpc-1",
     "NetworkInterfaces": [{"NetworkInterfaceId": "eni-0test", "MacAddress": "02:00:00:00:00:01"}], "SecurityGroups": [{"GroupId": "sg-1"}]}]}]}
@@ -160,7 +165,7 @@ class World:
     def __init__(self, d):
         self.d, self.pki, self.store = d, Pki(os.path.join(d, "keys")), os.path.join(d, "store")
         self.logs = write(os.path.join(d, "flow.log"), flow_logs())
-        self.tell(self.store, [("benign", [{}]), ("intruder", [INTRUDER]), ("group", [GROUP]), ("neighbour", [NEIGHBOUR]), ("absurd", [dict(end=15 * 10**9)])] + [(name, parts) for _, name, _, parts in broken()])
+        self.tell(self.store, [("benign", [{}]), ("intruder", [INTRUDER]), ("group", [GROUP]), ("neighbour", [NEIGHBOUR]), ("came-in", [dict(more_records=CAME_IN)]), ("knock", [dict(more_records=KNOCK)]), ("absurd", [dict(end=15 * 10**9)])] + [(name, parts) for _, name, _, parts in broken()])
         self.unfinished = os.path.join(d, "unfinished")
         self.tell(self.unfinished, [("no-goodbye", [dict(goodbye=False)])])
 
@@ -278,6 +283,7 @@ def gates(tap, w):
         write(path, bytes(data))
         said, _ = w.report("benign", store=copy, codes=(1,))
         check({20} <= unmet(said).keys() and said["audit"]["verdict"] == "broken", f"{unmet(said)}")
+        check(said["reasons"][1].startswith("Places of the ledger that are not as they were signed, or cannot be read: "), said["reasons"])
         write(path, bytes(data[:len(data) - 200]))
         check(20 in unmet(w.report("benign", store=copy, codes=(1,))[0]), "a cut ledger was believed")
 
@@ -379,18 +385,18 @@ def rows_of(lines):
 
 
 TEXT_EN = """Verdict: UNEXPECTED EGRESS
-This machine spoke to 2 endpoints that nothing expects. It was answered, and data went out.
+This machine sent packets to 2 endpoints that no rule expects, or where a detector found egress. Farthest: it was answered, and sent data after that.
 
 Case: 2025-77
 Time judged: 2025-11-25 00:00:00 UTC to 2025-11-25 00:03:00 UTC (3 min)
 Sensor: intruder
 Gates met: 14 of 16
 
-What left, or tried to, and nothing expects
+Unexpected egress, attempts included
   198.51.100.7:443 tcp  data out, 4,096 bytes  2025-11-25 00:01:05 UTC
   203.0.113.9:8080 tcp  unanswered, 120 bytes  2025-11-25 00:01:10 UTC
 
-   4  NOT MET: Nothing was hidden: a second witness agrees
+   4  NOT MET: A second witness agrees with this machine
        lines of Flow Logs read: 0 (must be 1 at least)
        Remedy: Give the report Flow Logs of the same interface (--flow-logs); look at `flowproof reconcile`.
    5  NOT MET: The second witness is complete
@@ -398,7 +404,7 @@ What left, or tried to, and nothing expects
        Remedy: Wait until all Flow Logs are delivered (some minutes), and fetch every file.
 """
 TEXT_JA = """判定：予期しない外向き通信あり
-このマシンは、予期しない宛先 2 件と通信した。応答があり、データが送出された。
+このマシンは、規則が許可していない、または検出器が持ち出しを検出した宛先 2 件へパケットを送信した。最も進んだもの：応答があり、その後データが送出された。
 
 案件：2025-77
 判定対象の時間：2025-11-25 00:00:00 UTC (09:00:00 JST) から 2025-11-25 00:03:00 UTC (09:03:00 JST) まで（3 分）
@@ -409,12 +415,11 @@ TEXT_JA = """判定：予期しない外向き通信あり
   198.51.100.7:443 tcp  データ送出、4,096 バイト  2025-11-25 00:01:05 UTC (09:01:05 JST)
   203.0.113.9:8080 tcp  応答なし、120 バイト  2025-11-25 00:01:10 UTC (09:01:10 JST)
 
-   4  不充足：隠されたものはない：第二の証拠と一致する
+   4  不充足：第二の証拠がこのマシンの記録と一致する
        読み取った Flow Logs の行：0（1以上であること）
        対処：同じインターフェースの Flow Logs を渡し（--flow-logs）、`flowproof reconcile` を確認してください。
    5  不充足：第二の証拠は完全である
-       読み取った Flow Logs の行：0（1以上であること）
-       対処：Flow Logs がすべて配信されるまで数分待ち、全ファイルを取得してください。
+すべての数値と対処：--html FILE
 """
 
 
@@ -449,6 +454,29 @@ def beside(tap, w):
         said, _ = w.report("group", codes=(1,))
         equal((said["verdict"], said["unexpected_endpoints"], [f["weight"] for f in said["findings"]]), ("inconclusive", 0, ["suspicion"]))
         equal(said["reasons"][1:], ["Things that detectors found and somebody must look at: 1."])
+    with tap.case("who came in and was answered is a suspicion, in a run that meets every gate: something may have left that way"):
+        both = write(os.path.join(w.d, "came-in.log"), flow_logs(hidden=CAME_IN))
+        said, _ = w.report("came-in", logs=both, codes=(1,))
+        equal((said["verdict"], unmet(said), [f["weight"] for f in said["findings"]]), ("inconclusive", {}, ["suspicion"]))
+        out = w.text("came-in", "--flow-logs", both, code=1)
+        check(f"  {OTHER}:22 tcp  data out, 90,000 bytes (Unexpected inbound peer)  2025-11-25 00:01:05 UTC\n" in out, out)
+    with tap.case("who knocked and got no answer keeps nothing away"):
+        knock = write(os.path.join(w.d, "knock.log"), flow_logs(hidden=KNOCK))
+        equal(w.report("knock", logs=knock, codes=(0,))[0]["verdict"], "none_observed")
+    with tap.case("what was hidden is told by address, in all forms"):
+        logs = write(os.path.join(w.d, "hidden.log"), flow_logs(hidden=[flow(80, OTHER, 443, TCP, 9, 900)]))
+        page = os.path.join(w.d, "hidden.html")
+        said, _ = w.report("benign", "--html", page, logs=logs, codes=(1,))
+        equal([(h["srcaddr"], h["srcport"], h["dstaddr"], h["dstport"], h["protocol"], h["packets"], h["bytes"], h["start"]) for h in said["witness"]["hidden"]],
+              [(ME, 51000, OTHER, 443, TCP, 9, 900, T0 + 80)])
+        equal(said["reasons"][1:], ["Flows that Flow Logs have and this machine did not show: 1. Something on it may hide them."])
+        out = w.text("benign", "--flow-logs", logs, code=1)
+        check(f"  {ME}:51000 > {OTHER}:443 tcp  900 bytes  2025-11-25 00:01:20 UTC\n" in out, out)
+        check(f"{OTHER}:443" in open(page, encoding="utf-8").read(), "the page does not name it")
+    with tap.case("a stop is told with its begin and end, and not counted among the time that was watched"):
+        said, _ = w.report("stopped", codes=(1,))  # 180 s, a stop of 420, 180 s
+        check(any("longer than the 6 min that were watched" in x for x in said["limits"]), said["limits"])
+        check("       When: 2025-11-25 00:03:00 UTC to 2025-11-25 00:10:00 UTC\n" in w.text("stopped", "--flow-logs", w.logs, code=1), "the stop")
     with tap.case("what others say to a group is no packet of this machine: none_observed"):
         equal(w.report("neighbour", codes=(0,))[0]["verdict"], "none_observed")
     with tap.case("--original: what the copy does not share is told, what cannot be compared is unknown"):
