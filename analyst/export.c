@@ -5,10 +5,8 @@
  */
 #include "analyst/commands.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyst/query.h"

@@ -4,10 +4,8 @@
  */
 #include "analyst/commands.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analyst/losses.h"

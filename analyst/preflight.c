@@ -5,7 +5,6 @@
 #include "analyst/command.h"
 #include "analyst/commands.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -4,8 +4,6 @@
  */
 #include "analyst/report.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "platform/json.h"

@@ -5,7 +5,6 @@
 #include "analyst/report_html.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "evidence/html_verdict.h"

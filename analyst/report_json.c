@@ -10,7 +10,6 @@
 #include "analyst/reconcile_print.h"
 #include "evidence/findings.h"
 #include "platform/addr.h"
-#include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/json.h"
 

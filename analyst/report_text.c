@@ -5,7 +5,6 @@
  */
 #include "analyst/report.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "platform/addr.h"

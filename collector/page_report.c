@@ -4,7 +4,6 @@
  * program, so that what is downloaded is what an analyst would make. It opened the program, the CA's
  * certificate and the store before it gave its rights up. One report at a time, a limited time each.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

@@ -4,7 +4,6 @@
  * connections of their own or within one, whatever windows the records have.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "evidence/beat.h"

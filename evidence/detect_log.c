@@ -4,7 +4,6 @@
  * tells at once. One finding per sensor and file: what was done to it, how often, and how many bytes are gone.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "evidence/detect.h"

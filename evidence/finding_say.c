@@ -7,7 +7,7 @@
 
 #include "evidence/finding.h"
 #include "platform/clock.h"
-#include "proto/batch.h"
+#include "proto/blinding.h"
 
 enum saying {
 #define SAYING(id, en, ja) S_##id,

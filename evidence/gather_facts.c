@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "evidence/peer.h"
-#include "platform/clock.h"
 
 static void put(struct verdict_evidence *e, enum verdict_fact_id id, uint64_t n)
 {

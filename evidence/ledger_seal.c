@@ -6,7 +6,6 @@
  * manifests begins with the state of every sensor: the last file that tells it whole is all that a
  * start must read. A manifest is durable before anything follows from it: a new segment, a deletion.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

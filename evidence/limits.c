@@ -8,8 +8,6 @@
 
 #include "evidence/beat.h"
 #include "evidence/finding.h"
-#include "evidence/known_names.h"
-#include "evidence/peer.h"
 #include "platform/json.h"
 
 enum { LIMIT_TEXT = 768 };

@@ -4,7 +4,6 @@
  */
 #include "platform/early.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <string.h>

@@ -13,7 +13,6 @@
  */
 #include "policy/policy.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * is staged, then sorted once: a set is searched, not walked.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

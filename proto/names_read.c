@@ -2,7 +2,6 @@
 /*
  * Reads names.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/flowproof.pb-c.h"

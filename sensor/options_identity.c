@@ -5,7 +5,6 @@
  */
 #include "sensor/options.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 /*
  * pipeline: its counters as metrics. Nothing is summed over a table: what a scrape costs does not depend on traffic.
  */
-#include "platform/config.h"
 #include "sensor/pipeline_parts.h"
 
 /* A sample of an interface; what is unknown is absent. */

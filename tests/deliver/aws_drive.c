@@ -7,7 +7,6 @@
  *
  * The collector's own code, driven by a test.
  */
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,6 @@
  */
 #include "platform/tls.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

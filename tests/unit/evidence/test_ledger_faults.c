@@ -6,7 +6,6 @@
  */
 #include "evidence/audit.h"
 
-#include <errno.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
