@@ -43,7 +43,7 @@ fuzz += imds
 fuzz-imds := platform/ec2/imds platform/addr platform/err
 # A batch through the detectors.
 fuzz += findings
-fuzz-findings := $(unit-evidence/test_findings)
+fuzz-findings := $(findings-objects)
 # The ledger's files.
 fuzz += segment
 fuzz-segment := evidence/ledger_segment $(fuzz-wire)

@@ -137,17 +137,20 @@ unit += evidence/test_ledger_faults
 unit-evidence/test_ledger_faults := $(filter-out platform/file platform/crypto_sign,$(unit-evidence/test_audit)) \
 	tests/unit/evidence/fake_disk tests/unit/evidence/fake_sign
 unit += evidence/test_findings
-unit-evidence/test_findings := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns proto/burst_columns \
+findings-objects := $(addprefix evidence/,$(findings-y)) proto/batch_write proto/batch_read proto/endpoint_columns proto/burst_columns \
 	proto/names proto/names_read proto/logs proto/names_write proto/logs_write proto/flowproof.pb-c proto/fields proto/flowrec platform/addr platform/json platform/crypto platform/clock platform/file \
 	platform/text platform/version platform/err
+unit-evidence/test_findings := tests/unit/evidence/made $(findings-objects)
 unit += evidence/test_beat
 unit-evidence/test_beat := evidence/beat
 unit += evidence/test_domain
 unit-evidence/test_domain := evidence/domain
+unit += evidence/test_detectors
+unit-evidence/test_detectors := $(unit-evidence/test_findings)
 unit += evidence/test_detect_names
 unit-evidence/test_detect_names := $(unit-evidence/test_findings)
 unit += evidence/test_log_sums
-unit-evidence/test_log_sums := $(unit-evidence/test_findings) evidence/log_sums
+unit-evidence/test_log_sums := $(findings-objects) evidence/log_sums
 unit += evidence/test_endpoints
 unit-evidence/test_endpoints := evidence/endpoints
 unit += platform/test_loop
@@ -170,6 +173,8 @@ unit += proto/test_chain
 unit-proto/test_chain := proto/chain platform/crypto platform/err
 unit += proto/test_wire
 unit-proto/test_wire := platform/text proto/fields proto/wire proto/flowproof.pb-c platform/err
+unit += proto/test_wire_hello
+unit-proto/test_wire_hello := $(unit-proto/test_wire)
 unit += collector/test_ingest
 unit-collector/test_ingest := collector/ingest collector/ingest_frames collector/keep collector/refusal_log $(ledger-writer) evidence/ledger_index evidence/ledger_read proto/batch_write proto/names_write proto/logs_write proto/endpoint_columns proto/burst_columns \
 	platform/tls platform/tls_config platform/loop platform/socket platform/crypto_cert platform/crypto_issuer platform/addr

@@ -3,8 +3,6 @@
  * What the detectors make of DNS messages, names and metadata requests: tunnels by their counts, role credentials by
  * their paths, resolvers and listed names by what they are called.
  */
-#include "evidence/findings.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,48 +15,12 @@
 #include <cmocka.h>
 
 #include "evidence/limits.h"
-#include "evidence/watch.h"
 #include "platform/clock.h"
+#include "tests/unit/evidence/made.h"
 
-enum { A = 1, CNAME = 5, TYPE_NULL = 10, TXT = 16, TCP = 6, UDP = 17 };
+enum { A = 1, CNAME = 5, TYPE_NULL = 10, TXT = 16 };
 
-static const uint8_t stream[WIRE_STREAM_ID] = {7};
 static const struct findings_from from = {.sensor = "i-1", .stream = stream, .sequence = 3};
-
-static struct findings *fresh(const struct watch_list *watch)
-{
-	const struct findings_config config = {.max = 100000, .watch = watch};
-	struct findings *f;
-	struct err err;
-
-	assert_int_equal(findings_new(&f, &config, &err), 0);
-	return f;
-}
-
-static struct addr addr_of(const char *text)
-{
-	struct addr addr;
-	uint8_t family;
-
-	assert_true(addr_parse(text, &addr, &family));
-	return addr;
-}
-
-/* The only finding of the kind; NULL if there is none. */
-static const struct finding *of_kind(struct findings *f, enum finding_kind kind)
-{
-	const struct finding *const *all, *ret = NULL;
-	size_t n;
-
-	assert_int_equal(findings_sort(f, &all, &n), 0);
-	for (size_t i = 0; i < n; i++) {
-		if (all[i]->key.kind != kind)
-			continue;
-		assert_null(ret);
-		ret = all[i];
-	}
-	return ret;
-}
 
 static struct batch_writer *writer;
 
@@ -361,7 +323,7 @@ static void test_metadata(void **state)
 	}
 }
 
-static struct flowrec call(const char *remote, uint16_t port)
+static struct flowrec call_to(const char *remote, uint16_t port)
 {
 	return (struct flowrec){.src = addr_of("10.0.0.5"),
 				.dst = addr_of(remote),
@@ -384,7 +346,7 @@ static struct flowrec call(const char *remote, uint16_t port)
 static void test_metadata_unread(void **state)
 {
 	struct findings *f = fresh(NULL);
-	struct flowrec rec = call("169.254.169.254", 80);
+	struct flowrec rec = call_to("169.254.169.254", 80);
 
 	(void)state;
 	assert_int_equal(findings_add_record(f, &from, &rec), 0);
@@ -402,7 +364,7 @@ static void test_metadata_unread(void **state)
 static void test_metadata_own(void **state)
 {
 	struct findings *f = fresh(NULL);
-	struct flowrec rec = call("169.254.169.254", 80);
+	struct flowrec rec = call_to("169.254.169.254", 80);
 
 	(void)state;
 	rec.verdict = FLOWREC_EXPECTED; /* by no rule */
@@ -419,7 +381,7 @@ static void test_metadata_own(void **state)
 /* Expected by the policy: a token makes it information. */
 static void test_metadata_expected(void **state)
 {
-	struct flowrec rec = call("169.254.169.254", 80);
+	struct flowrec rec = call_to("169.254.169.254", 80);
 
 	(void)state;
 	rec.verdict = FLOWREC_EXPECTED;
@@ -465,7 +427,7 @@ static void test_doh_by_name(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		for (unsigned late = 0; late < 2; late++) { /* the name after the record, too */
 			struct findings *f = fresh(NULL);
-			struct flowrec rec = call("203.0.113.9", 443);
+			struct flowrec rec = call_to("203.0.113.9", 443);
 
 			if (late) {
 				assert_int_equal(findings_add_record(f, &from, &rec), 0);
@@ -484,7 +446,7 @@ static void test_doh_by_name(void **state)
 static void test_names_are_told(void **state)
 {
 	struct findings *f = fresh(NULL);
-	struct flowrec rec = call("203.0.113.9", 25);
+	struct flowrec rec = call_to("203.0.113.9", 25);
 	struct finding_origin origin;
 
 	(void)state;
