@@ -140,7 +140,8 @@ echo
 echo "run: what was flagged (flowproof findings -d $store)"
 "$O/flowproof" findings -d "$store" || code=1
 echo
-echo "run: next:  $O/flowproof records -d $store            all records as Flow Logs lines"
+echo "run: next:  $O/flowproof report -d $store --ca run/keys/ca.crt --html report.html    what may be concluded, and what not"
+echo "run:        $O/flowproof records -d $store            all records as Flow Logs lines"
 echo "run:        $O/flowproof records -d $store --json     the same as JSON lines"
 echo "run:        $O/flowproof findings -d $store --json"
 exit $code
