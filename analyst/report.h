@@ -114,6 +114,7 @@ int report_files_add(struct report *report, const char *path);
 void report_files_sort(struct report *report);
 void report_files_free(struct report *report);
 
+/* What fails is told by ferror(out). */
 void report_print_text(const struct report *report, FILE *out);
 void report_print_html(const struct report *report, FILE *out);
 void report_print_json(const struct report *report, FILE *out);

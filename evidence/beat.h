@@ -16,6 +16,7 @@ struct beat {
 	uint16_t n;
 };
 
+/* Of more than BEAT_TIMES the earliest go. */
 void beat_add(struct beat *beat, uint64_t tenths);
 
 struct beat_rhythm {

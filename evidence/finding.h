@@ -117,6 +117,7 @@ struct finding_kind_info {
 };
 extern const struct finding_kind_info finding_kinds[FINDING_KINDS];
 
+/* "info" to "critical"; "attempted", ... */
 const char *finding_severity_text(enum finding_severity severity);
 const char *finding_reached_text(enum finding_reached reached);
 

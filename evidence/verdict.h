@@ -84,6 +84,7 @@ enum obligation_state { OBLIGATION_UNKNOWN, OBLIGATION_NOT_MET, OBLIGATION_MET }
 /* "unknown", "not_met", "met" */
 const char *obligation_state_key(enum obligation_state state);
 
+/* A figure that is not whole can break an "at most" and meet an "at least", no more. CONDITION_END is met. */
 enum obligation_state condition_judge(const struct condition *condition,
 				      const struct verdict_evidence *evidence);
 

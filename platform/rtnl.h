@@ -15,6 +15,7 @@
 
 struct rtnl;
 
+/* -ENOMEM, or the -errno of socket(2). */
 int rtnl_open(struct rtnl **ret);
 void rtnl_close(struct rtnl *rtnl);
 

@@ -144,10 +144,12 @@ ssize_t wire_hello_resume(uint8_t *out, size_t cap, const uint8_t *hello, size_t
 int wire_hello_decode(struct wire_hello **ret, const uint8_t *bytes, size_t len, struct err *err);
 void wire_hello_free(struct wire_hello *hello);
 
+/* Of the small messages: decoders give ERR_FORMAT. `durable`: number of the last batch of the stream that is on the
+ * collector's disk, 0 for none. */
 struct wire_welcome {
 	uint32_t protocol;
 	uint64_t durable;
-	uint64_t clock_ns;
+	uint64_t clock_ns; /* the collector's wall clock */
 };
 ssize_t wire_welcome_encode(uint8_t *out, size_t cap, const struct wire_welcome *welcome);
 int wire_welcome_decode(struct wire_welcome *ret, const uint8_t *bytes, size_t len);

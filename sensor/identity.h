@@ -34,6 +34,7 @@ int identity_init(struct identity *ret, const struct options *options, struct rt
 /* Live: reads the interfaces' addresses again (DHCP may have come since). Opens nothing. */
 void identity_refresh(struct identity *identity);
 
+/* The unspecified address is: before DHCP a machine has no other. */
 bool identity_is_local(const struct identity *identity, uint8_t family, const struct addr *addr);
 
 /* Whether an interface of this name exists and is up; else the error lists those that do. */

@@ -56,9 +56,11 @@ struct tail_time {
 
 struct tail;
 
+/* -ENOMEM. `ops` are borrowed. */
 int tail_new(struct tail **ret, const struct tail_config *config, const struct tail_ops *ops,
 	     void *ctx);
 void tail_free(struct tail *tail);
+/* Bytes for `n` files. */
 size_t tail_memory(size_t n);
 
 /* Several times a second. `takes`: pieces are taken; else the files are looked at only. True: more is there to be
