@@ -62,7 +62,7 @@ enum { FINDING_STREAMS = 2 };
 struct finding_evidence {
 	struct {
 		uint64_t first, last;
-		uint32_t stream; /* findings_stream() */
+		uint32_t stream; /* whose: findings_origin() gives its id */
 	} spans[FINDING_STREAMS];
 	uint8_t n;
 	bool more; /* streams */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the detectors need before they speak. `flowproof findings --limits` prints these very numbers, and
- * tests/limits measures them.
+ * tests/findings/measure_limits.py measures them.
  */
 #pragma once
 

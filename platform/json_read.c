@@ -193,7 +193,7 @@ static size_t number_length(const char *p, const char *end)
 	return (size_t)(p - begin);
 }
 
-/* A number, true, false or null. The byte behind it is kept until the NUL may take its place: see close_number(). */
+/* A number, true, false or null. */
 static int read_word(struct reader *r, struct json_value *v)
 {
 	static const struct {

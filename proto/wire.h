@@ -96,7 +96,7 @@ struct wire_link {
 };
 
 /* Strings are borrowed from the caller when encoding; when decoded they belong to the hello and go
- * with hello_free(). */
+ * with wire_hello_free(). */
 struct wire_hello {
 	uint32_t protocol;
 	const char *sensor;
