@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the subcommands share: how one begins, reads its options, runs and ends, and the options that several have.
+ * What the subcommands share: how one begins, reads its options, runs and ends.
  */
 #pragma once
 
