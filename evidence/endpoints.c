@@ -33,6 +33,8 @@ struct endpoints {
 	struct names sensors, streams, rules;
 	uint64_t left_out;
 	struct endpoint_sum *sums;
+	size_t n_sums;
+	bool is_summed; /* nothing came since */
 };
 
 int endpoints_new(struct endpoints **ret)
@@ -209,6 +211,7 @@ int endpoints_add(struct endpoints *e, const struct endpoints_source *source,
 		return 0;
 	}
 	e->added++;
+	e->is_summed = false;
 	e->rows[e->n++] = row;
 	return 0;
 }
@@ -257,9 +260,13 @@ static int compare_sums(const void *one, const void *two)
 
 const struct endpoint_sum *endpoints_sum(struct endpoints *e, size_t *ret_n)
 {
-	struct endpoint_sum *sums = calloc(e->n + 1, sizeof *sums);
+	struct endpoint_sum *sums;
 	size_t n = 0;
 
+	*ret_n = e->n_sums;
+	if (e->is_summed)
+		return e->sums;
+	sums = calloc(e->n + 1, sizeof *sums);
 	if (!sums)
 		return NULL;
 	if (e->n > 0)
@@ -283,6 +290,7 @@ const struct endpoint_sum *endpoints_sum(struct endpoints *e, size_t *ret_n)
 		qsort(sums, n, sizeof *sums, compare_sums);
 	free(e->sums);
 	e->sums = sums;
-	*ret_n = n;
+	e->is_summed = true;
+	*ret_n = e->n_sums = n;
 	return sums;
 }
