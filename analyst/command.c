@@ -25,7 +25,7 @@ static void print_help(const struct command *command)
 static int read_and_run(const struct command *command, char *options, int argc, char **argv,
 			struct err *err)
 {
-	int rest, rc = 0;
+	int rest = 0, rc = 0;
 
 	if (command->flow_logs) {
 		struct flowlogs_input *input = (void *)(options + command->flow_logs);
