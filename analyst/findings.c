@@ -147,7 +147,9 @@ static int print_all(struct findings *findings, finding_printer *printer)
 		return rc;
 	find_groups(&groups, all, n);
 	if (!printer && n == 0)
-		(void)fputs("no unexpected traffic in the ledger\n", stdout);
+		(void)fputs("no findings in what the ledger holds; whether that is all, flowproof "
+			    "report says\n",
+			    stdout);
 	if (!printer && n > 0)
 		finding_print_header(stdout);
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {

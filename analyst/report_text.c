@@ -298,6 +298,31 @@ static void print_gates(struct screen *s)
 		put(s, word(r->lang, W_ALL_FORMS));
 }
 
+/* Beside "none observed": as many as there is room for, then how many more there are. */
+static void print_limits(struct screen *s)
+{
+	const struct report *r = s->r;
+	char text[SAY_MAX], row[SAY_MAX + 8], number[NUMBER_TEXT];
+	bool has_room = true;
+	uint64_t more = 0;
+
+	put(s, "");
+	put(s, word(r->lang, W_LIMITS_TITLE));
+	for (unsigned i = 0; report_limit(text, r, i); i++) {
+		(void)snprintf(row, sizeof row, "  - %s", text);
+		has_room = has_room && s->rows + rows_of(row) < ROWS;
+		if (has_room)
+			put(s, row);
+		else
+			more++;
+	}
+	if (more == 0)
+		return;
+	(void)snprintf(row, sizeof row, "  %s",
+		       say(text, r->lang, W_MORE_HTML, number_text(number, more), NULL));
+	put(s, row);
+}
+
 void report_print_text(const struct report *r, FILE *out)
 {
 	struct screen s = {.r = r, .out = out, .is_whole = true};
@@ -307,4 +332,6 @@ void report_print_text(const struct report *r, FILE *out)
 	print_part(&s, PART_HIDDEN, OTHERS_SHOWN);
 	print_part(&s, PART_SUSPICIONS, OTHERS_SHOWN);
 	print_gates(&s);
+	if (r->verdict.word == VERDICT_NONE_OBSERVED)
+		print_limits(&s);
 }

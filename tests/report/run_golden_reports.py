@@ -417,6 +417,13 @@ def text_of(lang, m, report):
         left -= rows_of(more)
         if left >= 0:
             lines += more
+    if report["verdict"] == "none_observed":  # one row is kept for how many limits there is no room for
+        lines += ["", {"en": "What such a run cannot show", "ja": "このような実行では示せないこと"}[lang]]
+        limits = ["  - " + text for text in report["limits"]]
+        while limits and rows_of([*lines, limits[0]]) < SCREEN:
+            lines.append(limits.pop(0))
+        check(limits and len(limits) < len(report["limits"]), "some limits find room, and some do not")
+        lines.append({"en": f"  and {len(limits)} more: --html FILE", "ja": f"  ほか {len(limits)} 件：--html FILE"}[lang])
     if left < 0:
         lines.append({"en": "All figures and remedies: --html FILE", "ja": "すべての数値と対処：--html FILE"}[lang])
     return "\n".join(lines) + "\n"
