@@ -277,28 +277,16 @@ INLINE bool fast_octet(const char *p, size_t len, uint32_t *ret)
 	return order - least[len & 15] < span[len & 15];
 }
 
-/* At once if it is below 256. */
-INLINE const char *fast_small(const char *p, uint64_t *ret)
+INLINE const char *fast_byte(const char *p, uint8_t *ret)
 {
 	uint32_t x = load4(p) ^ UINT32_C(0x30303030), n;
 	uint32_t others = ((x + UINT32_C(0x76767676)) | x) & UINT32_C(0x80808080);
 	size_t len = first_bit(others | UINT64_C(1) << 32) / 8;
 
 	if (!fast_octet(p, len + 1, &n))
-		return any_number(p, ret);
-	*ret = n;
-	return p + len;
-}
-
-INLINE const char *fast_byte(const char *p, uint8_t *ret)
-{
-	uint64_t n;
-
-	p = fast_small(p, &n);
-	if (!p || n > UINT8_MAX)
 		return NULL;
 	*ret = (uint8_t)n;
-	return p;
+	return p + len;
 }
 
 INLINE const char *fast_ipv4(const char *p, struct addr *ret)
