@@ -65,7 +65,6 @@ struct report {
 };
 
 /* Sentences of the verdict, in order; NULL after the last. */
-enum { REPORT_SENTENCES = 4 };
 const char *report_sentence(char out[static SAY_MAX], const struct report *report, unsigned i);
 const char *report_verdict_text(const struct report *report);
 const char *report_state_text(const struct report *report, size_t obligation);

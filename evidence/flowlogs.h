@@ -26,7 +26,6 @@ enum {
 	FLOWLOGS_ID_MAX = 64, /* bytes of a flow log's ID with NUL */
 	FLOWLOGS_FORMATS_MAX = 256,      /* of --format @FILE */
 	FLOWLOGS_DOCUMENT_MAX = 1 << 28, /* bytes of a JSON document */
-	FLOWLOGS_REASON_MAX = 320,
 };
 
 /* Which values a line has; the others are 0 and mean nothing. */

@@ -20,9 +20,6 @@ enum {
 	TCP = 6,
 	UDP = 17,
 	ICMPV6 = 58,
-	PORT_DNS = 53,
-	PORT_MDNS = 5353,
-	PORT_LLMNR = 5355,
 	PORT_HTTPS = 443,
 	HANDSHAKE = 22,
 	QUIC_INITIAL_MIN = 1200, /* bytes of a client's first datagram, RFC 9000, 14.1 */

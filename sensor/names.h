@@ -84,9 +84,11 @@ const struct name_table *names_table(const struct names *names);
 /* As they stand; BATCH_NAMES_ARP is the caller's. */
 void names_counts(const struct names *names, uint64_t ret[static BATCH_NAMES_COUNTS]);
 
+enum { PORT_DNS = 53, PORT_MDNS = 5353, PORT_LLMNR = 5355 };
+
 static inline bool names_is_dns_port(uint16_t port)
 {
-	return port == 53 || port == 5353 || port == 5355;
+	return port == PORT_DNS || port == PORT_MDNS || port == PORT_LLMNR;
 }
 
 /* A packet to or from a port of DNS, `left` bytes of its payload being there: does its head count a question or an answer? `length`:

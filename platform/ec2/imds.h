@@ -50,7 +50,6 @@ enum {
 	IMDS_VALUE_MAX = 64,
 	IMDS_INTERFACES_MAX = 16,
 	IMDS_REQUEST_MAX = 640,
-	IMDS_NEVER_MS = 0,
 };
 
 /* What is asked, in this order. */
