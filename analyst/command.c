@@ -46,6 +46,15 @@ static int read_and_run(const struct command *command, char *options, int argc, 
 	return rc;
 }
 
+int command_flush(const char *name, int status, int output_errno)
+{
+	errno = output_errno ? output_errno : EIO;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return status;
+	fprintf(stderr, "flowproof %s: standard output: %s\n", name, strerror(errno));
+	return 3;
+}
+
 /* The exit status. */
 static int end(const struct command *command, const struct query *query, int rc,
 	       const struct err *err)
@@ -54,12 +63,7 @@ static int end(const struct command *command, const struct query *query, int rc,
 
 	if (rc < 0)
 		fprintf(stderr, "flowproof %s: %s\n", command->name, err->text);
-	errno = query && query->output_errno ? query->output_errno : EIO;
-	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
-		fprintf(stderr, "flowproof %s: standard output: %s\n", command->name,
-			strerror(errno));
-		status = 3;
-	}
+	status = command_flush(command->name, status, query ? query->output_errno : 0);
 	return query && query_tell_damage(query, command->name) ? 3 : status;
 }
 

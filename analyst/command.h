@@ -34,3 +34,5 @@ struct command {
 /* argv[0] is the subcommand's name. Returns the exit status: 2 wrong use, 3 if something failed, a ledger is damaged or
  * standard output cannot be written (a reader of it that goes away is no error). */
 int command_main(const struct command *command, int argc, char **argv);
+/* Of one with a main of its own: flushes standard output. `status`, or 3 with a word. `output_errno`: why a write failed before; 0: not known. */
+int command_flush(const char *name, int status, int output_errno);

@@ -265,7 +265,7 @@ int pki_main(int argc, char **argv)
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		fputs(pki_usage, stdout);
 		settings_help(pki_table, PKI_ROWS, stdout);
-		return 0;
+		return fflush(stdout) == 0 ? 0 : 3;
 	}
 	if (!action) {
 		if (*name)

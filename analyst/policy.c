@@ -247,7 +247,5 @@ int policy_main(int argc, char **argv)
 	free(words);
 	if (rc < 0)
 		fprintf(stderr, "flowproof policy: %s\n", err.text);
-	if (rc >= 0 && fflush(stdout) != 0)
-		return 3;
-	return rc == FOUND ? 1 : err_exit_status(rc);
+	return command_flush("policy", rc == FOUND ? 1 : err_exit_status(rc), 0);
 }

@@ -39,6 +39,8 @@ def subcommands():
     out = run("flowproof", "--help").expect(0).out
     for s in SUBCOMMANDS:
         check(run("flowproof", s, "--help").expect(0).out, f"{s} --help")
+        full = run("sh", "-c", '"$0" "$@" >/dev/full', program("flowproof"), s, "--help").expect(3)
+        check(s == "pki" or "standard output: No space left" in full.err, f"{s} on a full disk: {full.err}")
     equal(tuple(re.findall(r"^  (\w+) ", out, re.M)), SUBCOMMANDS, "flowproof --help")
 
 
