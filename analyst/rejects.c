@@ -61,8 +61,26 @@ static void print_ports(const struct rejects_remote *r)
 		fputs(",...", stdout);
 }
 
-static void print_text(const struct rejects_remote *list, size_t n,
-		       const struct rejects_totals *totals, const struct flowlogs_counts *counts)
+static void print_notes(const struct rejects_totals *totals, const struct flowlogs_counts *counts)
+{
+	if (totals->lines == 0 && totals->accepted > 0)
+		puts("note: no REJECT line at all: is the flow log's traffic type ALL?");
+	if (totals->unusable > 0)
+		printf("note: %" PRIu64
+		       " lines say no action or no address: nothing is known of them\n",
+		       totals->unusable);
+	if (counts->skipdata > 0)
+		printf("note: %" PRIu64 " times Flow Logs left lines out themselves (SKIPDATA)\n",
+		       counts->skipdata);
+	if (totals->left_out > 0)
+		printf("note: for %" PRIu64
+		       " refused lines there was no room: their addresses are not below; read one "
+		       "interface (--interface) or a part of the files\n",
+		       totals->left_out);
+}
+
+static void print_text(const struct rejects *rejects, size_t n, const struct rejects_totals *totals,
+		       const struct flowlogs_counts *counts)
 {
 	char text[ADDR_TEXT], from[CLOCK_TEXT], to[CLOCK_TEXT];
 
@@ -71,13 +89,12 @@ static void print_text(const struct rejects_remote *list, size_t n,
 	printf("\nrefused: %" PRIu64 " lines, %" PRIu64 " packets, %" PRIu64
 	       " bytes; let through: %" PRIu64 " lines\n",
 	       totals->lines, totals->packets, totals->bytes, totals->accepted);
-	if (totals->lines == 0 && totals->accepted > 0)
-		puts("note: no REJECT line at all: is the flow log's traffic type ALL?");
+	print_notes(totals, counts);
 	if (n > 0)
 		printf("\n%-9s %-39s %10s %-10s %-20s %-20s %s\n", "direction", "remote", "packets",
 		       "pattern", "first", "last", "protocol/port");
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {
-		const struct rejects_remote *r = &list[i];
+		const struct rejects_remote one = rejects_at(rejects, i), *r = &one;
 
 		printf("%-9s %-39s %10" PRIu64 " %-10s %-20s %-20s ",
 		       flowrec_direction_text((enum flowrec_direction)r->direction),
@@ -120,19 +137,21 @@ static void json_remote(const struct rejects_remote *r)
 	fputs("]}", stdout);
 }
 
-static void print_json(const struct rejects_remote *list, size_t n,
-		       const struct rejects_totals *totals, const struct flowlogs_counts *counts)
+static void print_json(const struct rejects *rejects, size_t n, const struct rejects_totals *totals,
+		       const struct flowlogs_counts *counts)
 {
 	fputs("{\"summary\":{\"read\":", stdout);
 	flowlogs_input_json(counts, stdout);
 	printf(",\"rejected\":{\"lines\":%" PRIu64 ",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64
 	       "},\"accepted_lines\":%" PRIu64 ",\"listed\":%zu,\"left_out\":%" PRIu64
-	       "},\n\"rejects\":[",
-	       totals->lines, totals->packets, totals->bytes, totals->accepted, n,
-	       totals->left_out);
+	       ",\"unusable\":%" PRIu64 "},\n\"rejects\":[",
+	       totals->lines, totals->packets, totals->bytes, totals->accepted, n, totals->left_out,
+	       totals->unusable);
 	for (size_t i = 0; i < n && !ferror(stdout); i++) {
+		const struct rejects_remote one = rejects_at(rejects, i);
+
 		fputs(i ? ",\n" : "\n", stdout);
-		json_remote(&list[i]);
+		json_remote(&one);
 	}
 	fputs(n ? "\n]}\n" : "]}\n", stdout);
 }
@@ -144,7 +163,6 @@ static int run(void *options, struct err *err)
 	struct options *o = options;
 	struct taker taker = {.interface = o->interface};
 	struct flowlogs *logs = NULL;
-	const struct rejects_remote *list;
 	size_t n;
 	int rc;
 
@@ -158,10 +176,10 @@ static int run(void *options, struct err *err)
 	rc = flowlogs_input_new(&o->input, &logs, err);
 	if (rc == 0)
 		rc = flowlogs_input_read(&o->input, logs, err);
-	if (rc == 0 && rejects_list(taker.rejects, o->min, &list, &n) < 0)
+	if (rc == 0 && rejects_list(taker.rejects, o->min, &n) < 0)
 		rc = err_set(err, -ENOMEM, "no memory for a list");
 	if (rc == 0)
-		(o->json ? print_json : print_text)(list, n, rejects_totals(taker.rejects),
+		(o->json ? print_json : print_text)(taker.rejects, n, rejects_totals(taker.rejects),
 						    flowlogs_counts(logs));
 	flowlogs_free(logs);
 	rejects_free(taker.rejects);

@@ -26,7 +26,7 @@ struct item {
 struct rejects {
 	struct table *table;
 	struct rejects_totals totals;
-	struct rejects_remote *list;
+	uint32_t *order; /* of the table's items, as rejects_list put them */
 	size_t n_ifaces, last;
 	char names[RECONCILE_INTERFACES_MAX][REJECTS_NAME_MAX];
 	struct interface ifaces[RECONCILE_INTERFACES_MAX];
@@ -54,7 +54,7 @@ void rejects_free(struct rejects *rejects)
 	for (size_t i = 0; i < rejects->n_ifaces; i++)
 		ifaces_fini(&rejects->ifaces[i]);
 	table_free(rejects->table);
-	free(rejects->list);
+	free(rejects->order);
 	free(rejects);
 }
 
@@ -143,8 +143,10 @@ int rejects_take(struct rejects *r, const struct flowlogs_record *record)
 	struct row row;
 
 	if (rec->status != FLOWREC_OK || !(record->has & FLOWLOGS_HAS_ACTION) || key.family == 0 ||
-	    (!is_pkt && (!(record->has & FLOWLOGS_HAS_SRC) || !(record->has & FLOWLOGS_HAS_DST))))
+	    (!is_pkt && (!(record->has & FLOWLOGS_HAS_SRC) || !(record->has & FLOWLOGS_HAS_DST)))) {
+		r->totals.unusable += rec->status == FLOWREC_OK;
 		return 0;
+	}
 	key.src = is_pkt ? record->pkt_src : rec->src;
 	key.dst = is_pkt ? record->pkt_dst : rec->dst;
 	key.iface = (uint32_t)find_interface(r, &record->interface);
@@ -173,7 +175,7 @@ static int compare_ports(const void *p, const void *q)
 	return a->port != b->port ? a->port - b->port : a->protocol - b->protocol;
 }
 
-static struct rejects_remote remote_of(const struct rejects *r, const struct item *item)
+static enum flowrec_direction direction_of(const struct rejects *r, const struct item *item)
 {
 	const struct row row = {.src = item->src,
 				.dst = item->dst,
@@ -181,8 +183,14 @@ static struct rejects_remote remote_of(const struct rejects *r, const struct ite
 				.flags = item->direction == FLOWREC_INGRESS  ? ROW_INGRESS
 					 : item->direction == FLOWREC_EGRESS ? ROW_EGRESS
 									     : 0};
-	enum flowrec_direction direction = ifaces_direction(&r->ifaces[item->iface], &row);
-	bool is_out = direction == FLOWREC_EGRESS;
+
+	return ifaces_direction(&r->ifaces[item->iface], &row);
+}
+
+struct rejects_remote rejects_at(const struct rejects *r, size_t i)
+{
+	const struct item *item = table_at(r->table, r->order[i]);
+	bool is_out = item->direction == FLOWREC_EGRESS;
 	struct rejects_remote ret = {.local = is_out ? item->src : item->dst,
 				     .remote = is_out ? item->dst : item->src,
 				     .lines = item->lines,
@@ -193,7 +201,7 @@ static struct rejects_remote remote_of(const struct rejects *r, const struct ite
 				     .n_ports = item->n_ports,
 				     .more_ports = item->more_ports,
 				     .family = (uint8_t)item->family,
-				     .direction = (uint8_t)direction};
+				     .direction = item->direction};
 
 	memcpy(ret.hours, item->hours, sizeof ret.hours);
 	memcpy(ret.ports, item->ports, sizeof ret.ports);
@@ -202,43 +210,49 @@ static struct rejects_remote remote_of(const struct rejects *r, const struct ite
 	return ret;
 }
 
-static int compare_remotes(const void *p, const void *q)
+static int compare_addrs(const struct item *a, const struct item *b, bool is_src)
 {
-	const struct rejects_remote *a = p, *b = q;
+	return memcmp(is_src ? &a->src : &a->dst, is_src ? &b->src : &b->dst, sizeof a->src);
+}
+
+static int compare_items(const void *p, const void *q, void *ctx)
+{
+	const struct rejects *r = ctx;
+	const struct item *a = table_at(r->table, *(const uint32_t *)p),
+			  *b = table_at(r->table, *(const uint32_t *)q);
 	bool out_a = a->direction == FLOWREC_EGRESS, out_b = b->direction == FLOWREC_EGRESS;
+	int d;
 
 	if (out_a != out_b)
 		return out_b - out_a;
 	if (a->packets != b->packets)
 		return (a->packets < b->packets) - (a->packets > b->packets);
-	if (memcmp(&a->remote, &b->remote, sizeof a->remote) != 0)
-		return memcmp(&a->remote, &b->remote, sizeof a->remote);
-	if (memcmp(&a->local, &b->local, sizeof a->local) != 0)
-		return memcmp(&a->local, &b->local, sizeof a->local);
-	return strcmp(a->interface, b->interface);
+	d = compare_addrs(a, b, !out_a); /* the remote one */
+	if (d == 0)
+		d = compare_addrs(a, b, out_a);
+	return d ? d : strcmp(r->names[a->iface], r->names[b->iface]);
 }
 
-int rejects_list(struct rejects *r, uint64_t min_packets, const struct rejects_remote **ret,
-		 size_t *ret_n)
+int rejects_list(struct rejects *r, uint64_t min_packets, size_t *ret_n)
 {
 	size_t all = table_count(r->table), n = 0;
 
-	free(r->list);
-	r->list = calloc(all + 1, sizeof r->list[0]);
-	if (!r->list)
+	free(r->order);
+	r->order = calloc(all + 1, sizeof r->order[0]);
+	if (!r->order)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->n_ifaces; i++) {
 		if (ifaces_find_locals(&r->ifaces[i]) < 0)
 			return -ENOMEM;
 	}
 	for (size_t i = 0; i < all; i++) {
-		const struct item *item = table_at(r->table, i);
+		struct item *item = table_at(r->table, i);
 
-		if (item->packets >= min_packets)
-			r->list[n++] = remote_of(r, item);
+		item->direction = (uint8_t)direction_of(r, item);
+		if ((item->packets ? item->packets : item->lines) >= min_packets)
+			r->order[n++] = (uint32_t)i;
 	}
-	qsort(r->list, n, sizeof r->list[0], compare_remotes);
-	*ret = r->list;
+	qsort_r(r->order, n, sizeof r->order[0], compare_items, r);
 	*ret_n = n;
 	return 0;
 }

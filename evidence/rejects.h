@@ -51,11 +51,13 @@ struct rejects_totals {
 	uint64_t lines, packets, bytes; /* of REJECT */
 	uint64_t accepted;              /* lines */
 	uint64_t left_out;              /* REJECT lines for which there was no room */
+	uint64_t unusable;              /* lines that do not say action or addresses */
 };
 const struct rejects_totals *rejects_totals(const struct rejects *rejects);
 
-/* All of at least `min_packets`, what went out first, then by packets. Borrowed. -ENOMEM. */
-int rejects_list(struct rejects *rejects, uint64_t min_packets, const struct rejects_remote **ret,
-		 size_t *ret_n);
+/* Orders all of at least `min_packets` (lines, where no line tells packets): what went out first, then by packets. How many. -ENOMEM. */
+int rejects_list(struct rejects *rejects, uint64_t min_packets, size_t *ret_n);
+/* The i-th of them. */
+struct rejects_remote rejects_at(const struct rejects *rejects, size_t i);
 /* "scan": many ports; "insistent": many packets to few; "knock". */
 const char *rejects_pattern(const struct rejects_remote *remote);

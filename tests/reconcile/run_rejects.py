@@ -60,6 +60,22 @@ def main():
             match(r"^egress +10\.0\.0\.77 +4 knock +\S+Z +\S+Z +6/22$", out)
             write(os.path.join(d, "log"), "\n".join([HEAD] + [x for x in lines if "ACCEPT" in x]) + "\n")
             match("no REJECT line at all: is the flow log's traffic type ALL", run("flowproof", "rejects", "--flow-logs", os.path.join(d, "log")).expect(0).out)
+        with tap.case("IPv6 in any text form, ICMP and protocols without ports"):
+            data = HEAD + "\n" + "\n".join(f"2 1 eni-1 {src} {dst} {ports} {packets} 100 {T0} {T0 + 30} REJECT OK" for src, dst, ports, packets in (
+                ("2001:db8:0:0::9", "2600::5", "1 22 6", 2), ("2001:DB8::9", "2600:0:0::5", "2 22 6", 3), ("fe80::1", "2600::5", "0 0 58", 1), ("198.51.100.1", "10.0.0.5", "0 0 1", 25),
+                ("198.51.100.2", "10.0.0.5", "- - 47", 1))) + "\n" + "\n".join(f"2 1 eni-1 2600::5 2001:db8:1::{i} 1 443 6 1 60 {T0} {T0 + 30} ACCEPT OK" for i in range(1, 4)) + "\n"
+            equal([(r["remote"], r["local"], r["flow-direction"], r["pattern"], r["packets"], r["ports"][0]["protocol"], r["ports"][0]["dstport"]) for r in rejects(d, data)["rejects"]], [
+                ("198.51.100.1", "10.0.0.5", "ingress", "insistent", 25, 1, 0), ("2001:db8::9", "2600::5", "ingress", "knock", 5, 6, 22),
+                ("198.51.100.2", "10.0.0.5", "ingress", "knock", 1, 47, 0), ("fe80::1", "2600::5", "ingress", "knock", 1, 58, 0)])
+        with tap.case("what a log cannot tell is told: no action, SKIPDATA; without packets, lines count"):
+            data = "srcaddr dstaddr dstport protocol packets log-status\n198.51.100.1 10.0.0.5 22 6 1 OK\n- - - - - SKIPDATA\n- - - - - NODATA\n"
+            equal((rejects(d, data)["summary"]["unusable"], rejects(d, data)["summary"]["read"]["skipdata"]), (1, 1))
+            out = run("flowproof", "rejects", "--flow-logs", os.path.join(d, "log")).expect(0).out
+            match("1 lines say no action or no address", out)
+            match(r"1 times Flow Logs left lines out themselves \(SKIPDATA\)", out)
+            data = "srcaddr dstaddr dstport protocol action\n" + "198.51.100.1 10.0.0.5 22 6 REJECT\n" * 3
+            equal([(r["remote"], r["lines"], r["packets"]) for r in rejects(d, data, "--min", "3")["rejects"]], [("198.51.100.1", 3, 0)])
+            equal(rejects(d, data, "--min", "4")["rejects"], [])
         with tap.case("no path, a path that is not there"):
             match("--flow-logs is missing", run("flowproof", "rejects").expect(2).err)
             match("no path follows", run("flowproof", "rejects", "--flow-logs", "--json").expect(2).err)
