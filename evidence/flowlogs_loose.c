@@ -21,7 +21,7 @@ static bool is_between(char c)
 	return c == ' ' || c == '\t' || c == '|';
 }
 
-/* The length of a terminal's colour ("\x1b[32m"), or 0. */
+/* The length of a terminal's colour ("\x1b[32m"; "\x1b[K" of grep), or 0. */
 static size_t colour_length(const char *p, const char *end)
 {
 	const char *q = p + 2;
@@ -30,7 +30,7 @@ static size_t colour_length(const char *p, const char *end)
 		return 0;
 	while (q < end && ((*q >= '0' && *q <= '9') || *q == ';'))
 		q++;
-	return q < end && *q == 'm' ? (size_t)(q + 1 - p) : 0;
+	return q < end && (*q == 'm' || *q == 'K') ? (size_t)(q + 1 - p) : 0;
 }
 
 /* The words of the line with one blank between two, without colours, quotes around them and the frame of a table: never longer. */
@@ -170,7 +170,7 @@ static enum flowlogs_loose take(struct flowlogs *logs, struct flowlogs_record *r
 	for (int i = 0; p && i < WORDS_BEFORE; i++) {
 		const char *blank = memchr(p, ' ', (size_t)(end - p));
 
-		if (!(blank && blank[-1] == ':') && /* "Fields:" */
+		if (flowrec_is_header(p, (size_t)(end - p)) &&
 		    flowlogs_take_header(logs, p, (size_t)(end - p)))
 			return FLOWLOGS_LOOSE_HEADER;
 		p = blank ? blank + 1 : NULL;

@@ -403,6 +403,8 @@ def kept_by_others(tap, d):
     }
     forms = {name: ("\n".join(prefix + text + {"`": "`", '"': '",'}.get(prefix[-1], "") for text in body), {}) for name, prefix in before.items()}
     forms.update({
+        "grep's colours": ("\n".join(text.replace("ACCEPT", "\x1b[01;31m\x1b[KACCEPT\x1b[m\x1b[K") for text in body), {}),
+        "prefixes of several lengths": ("\n".join(["h: " + DEFAULT, *(f"{time} h vpc: {text}" for text in body)]), {"headers": 1}),
         "times below a heading": ("\n".join([DEFAULT, *(f"{iso}Z {text}" for text in body)]), {"headers": 1}),
         "a heading behind a prefix": ("\n".join(f"{time} h vpc: {text}" for text in [DEFAULT, *body]), {"headers": 1}),
         "filter-log-events --output text": ("\n".join([*(f"EVENTS\t38\t1700000000000\t{stream}\t{text}\t1700000000000" for text in body), f"SEARCHEDLOGSTREAMS\t{stream}\tTrue"]),
@@ -418,7 +420,7 @@ def kept_by_others(tap, d):
         "blanks behind commas": ("\n".join(", ".join(row) for row in [names, *rows]), {"headers": 1}),
         "names with blanks": ("\n".join(["Version,Account ID,Interface ID,Source Address,Destination Address,Source Port,Destination Port,Protocol,Packets,Bytes,Start Time,End Time,"
                                         "Action,Log Status", *(",".join(row) for row in rows)]), {"headers": 1}),
-        "commas and quotes in values": ("\n".join([",".join([*names, "tag"]), *(",".join([*row, '"a, ""b"""']) for row in rows)]), {"headers": 1}),
+        "commas and quotes in values": ("\n".join([",".join([*names, "tag"]), *(",".join([*row, '"a, ""b"", c"']) for row in rows)]), {"headers": 1}),
         "single quotes": ("\n".join(",".join(f"'{v}'" for v in row) for row in [names, *rows]), {"headers": 1}),
         "numbers of pandas, an index": ("\n".join([",".join(["", *names]), *(",".join([str(i), *row[:5], *(v + ".0" for v in row[5:12]), *row[12:]]) for i, row in enumerate(rows))]),
                                         {"headers": 1}),
