@@ -22,6 +22,7 @@ static const struct {
 	{"NetworkAcls", ROOM_ACLS},
 	{"NetworkInterfaces", ROOM_INTERFACES},
 	{"Vpcs", ROOM_VPCS},
+	{"Subnets", ROOM_SUBNETS},
 	{"RouteTables", ROOM_ROUTE_TABLES},
 	{"VpcEndpoints", ROOM_ENDPOINTS},
 	{"ResolverQueryLogConfigs", ROOM_QUERY_LOGS},

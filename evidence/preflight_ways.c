@@ -146,19 +146,25 @@ static bool lets_anywhere(const struct json_value *acl, bool is_every_protocol)
 	return ret;
 }
 
-static void check_acl(struct room *room, const struct subject *s)
+static const struct json_value *network_acl(const struct room *room, const struct subject *s)
 {
 	const struct room_objects *o = &room->lists[ROOM_ACLS];
-	const struct json_value *acl = NULL;
-	bool is_all, is_some;
 
-	for (size_t i = 0; i < o->n && !acl; i++) {
+	for (size_t i = 0; i < o->n; i++) {
 		for (const struct json_value *a = room_items(o->v[i], "Associations"); a;
 		     a = a->next) {
 			if (*s->subnet && room_is(room_text(a, "SubnetId"), s->subnet))
-				acl = o->v[i];
+				return o->v[i];
 		}
 	}
+	return NULL;
+}
+
+static void check_acl(struct room *room, const struct subject *s)
+{
+	const struct json_value *acl = network_acl(room, s);
+	bool is_all, is_some;
+
 	if (!acl || !json_member(acl, "Entries")) {
 		preflight_add(room, s, *s->subnet ? s->subnet : s->eni, CHECK(ACL),
 			      PREFLIGHT_UNKNOWN, "its network ACL is not told");
@@ -172,6 +178,95 @@ static void check_acl(struct room *room, const struct subject *s)
 		      : is_some ? "lets some protocols or ports out to every address"
 				: "does not let everything out");
 }
+
+/* ---- the way to the collector ---- */
+
+static bool has_address(const char *range, const struct endpoint *to)
+{
+	struct cidr cidr;
+
+	return cidr_parse(range, &cidr, NULL) == 0 && cidr_has(&cidr, to->family, &to->addr);
+}
+
+/* Is an entry about TCP to or from that address? `covers`: all of these ports; else some of them. */
+static bool is_about(const struct json_value *entry, bool egress, const struct endpoint *to,
+		     const unsigned long ports[static 2], bool covers)
+{
+	const struct json_value *range = json_member(entry, "PortRange");
+	const char *protocol = room_text(entry, "Protocol");
+	unsigned long from = strtoul(room_text(range, "From"), NULL, 10),
+		      last = range ? strtoul(room_text(range, "To"), NULL, 10) : UINT16_MAX;
+
+	if (is_member_true(entry, "Egress") != egress ||
+	    (!room_is(protocol, "-1") && !room_is(protocol, "6")) ||
+	    !has_address(room_text(entry, to->family == 6 ? "Ipv6CidrBlock" : "CidrBlock"), to))
+		return false;
+	if (room_is(protocol, "-1"))
+		return true;
+	return covers ? from <= ports[0] && ports[1] <= last : from <= ports[1] && ports[0] <= last;
+}
+
+/* By the lowest number: is it allowed before any of it is refused? */
+static bool acl_lets(const struct json_value *acl, bool egress, const struct endpoint *to,
+		     const unsigned long ports[static 2])
+{
+	unsigned long allowed = ULONG_MAX, refused = ULONG_MAX;
+
+	for (const struct json_value *e = room_items(acl, "Entries"); e; e = e->next) {
+		bool is_allowed = room_is(room_text(e, "RuleAction"), "allow");
+		unsigned long number = strtoul(room_text(e, "RuleNumber"), NULL, 10);
+		unsigned long *lowest = is_allowed ? &allowed : &refused;
+
+		if (is_about(e, egress, to, ports, is_allowed) && number < *lowest)
+			*lowest = number;
+	}
+	return allowed < refused;
+}
+
+static bool is_routed(const struct json_value *table, const struct endpoint *to)
+{
+	for (const struct json_value *r = room_items(table, "Routes"); r; r = r->next) {
+		if (*room_text(r, "DestinationPrefixListId")) /* what is in it is not told */
+			return true;
+		if (!room_is(room_text(r, "State"), "blackhole") &&
+		    (has_address(room_text(r, "DestinationCidrBlock"), to) ||
+		     has_address(room_text(r, "DestinationIpv6CidrBlock"), to)))
+			return true;
+	}
+	return false;
+}
+
+/* What security groups let out may yet be refused by the ACL, there or back, or have no route. Silent where nothing is wrong. */
+static void check_way(struct room *room, const struct subject *s)
+{
+	static const unsigned long answers[] = {32768, 60999}; /* Linux's ports for those who ask */
+	const struct endpoint *to = &room->request->collector;
+	const unsigned long port[] = {to->port, to->port};
+	const struct json_value *acl = network_acl(room, s), *table;
+	const struct json_value *subnet = room_find(room, ROOM_SUBNETS, "SubnetId", s->subnet);
+	bool is_main = false, out, back;
+
+	if (!room->request->has_collector)
+		return;
+	table = route_table(room, s, &is_main);
+	if (json_member(table, "Routes") && !is_routed(table, to))
+		preflight_add(room, s, room_text(table, "RouteTableId"), CHECK(COLLECTOR),
+			      PREFLIGHT_BAD, "no route leads to the collector");
+	/* Within a subnet no ACL is asked. */
+	if (!json_member(acl, "Entries") || has_address(room_text(subnet, "CidrBlock"), to))
+		return;
+	out = acl_lets(acl, true, to, port);
+	back = acl_lets(acl, false, to, answers);
+	if (!out || !back)
+		preflight_add(room, s, room_text(acl, "NetworkAclId"), CHECK(COLLECTOR),
+			      subnet ? PREFLIGHT_BAD : PREFLIGHT_WARN,
+			      !out ? "refuses TCP to the collector%s"
+				   : "refuses the collector's answers (TCP to ports 32768 to "
+				     "60999)%s",
+			      subnet ? "" : ", unless it is in the same subnet");
+}
+
+/* ---- addresses, endpoints ---- */
 
 /* A public address of an interface, its own or of a secondary one. */
 static const char *public_address(const struct json_value *interface)
@@ -337,6 +432,7 @@ void preflight_ways(struct room *room, const struct subject *s)
 
 	check_routes(room, s);
 	check_acl(room, s);
+	check_way(room, s);
 	check_public(room, s);
 	check_endpoints(room, s);
 	if (check)

@@ -406,7 +406,7 @@ def kept_by_others(tap, d):
         "grep's colours": ("\n".join(text.replace("ACCEPT", "\x1b[01;31m\x1b[KACCEPT\x1b[m\x1b[K") for text in body), {}),
         "prefixes of several lengths": ("\n".join(["h: " + DEFAULT, *(f"{time} h vpc: {text}" for text in body)]), {"headers": 1}),
         "times below a heading": ("\n".join([DEFAULT, *(f"{iso}Z {text}" for text in body)]), {"headers": 1}),
-        "a heading behind a prefix": ("\n".join(f"{time} h vpc: {text}" for text in [DEFAULT, *body]), {"headers": 1}),
+        "a heading behind a prefix": ("\n".join(f"<134>{time} h vpc: {text}" for text in [DEFAULT, *body]), {"headers": 1}),
         "filter-log-events --output text": ("\n".join([*(f"EVENTS\t38\t1700000000000\t{stream}\t{text}\t1700000000000" for text in body), f"SEARCHEDLOGSTREAMS\t{stream}\tTrue"]),
                                             {"headers": 1}),
         "get-log-events --output text": ("\n".join(["b/1\tf/1", *(f"EVENTS\t1700000000000\t{text}\t1700000000000" for text in body)]), {"headers": 1}),
