@@ -117,6 +117,7 @@ def answers(tap, w):
         store, server, err = w.spoken("close")
         equal(stored(store), {"eth0": said(0), "eth1": said(1)}, "records")
         equal(len(server.ports), len(server.asked), "connections")
+        equal([(e["requests"], e["failures"]) for e in events(store, "metadata")], [(len(server.asked), 0)], "no request to a connection that ends")
         equal({e["local_port"] for e in events(store, "metadata-connection")}, server.ports, "ports")
         equal(run("flowproof", "findings", "-d", store, "--json").expect(0).out, "", "findings")
     with tap.case("a token that runs out is asked for anew"):
