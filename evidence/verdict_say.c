@@ -50,7 +50,7 @@ const char *verdict_sentence(char out[static SAY_MAX], enum verdict_lang lang,
 {
 	const struct verdict_fact *suspicions = &e->facts[FACT_SUSPICIONS];
 	uint64_t hidden = e->facts[FACT_HIDDEN].n, broken = e->facts[FACT_AUDIT_BROKEN].n;
-	char n[NUMBER_TEXT], figure[FIGURE_TEXT], sent[FIGURE_TEXT];
+	char n[NUMBER_TEXT], figure[FIGURE_TEXT], sent[FIGURE_TEXT], came[FIGURE_TEXT];
 
 	if (broken < e->facts[FACT_DAMAGE].n)
 		broken = e->facts[FACT_DAMAGE].n;
@@ -61,7 +61,7 @@ const char *verdict_sentence(char out[static SAY_MAX], enum verdict_lang lang,
 			out, lang, W_SAY_ALLOWED,
 			figure_text(figure, lang, FACT_ALLOWED, &e->facts[FACT_ALLOWED]),
 			figure_text(sent, lang, FACT_ALLOWED_BYTES, &e->facts[FACT_ALLOWED_BYTES]),
-			NULL);
+			figure_text(came, lang, FACT_CAME_IN, &e->facts[FACT_CAME_IN]), NULL);
 	if (broken > 0 && i-- == 0)
 		return say(out, lang, W_SAY_BROKEN, number_text(n, broken), NULL);
 	if (hidden > 0 && i-- == 0)

@@ -368,9 +368,9 @@ def benign(lang, m, texts):
     facts["policy_unused"] = facts["policy_rules"][0] - used, True
     sent = sum(e["bytes_out"] for e in allowed)
     reasons = {"en": ["In the time judged no traffic was recorded that this machine began and no rule allows or watches, and every gate is met.",
-                      f"Destinations allowed or watched: 3; sent to them, what was in it not being inspected: {sent:,} bytes."],
+                      f"Destinations allowed or watched: 3; sent to them, what was in it not being inspected: {sent:,} bytes. Endpoints that came in, or tried to: 1."],
                "ja": ["判定対象の時間に、このマシンが始めた通信で、規則が許可も監視もしていないものは記録されておらず、すべての必須条件を満たしている。",
-                      f"許可・監視された宛先：3。それらへの送信量（内容は検査していない）：{sent:,} バイト。"]}
+                      f"許可・監視された宛先：3。それらへの送信量（内容は検査していない）：{sent:,} バイト。外から接続してきた相手（試行を含む）：1。"]}
     domains = [{"domain": "amazonaws.com", "questions": len(asked), "names": len({a[1] for a in asked}), "failed": 0, "bytes": over_dns["bytes_out"],
                 "first": over_dns["first"], "last": over_dns["last"]}]
     # A flow is a stretch of lines of one direction that follow each other.
