@@ -172,32 +172,39 @@ static void settle_stars(struct reconcile *rec, struct reconcile_entry *v, size_
 	}
 }
 
-/* All that is left of a group, if it cancels in sum and each of it fits another. */
-static void settle_group(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+/* Marks all that is left of a group and near the i-th, directly or by others; what they have in sum. */
+static struct rest mark_around(const struct reconcile *rec, const struct reconcile_entry *v,
+			       size_t n, size_t i, bool *marked)
 {
-	struct rest sum = {0, 0};
-	size_t open = 0;
+	struct rest sum = rest_of(&v[i]);
 
+	marked[i] = true;
+	for (size_t k = 0; k < n; k++) {
+		if (!marked[k] && is_open(&v[k]) && fits(&v[i], &v[k]) &&
+		    is_near(rec, &v[i], &v[k])) {
+			struct rest more = mark_around(rec, v, n, k, marked);
+
+			sum.packets += more.packets;
+			sum.bytes += more.bytes;
+		}
+	}
+	return sum;
+}
+
+/* All that is left and hangs together in time, if it cancels in sum. */
+static void settle_clusters(struct reconcile *rec, struct reconcile_entry *v, size_t n)
+{
 	for (size_t i = 0; i < n; i++) {
-		struct rest rest = rest_of(&v[i]);
-		bool has_other = false;
+		bool marked[AGAIN_GROUP_MAX] = {[0] = false};
+		struct rest sum;
 
 		if (!is_open(&v[i]))
 			continue;
-		for (size_t k = 0; k < n && !has_other; k++)
-			has_other = k != i && is_open(&v[k]) && is_near(rec, &v[i], &v[k]) &&
-				    fits(&v[i], &v[k]);
-		if (!has_other)
-			return;
-		sum.packets += rest.packets;
-		sum.bytes += rest.bytes;
-		open++;
-	}
-	if (open < 2 || sum.packets != 0 || sum.bytes != 0)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		if (is_open(&v[i]))
-			settle(rec, &v[i]);
+		sum = mark_around(rec, v, n, i, marked);
+		for (size_t k = 0; k < n && sum.packets == 0 && sum.bytes == 0; k++) {
+			if (marked[k])
+				settle(rec, &v[k]);
+		}
 	}
 }
 
@@ -396,7 +403,7 @@ static void settle_fragments(struct reconcile *rec, struct reconcile_entry *v, s
 {
 	settle_pairs(rec, v, n);
 	settle_stars(rec, v, n);
-	settle_group(rec, v, n);
+	settle_clusters(rec, v, n);
 }
 
 void again_resolve(struct reconcile *rec)

@@ -531,7 +531,7 @@ static bool same_line(const struct row *a, const struct row *b)
 	       (a->flags & ~ROW_PKT) == (b->flags & ~ROW_PKT);
 }
 
-int match_grow(struct reconcile *rec, size_t n)
+static int grow(struct reconcile *rec, size_t n)
 {
 	struct row **more;
 
@@ -574,7 +574,7 @@ int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *er
 	struct row **host, **witness;
 	bool is_timed = true;
 
-	if (match_grow(rec, n) < 0)
+	if (grow(rec, n) < 0)
 		return err_set(err, -ENOMEM, "no memory for a flow of %zu lines", n);
 	while (n_host < n && !(rows[n_host].flags & ROW_WITNESS))
 		n_host++;

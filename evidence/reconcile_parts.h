@@ -137,7 +137,6 @@ void match_swap(struct row **a, struct row **b);
 int match_by_start(const void *p, const void *q);
 /* Rows of one flow on one interface: the machine's, then the witness'. */
 int match_flow(struct reconcile *rec, struct row *rows, size_t n, struct err *err);
-int match_grow(struct reconcile *rec, size_t n);
 /* Those of them that count, both sorted by start: cut into episodes, and judged. */
 int match_lines(struct reconcile *rec, struct row **host, size_t n_host, struct row **witness,
 		size_t n_witness, bool is_timed, struct err *err);
@@ -153,9 +152,6 @@ int logs_choose(struct reconcile *rec, struct row **host, size_t n_host, struct 
 
 /* ---- reconcile_reasons.c ---- */
 
-/* Why Flow Logs do not have it, by address, protocol and port; RECONCILE_REASONS: no such reason. */
-enum reconcile_reason reasons_excluded(const struct reconcile *rec, const struct interface *iface,
-				       const struct row *row);
 /* Why the machine does not have what this line says; of one that it should have: RECONCILE_HIDDEN. */
 enum reconcile_reason reasons_witness_only(const struct reconcile *rec, const struct row *row,
 					   enum flowrec_direction direction);

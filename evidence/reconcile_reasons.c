@@ -38,8 +38,9 @@ static enum reconcile_reason excluded(const struct reconcile *rec, const struct 
 	return unlogged_reason(&query);
 }
 
-enum reconcile_reason reasons_excluded(const struct reconcile *rec, const struct interface *iface,
-				       const struct row *row)
+/* Why Flow Logs do not have it, by address, protocol and port; RECONCILE_REASONS: no such reason. */
+static enum reconcile_reason not_logged(const struct reconcile *rec, const struct interface *iface,
+					const struct row *row)
 {
 	bool src = ifaces_has_local(iface, row->family, &row->src);
 	bool dst = ifaces_has_local(iface, row->family, &row->dst);
@@ -118,7 +119,7 @@ enum reconcile_reason reasons_host_only(const struct reconcile *rec, const struc
 	const struct reconcile_interface *name = &rec->names[row->iface];
 	const struct reconcile_clock *c = &rec->result.clock;
 	int64_t from = (int64_t)row->start + c->applied, to = (int64_t)row->end + c->applied;
-	enum reconcile_reason reason = reasons_excluded(rec, iface, row);
+	enum reconcile_reason reason = not_logged(rec, iface, row);
 	bool is_inside = rec->config.has_span && from >= rec->config.from && to <= rec->config.to;
 
 	if (reason != RECONCILE_REASONS)
