@@ -149,9 +149,8 @@ static void list_query_logs(struct room *room)
 /* That it is there does not tell that it logs: its switch is in an answer of its own, without its name. */
 static enum preflight_log_state switch_state(const struct room_switches *switches, size_t n)
 {
-	return switches->told == 0 || n == 0                         ? PREFLIGHT_LOG_UNKNOWN
-	       : switches->on == 0 && switches->told >= n            ? PREFLIGHT_LOG_OFF
-	       : switches->on < switches->told || n > switches->told ? PREFLIGHT_LOG_UNKNOWN
+	return switches->on == 0 && switches->told >= n              ? PREFLIGHT_LOG_OFF
+	       : switches->on < switches->told || switches->told < n ? PREFLIGHT_LOG_UNKNOWN
 								     : PREFLIGHT_LOG_ON;
 }
 

@@ -170,6 +170,7 @@ WRONG = (
     ("an ACL that refuses another port", lambda a: entry(a, 5, "deny", "6", CidrBlock="10.0.5.0/24", PortRange={"From": 1, "To": 4738}), {}),
     ("an ACL that refuses the collector's answers", lambda a: entry(a, 5, "deny", Egress=False), {("collector_path", ACL): "bad"}),
     ("an ACL that lets some of the answers in", lambda a: at(a, "describe-network-acls", "NetworkAcls", 0, "Entries", 2)["PortRange"].update(From=40000), {("collector_path", ACL): "bad"}),
+    ("an ACL that refuses some of the answers", lambda a: entry(a, 5, "deny", "6", Egress=False, PortRange={"From": 32000, "To": 33000}), {("collector_path", ACL): "bad"}),
     ("the same, the subnet not told", lambda a: (entry(a, 5, "deny", Egress=False), a.pop("describe-subnets")), {("collector_path", ACL): "warn"}),
     ("the same, the collector in the subnet", lambda a: (entry(a, 5, "deny", Egress=False), at(a, "describe-subnets", "Subnets", 0).update(CidrBlock="10.0.0.0/16")), {}),
     ("no route to the collector", lambda a: at(a, "describe-route-tables", "RouteTables", 0).update(Routes=[{"DestinationCidrBlock": "172.16.0.0/16", "GatewayId": "local"}]),

@@ -67,6 +67,9 @@ def main():
             equal([(r["remote"], r["local"], r["flow-direction"], r["pattern"], r["packets"], r["ports"][0]["protocol"], r["ports"][0]["dstport"]) for r in rejects(d, data)["rejects"]], [
                 ("198.51.100.1", "10.0.0.5", "ingress", "insistent", 25, 1, 0), ("2001:db8::9", "2600::5", "ingress", "knock", 5, 6, 22),
                 ("198.51.100.2", "10.0.0.5", "ingress", "knock", 1, 47, 0), ("fe80::1", "2600::5", "ingress", "knock", 1, 58, 0)])
+        with tap.case("of as many packets: by the remote address, then by the own one"):
+            data = HEAD + "\n" + "\n".join(line(src, dst, 22, 1, 0, eni=dst) for src, dst in (("203.0.113.2", "10.0.0.3"), ("203.0.113.1", "10.0.0.5"), ("203.0.113.1", "10.0.0.4"))) + "\n"
+            equal([(r["remote"], r["local"]) for r in rejects(d, data)["rejects"]], [("203.0.113.1", "10.0.0.4"), ("203.0.113.1", "10.0.0.5"), ("203.0.113.2", "10.0.0.3")])
         with tap.case("what a log cannot tell is told: no action, SKIPDATA; without packets, lines count"):
             data = "srcaddr dstaddr dstport protocol packets log-status\n198.51.100.1 10.0.0.5 22 6 1 OK\n- - - - - SKIPDATA\n- - - - - NODATA\n"
             equal((rejects(d, data)["summary"]["unusable"], rejects(d, data)["summary"]["read"]["skipdata"]), (1, 1))
