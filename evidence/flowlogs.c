@@ -519,6 +519,36 @@ static int is_visible(const struct dirent *entry)
 	return entry->d_name[0] != '.' && !strstr(entry->d_name, "_flowproof");
 }
 
+/* A bucket's AWSLogs/ACCOUNT/ has a folder for each service. */
+static bool is_of_another_service(const char *path)
+{
+	static const char *const services[] = {
+		"CloudTrail",
+		"CloudTrail-Digest",
+		"CloudTrail-Insight",
+		"CloudFront",
+		"Config",
+		"GuardDuty",
+		"RedshiftLogs",
+		"WAFLogs",
+		"elasticloadbalancing",
+		"globalaccelerator",
+		"network-firewall",
+		"vpcdnsquerylogs",
+	};
+	static const char hive[] = "aws-service=";
+	const char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	if (strncmp(name, hive, sizeof hive - 1) == 0)
+		return strcmp(name + sizeof hive - 1, "vpcflowlogs") != 0;
+	for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+		if (strcmp(name, services[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int read_folder(struct flowlogs *logs, const char *path, unsigned depth, struct err *err)
 {
 	struct dirent **names;
@@ -553,7 +583,11 @@ static int read_path(struct flowlogs *logs, const char *path, unsigned depth, st
 		return err_errno(err, "%s", path);
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		(void)close(fd);
-		return read_folder(logs, path, depth, err);
+		if (depth == 0 || !is_of_another_service(path))
+			return read_folder(logs, path, depth, err);
+		logs->file = path;
+		flowlogs_bad(logs, 0, "a folder of another service's logs: passed over");
+		return 0;
 	}
 	rc = read_file(logs, path, fd, err);
 	(void)close(fd);

@@ -13,6 +13,8 @@ import json
 import lzma
 import os
 import random
+import re
+import shutil
 import sys
 import tarfile
 
@@ -195,6 +197,17 @@ def folders(tap, d):
         summary, r = reconcile(d, os.path.join(d, "bucket"), os.path.join(d, "bucket", "AWSLogs"), codes=(1,))
         equal((summary["duplicates"], summary["classes"]["hidden"]), (at, totals(at)))
         equal(sorted(e["packets"] for e in json.loads(r.out)["hidden"]), [3] * at)
+    with tap.case("other services' folders in the same bucket are passed over and told; given by themselves they are read"):
+        trail = gzip.compress(json.dumps({"Records": [{"eventVersion": "1.08"}]}).encode())
+        for below in ("111122223333/CloudTrail/eu-west-1/2023/11/14", "111122223333/elasticloadbalancing/eu-west-1", "aws-account-id=111122223333/aws-service=other/x"):
+            write(top, below, "a.json.gz", text=trail)
+        summary, r = reconcile(d, os.path.join(d, "bucket"), codes=(1,))
+        counted(summary, files=8, lines=8 * 6, headers=8, records=at)
+        equal(len(re.findall("passed over", r.err)), 3)
+        _, r = reconcile(d, os.path.join(top, "111122223333", "CloudTrail"), codes=(3,))
+        match("JSON without a Flow Logs line", r.err)
+        for below in ("111122223333/CloudTrail", "111122223333/elasticloadbalancing", "aws-account-id=111122223333/aws-service=other"):
+            shutil.rmtree(os.path.join(top, below))
     with tap.case("a path that is not there ends the run with its name"):
         r = run("flowproof", "reconcile", "--records", "-", "--flow-logs", os.path.join(d, "absent")).expect(3)
         match(r"absent: No such file", r.err)
