@@ -286,6 +286,10 @@ static int read_file(struct room *room, const char *path, struct err *err)
 	}
 	root = json_root(files[room->n_files++]);
 	room->out->n_files++;
+	if (root->kind == JSON_ARRAY)
+		tell_bad(room,
+			 "%s: a list without its name, as --query leaves it: save the whole answer",
+			 path);
 	if (json_member(root, "Error")) /* as an SDK has it */
 		tell_bad(room, "%s: the AWS CLI gave no answer: %s", path,
 			 room_text(json_member(root, "Error"), "Code"));

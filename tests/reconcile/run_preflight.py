@@ -344,7 +344,7 @@ def errors(tap, d):
         flows = json.dumps(room()["describe-flow-logs"])
         for data, code, why in ((("\ufeff" + flows).encode(), 0, ""), (flows.encode("utf-16"), 0, ""), (b"\xfe\xff" + flows.encode("utf-16-be"), 0, ""),
                                 (b"\nAn error occurred (UnauthorizedOperation) when calling the DescribeFlowLogs operation\n", 3, r"gave no answer: An error occurred \(Unauthorized"),
-                                (b"", 3, "broken.json: it is empty"), (b'{"Error": {"Code": "AccessDenied"}}', 3, "gave no answer: AccessDenied")):
+                                (b"", 3, "broken.json: it is empty"), (b'[{"FlowLogId": "fl-01"}]', 3, "a list without its name"), (b'{"Error": {"Code": "AccessDenied"}}', 3, "gave no answer: AccessDenied")):
             with open(os.path.join(d, "broken.json"), "wb") as f:
                 f.write(data)
             os.path.exists(os.path.join(d, "describe-flow-logs.json")) and os.unlink(os.path.join(d, "describe-flow-logs.json"))
