@@ -36,8 +36,10 @@ static const char *say_word(char out[static SAY_MAX], enum verdict_lang lang,
 	case VERDICT_NONE_OBSERVED: return say(out, lang, W_SAY_NONE, NULL);
 	case VERDICT_INCONCLUSIVE:
 		return say(out, lang,
-			   e->facts[FACT_PACKETS].n > 0 ? W_SAY_INCONCLUSIVE : W_SAY_NOTHING, n, of,
-			   NULL);
+			   e->facts[FACT_PACKETS].n == 0 ? W_SAY_NOTHING
+			   : v->gates_met == v->gates    ? W_SAY_LOOK
+							 : W_SAY_INCONCLUSIVE,
+			   n, of, NULL);
 	case VERDICT_UNEXPECTED_EGRESS: break;
 	}
 	(void)say(first, lang, endpoints == 1 ? W_SAY_UNEXPECTED_1 : W_SAY_UNEXPECTED,

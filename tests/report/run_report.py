@@ -458,6 +458,7 @@ def beside(tap, w):
         both = write(os.path.join(w.d, "came-in.log"), flow_logs(hidden=CAME_IN))
         said, _ = w.report("came-in", logs=both, codes=(1,))
         equal((said["verdict"], unmet(said), [f["weight"] for f in said["findings"]]), ("inconclusive", {}, ["suspicion"]))
+        check("every gate is met; but" in said["reasons"][0], said["reasons"])
         out = w.text("came-in", "--flow-logs", both, code=1)
         check(f"  {OTHER}:22 tcp  data out, 90,000 bytes (Unexpected inbound peer)  2025-11-25 00:01:05 UTC\n" in out, out)
     with tap.case("who knocked and got no answer keeps nothing away"):
