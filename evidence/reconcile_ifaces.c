@@ -474,6 +474,34 @@ static int settle_nameless(struct reconcile *rec, struct err *err)
 				    "with --interface ID");
 }
 
+static bool is_in_subnets(const struct reconcile_config *config, uint8_t family,
+			  const struct addr *addr)
+{
+	bool ret = false;
+
+	for (size_t i = 0; i < config->n_subnets && !ret; i++)
+		ret = cidr_has(&config->subnets[i], family, addr);
+	return ret;
+}
+
+/* Where neither end of a pair stands out it is the one within the VPC, if the other is not. */
+static int find_locals_by_subnets(const struct reconcile *rec, struct interface *iface)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < iface->n_pairs; i++) {
+		const struct pair *p = &iface->pairs->v[i];
+		bool a = is_in_subnets(&rec->config, p->family, &p->a);
+
+		if (!p->is_taken && iface->n_locals < LOCALS_MAX &&
+		    a != is_in_subnets(&rec->config, p->family, &p->b)) {
+			rc = add_local(iface, p->family, a ? &p->a : &p->b);
+			take_pairs(iface);
+		}
+	}
+	return rc;
+}
+
 int ifaces_settle(struct reconcile *rec, struct err *err)
 {
 	int rc = settle_nameless(rec, err);
@@ -490,6 +518,8 @@ int ifaces_settle(struct reconcile *rec, struct err *err)
 		}
 		rec->names[i].is_ours = true;
 		rc = ifaces_find_locals(iface);
+		if (rc == 0)
+			rc = find_locals_by_subnets(rec, iface);
 		widen_uses(iface);
 		if (iface->n_uses > 1)
 			qsort(iface->uses, iface->n_uses, sizeof iface->uses[0], compare_uses);

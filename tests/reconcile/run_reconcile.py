@@ -90,6 +90,11 @@ def main():
             out, _ = reconcile(d, *span, codes=(1,))
             equal([(e["dstaddr"], e["action"], e["flow-direction"]) for e in out["hidden"]], [("203.0.113.1", "REJECT", "egress")])
             equal({r["reason"]: r["sum"]["flows"] for r in out["summary"]["reasons"]}, {"equal": 9, "refused_before_host": 1, "hidden": 1})
+        with tap.case("a refusal between two addresses of which nothing tells whose they are: unclear, unless one lies in the VPC alone"):
+            files(d, [], [line(i, "eni-a", action="REJECT", dst="10.9.0.7", port=80) for i in range(2)] + [line(9, "eni-a", action="REJECT", src="10.9.0.8", dst="10.0.0.6")])
+            for options, hidden, unclear in (((), [], 3), (("--subnet", "10.0.0.0/8"), [], 3), (("--subnet", "10.0.0.0/24"), ["10.9.0.7", "10.9.0.7"], 0)):
+                out, _ = reconcile(d, *span, *options, codes=(0, 1))
+                equal(([e["dstaddr"] for e in out["hidden"]], [e["reason"] for e in out["unclear"]]), (hidden, unclear * ["direction_unknown"]), options)
         with tap.case("the same packets farther apart than stamps are late are unclear; too far apart they are hidden"):
             many = range(20)  # that show stamps to be exact
             for apart, found in ((300, ("unclear", "times_apart")), (1000, ("hidden", "hidden"))):

@@ -112,7 +112,7 @@ class World:
     def take_capture(self, packets):
         """(seconds, key, bytes) of a capture, moved to this world's time; addresses as they are, the most frequent one is the machine's."""
         count = collections.Counter(a for _, key, _ in packets for a in set(key[:2]) if ":" not in a)
-        self.primary = max(count, key=lambda a: (count[a], ipaddress.ip_address(a).is_private))
+        self.primary = max(sorted(count, reverse=True), key=lambda a: (count[a], ipaddress.ip_address(a).is_private))
         self.locals = [self.primary]
         packets = [p for p in packets if self.primary in p[1][:2] and p[1][0] != p[1][1]]
         first, last = min(p[0] for p in packets), max(p[0] for p in packets)
