@@ -178,13 +178,22 @@ static bool are_far(size_t n, int64_t low, int64_t high)
 	       (high < -2 * RECONCILE_LATE_MAX_S || low > 2 * RECONCILE_LATE_MAX_S);
 }
 
+/* Are start and end those of the packets? A few suffice that all say so. */
+static bool are_packet_times(const struct reconcile_clock *c, int64_t spread)
+{
+	if (c->pairs >= RECONCILE_PAIRS_MIN)
+		return spread <= CLOCK_EXACT_S;
+	return c->pairs >= CLOCK_FEW && c->start_max - c->start_min <= CLOCK_EXACT_S &&
+	       c->end_max - c->end_min <= CLOCK_EXACT_S && spread <= CLOCK_EXACT_S;
+}
+
 void clock_settle(struct reconcile *rec)
 {
 	struct reconcile_clock *c = &rec->result.clock;
 	struct offsets *o = &rec->offsets;
 	int64_t late, early, spread = 0, latest = 0, earliest = 0,
 			     ledger_s = -c->ledger_ms / MS_PER_S;
-	bool is_enough;
+	bool is_enough, is_shown;
 	size_t aside = o->n < CLOCK_OUTLIERS_FROM ? 0 : 2 + o->n / 25;
 
 	c->pairs = o->n;
@@ -204,7 +213,7 @@ void clock_settle(struct reconcile *rec)
 		c->applied = ledger_s; /* its word is all there is */
 	if (rec->widest > RECONCILE_WINDOW_MAX_S)
 		rec->widest = RECONCILE_WINDOW_MAX_S;
-	rec->window = is_enough && spread <= CLOCK_EXACT_S ? 0 : rec->widest;
+	rec->window = are_packet_times(c, spread) ? 0 : rec->widest;
 	c->late = c->early = RECONCILE_LATE_S;
 	late = latest - c->applied;
 	early = c->applied - earliest;
@@ -220,8 +229,10 @@ void clock_settle(struct reconcile *rec)
 		c->late = at_least(c->late, RECONCILE_LATE_S + seconds_of(earliest));
 		c->early = at_least(c->early, seconds_of(RECONCILE_LATE_S - latest));
 	}
+	/* Lines that all begin long before their packets show nothing: the clock may be ahead, and the windows hide it. */
+	is_shown = is_enough && !c->applied &&
+		   -latest <= (int64_t)hidden_by(spread, o->n) + CLOCK_EXACT_S;
 	/* Lines that end before their packets: that clock is ahead, who knows how far, and they are later than they look. */
-	rec->late_edge =
-		is_enough && !c->applied && early <= CLOCK_EXACT_S ? edge_tolerance(late) : c->late;
-	rec->early_edge = is_enough && !c->applied ? edge_tolerance(early) : c->early;
+	rec->late_edge = is_shown && early <= CLOCK_EXACT_S ? edge_tolerance(late) : c->late;
+	rec->early_edge = is_shown ? edge_tolerance(early) : c->early;
 }

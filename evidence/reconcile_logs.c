@@ -126,7 +126,8 @@ int logs_choose(struct reconcile *rec, struct row **host, size_t n_host, struct 
 		rec->trial = NULL;
 		if (i < 0 || is_clearer(&trial, &best, n_host > 0))
 			best = trial;
-		if (i < 0 && is_clear(&best))
+		/* Of what this machine does not have at all another log may tell what this one left out. */
+		if (i < 0 && n_host > 0 && is_clear(&best))
 			break;
 	}
 	*ret = bring(rec, witness, n, best.log);

@@ -39,6 +39,9 @@ ONCE_WRONG = {
     1501827: None,  # a missing file takes the packet that belongs to one of many without ports
     11501380: None,  # two minutes late in windows of ten, packets merged
     11500990: None,  # a stretch in the middle of one flow that lacks its ports
+    23501460: None,  # SKIPDATA in one flow log, and the other tells what it left out
+    23501676: None,  # before the watch began, by a clock that is ahead, which windows hide
+    23501875: None,  # a missing file, seen from the times of seven flows
     11500322: None,  # a clock that is behind, lateness on top, windows of ten minutes: neither shows
 }
 CAPTURES = ("ndpi-teams.pcap", "ndpi-webex.pcap", "zeek-ftp-cwd-navigation.pcap", "ndpi-gnutella.pcap", "ndpi-alexa-app.pcapng", "pcpp-4KHttpRequests.pcap")
@@ -100,7 +103,7 @@ def judge(world, out, code):
 
 class Figures:
     """Of all worlds."""
-    worlds = hidden = found = reported = false = unclear = 0
+    worlds = hidden = found = reported = false = unclear = refused = 0
 
 
 def many(tap, name, worlds):
@@ -114,6 +117,10 @@ def many(tap, name, worlds):
                 try:
                     out, code = run_world(world, where)
                 except AssertionError as e:
+                    # Hours between the clocks, and too few flows with the same counts on both sides to see it: it must be said with --span.
+                    if world.has("clock") and "nothing was compared: the two have no time in common; --span" in str(e):
+                        Figures.refused += 1
+                        continue
                     failed.append(f"FLOWPROOF_WORLD={text}\n{e}")
                     continue
                 wrong, unclear = judge(world, out, code)
@@ -127,6 +134,7 @@ def many(tap, name, worlds):
                     failed.append(f"FLOWPROOF_WORLD={text}\n" + "\n".join(wrong[:6]))
         Figures.worlds += n
         check(n > 0, "no world was made")
+        check(Figures.refused <= Figures.worlds // 1000, f"{Figures.refused} worlds were not compared")
         check(not failed, f"{len(failed)} of {n} worlds\n" + "\n".join(failed[:10]))
     print(f"# {n} worlds: {Figures.hidden - first} flows had to be found hidden")
     return Figures.hidden - first
@@ -208,7 +216,7 @@ def main():
     else:
         tap.skip("real captures", ABSENT)
     print(f"# {Figures.worlds} worlds: of {Figures.hidden} flows that had to be found hidden {Figures.found} were, {Figures.reported} were reported; "
-          f"{Figures.false} false alarms; {Figures.unclear} told as what cannot be told apart; {time.monotonic() - began:.0f} s")
+          f"{Figures.false} false alarms; {Figures.unclear} told as what cannot be told apart; {Figures.refused} worlds not compared, since no time is common by the clocks; {time.monotonic() - began:.0f} s")
     tap.done()
 
 
