@@ -180,8 +180,8 @@ static struct rest mark_around(const struct reconcile *rec, const struct reconci
 
 	marked[i] = true;
 	for (size_t k = 0; k < n; k++) {
-		if (!marked[k] && is_open(&v[k]) && fits(&v[i], &v[k]) &&
-		    is_near(rec, &v[i], &v[k])) {
+		if (!marked[k] && is_open(&v[k]) && rest_of(&v[k]).packets != 0 &&
+		    fits(&v[i], &v[k]) && is_near(rec, &v[i], &v[k])) {
 			struct rest more = mark_around(rec, v, n, k, marked);
 
 			sum.packets += more.packets;
@@ -191,14 +191,14 @@ static struct rest mark_around(const struct reconcile *rec, const struct reconci
 	return sum;
 }
 
-/* All that is left and hangs together in time, if it cancels in sum. */
+/* All that is left and hangs together in time, if it cancels in sum. Lines that do not tell their packets cancel nothing. */
 static void settle_clusters(struct reconcile *rec, struct reconcile_entry *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool marked[AGAIN_GROUP_MAX] = {[0] = false};
 		struct rest sum;
 
-		if (!is_open(&v[i]))
+		if (!is_open(&v[i]) || rest_of(&v[i]).packets == 0)
 			continue;
 		sum = mark_around(rec, v, n, i, marked);
 		for (size_t k = 0; k < n && sum.packets == 0 && sum.bytes == 0; k++) {
@@ -243,9 +243,13 @@ static void settle_rest(struct reconcile *rec, struct reconcile_entry *v, size_t
 		enum reconcile_weight weight = reconcile_reasons[v[i].reason].weight;
 		bool is_beside = is_fragment(&v[i]);
 
-		if (weight == RECONCILE_RED &&
-		    unported_near(rec, v, n, &v[i]) >= rest_of(&v[i]).packets)
-			move(rec, &v[i], (enum reconcile_class)v[i].klass, RECONCILE_UNPORTED);
+		if (weight == RECONCILE_RED) {
+			int64_t unported = unported_near(rec, v, n, &v[i]);
+
+			if (unported > 0 && unported >= rest_of(&v[i]).packets)
+				move(rec, &v[i], (enum reconcile_class)v[i].klass,
+				     RECONCILE_UNPORTED);
+		}
 		if (weight != RECONCILE_UNEXPLAINED)
 			continue;
 		for (size_t k = 0; k < n; k++) {
@@ -296,6 +300,8 @@ static void settle_sums(struct reconcile *rec, struct reconcile_entry *v, size_t
 		struct rest sum = rest_of(&v[i]);
 		bool doubt = is_doubt(&v[i]);
 
+		if (sum.packets == 0)
+			continue;
 		for (size_t k = i + 1; k < n && is_open(&v[i]); k++) {
 			if (distance(rec, &v[k - 1], &v[k]) > RECONCILE_LATE_MAX_S)
 				break;

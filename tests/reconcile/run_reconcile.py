@@ -95,6 +95,13 @@ def main():
             for options, hidden, unclear in (((), [], 3), (("--subnet", "10.0.0.0/8"), [], 3), (("--subnet", "10.0.0.0/24"), ["10.9.0.7", "10.9.0.7"], 0)):
                 out, _ = reconcile(d, *span, *options, codes=(0, 1))
                 equal(([e["dstaddr"] for e in out["hidden"]], [e["reason"] for e in out["unclear"]]), (hidden, unclear * ["direction_unknown"]), options)
+        with tap.case("Flow Logs without packets and bytes: what is hidden adds up to nothing, and is hidden all the same"):
+            short = "interface-id srcaddr dstaddr srcport dstport protocol start end action log-status"
+            files(d, [line(i) for i in range(9)], [])
+            told = [line(i, "eni-a") for i in range(9)] + [line(50, "eni-a", start=s, dst="203.0.113.5") for s in (T0 + 300, T0 + 700)]
+            write(os.path.join(d, "logs"), "\n".join([short, *(" ".join(x.split()[2:8] + x.split()[10:]) for x in told)]) + "\n")
+            out, _ = reconcile(d, *span, codes=(1,))
+            equal(([(e["dstaddr"], e["start"]) for e in out["hidden"]], out["unclear"]), ([("203.0.113.5", T0 + 300), ("203.0.113.5", T0 + 700)], []))
         with tap.case("the same packets farther apart than stamps are late are unclear; too far apart they are hidden"):
             many = range(20)  # that show stamps to be exact
             for apart, found in ((300, ("unclear", "times_apart")), (1000, ("hidden", "hidden"))):
